@@ -125,13 +125,16 @@ def _decode(decoder: msgspec.json.Decoder[T], text: str) -> T:
         raise _explain(decoder, text, error) from error
 
 
-def _explain(decoder: object, text: str, error: Exception) -> MalformedMessageError | UnknownMessageTypeError:
+def _explain(
+    decoder: object, text: str, error: Exception
+) -> MalformedMessageError | UnknownMessageTypeError:
     """Tells an unknown type from a broken message of a known one."""
     known = DEVICE_TAGS if decoder is _device_decoder else HUB_TAGS
+    fault = str(error)[:200]  # a wrong value is quoted whole, and an answer has its own limits
     try:
         tag = msgspec.json.decode(text, type=_Tagged).type
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-        return MalformedMessageError(f"Not a message: {error}")
+        return MalformedMessageError(f"Not a message: {fault}")
     if tag and tag not in known:
         return UnknownMessageTypeError(f"Messages of type {tag[:64]!r} are not known here.")
-    return MalformedMessageError(f"A broken {tag or 'untyped'} message: {error}", type=tag)
+    return MalformedMessageError(f"A broken {tag or 'untyped'} message: {fault}", type=tag)

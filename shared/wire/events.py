@@ -5,10 +5,9 @@ An event names a row; what is sent is the row as it is now.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
-from shared.wire.fields import ClientId, Count, Message, Name, Text, Uuid
+from shared.wire.fields import ClientId, Count, Message, Name, Text, Timestamp, Uuid
 
 
 class InteractionCreated(Message, frozen=True, kw_only=True, tag="interaction_created"):
@@ -19,7 +18,7 @@ class InteractionCreated(Message, frozen=True, kw_only=True, tag="interaction_cr
     text: Text  # what was understood; empty where recognition failed
     speaker_id: Uuid | None  # the person, where known
     client_id: ClientId | None  # the elected device
-    timestamp: datetime  # when speech began, UTC
+    timestamp: Timestamp  # when speech began, UTC
     processing_status: Literal["pending", "processing", "completed", "failed"]  # how far it is
 
 

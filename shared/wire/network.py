@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
-from shared.wire.fields import ClientId, Count, Message, Name, Text
+from shared.wire.fields import ClientId, Count, Message, Name, Text, Timestamp
 
 
 class ClientJoined(Message, frozen=True, kw_only=True, tag="client_joined"):
@@ -13,14 +12,14 @@ class ClientJoined(Message, frozen=True, kw_only=True, tag="client_joined"):
 
     client_id: ClientId  # who
     name: Name  # for people
-    timestamp: datetime  # the hub's clock, UTC
+    timestamp: Timestamp  # the hub's clock, UTC
 
 
 class ClientLeft(Message, frozen=True, kw_only=True, tag="client_left"):
     """hub to devices: a device's connection ended."""
 
     client_id: ClientId  # who
-    timestamp: datetime  # the hub's clock, UTC
+    timestamp: Timestamp  # the hub's clock, UTC
 
 
 class Change(Message, frozen=True, kw_only=True, tag="change"):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
-from shared.wire.fields import ClientId, Count, Message, Micros, Name, NetworkId, Text, Uuid
+from shared.wire.fields import (
+    ClientId,
+    Count,
+    Message,
+    Micros,
+    Name,
+    NetworkId,
+    Text,
+    Timestamp,
+    Uuid,
+)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
@@ -26,8 +35,12 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     software: Name  # program and version, for people
     device_time_us: Micros  # the device's clock when it sent this
     cursor: Count  # seq of the last event applied to the replica
-    capabilities: Annotated[list[Name], Meta(max_length=32)] = []  # "microphone", "monitor"
-    held: Annotated[list[Uuid], Meta(max_length=1024)] = []  # utterances not yet released
+    capabilities: Annotated[list[Name], Meta(max_length=32)] = field(
+        default_factory=list
+    )  # "microphone", "monitor"
+    held: Annotated[list[Uuid], Meta(max_length=1024)] = field(
+        default_factory=list
+    )  # utterances not yet released
     listening: bool = True  # whether the microphone is open
 
 
@@ -38,9 +51,9 @@ class ConnectionEstablished(Message, frozen=True, kw_only=True, tag="connection_
     client_id: ClientId  # who the token says you are
     network_id: NetworkId  # the network the token belongs to
     cursor: Count  # seq of the network's newest event
-    server_time: datetime  # the hub's clock, UTC
+    server_time: Timestamp  # the hub's clock, UTC
     settings: Settings  # settings in force
-    released: list[Uuid] = []  # those of `held` that need no more
+    released: list[Uuid] = field(default_factory=list)  # those of `held` that need no more
 
 
 class ClockProbe(Message, frozen=True, kw_only=True, tag="clock_probe"):
@@ -74,4 +87,4 @@ class Error(Message, frozen=True, kw_only=True, tag="error"):
 
     code: Name  # stable, see docs/protocol.md
     message: Text  # one sentence for people
-    details: dict[str, str | int | float] = {}  # facts that go along
+    details: dict[str, str | int | float] = field(default_factory=dict)  # facts that go along

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -17,6 +16,7 @@ from shared.wire.fields import (
     Samples,
     Score,
     Text,
+    Timestamp,
     Uuid,
 )
 
@@ -78,7 +78,7 @@ class AudioStreamSelected(Message, frozen=True, kw_only=True, tag="audio_stream_
     quality_score: Score  # its score
     reason: Text  # for people
     final: bool  # false: provisional, on the first quarter second
-    timestamp: datetime  # the hub's clock, UTC
+    timestamp: Timestamp  # the hub's clock, UTC
 
 
 class PartialText(Message, frozen=True, kw_only=True, tag="partial_text"):

@@ -1,0 +1,289 @@
+"""The life of what a device heard: begun, scored, ended, sent, held until the hub releases it.
+
+Pure: it takes frames, the voice detector's word on them and the hub's wishes, and gives the
+messages to send. Nothing is forgotten before the hub says so, but for want of room, and then the
+oldest goes first and is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from shared.audio import (
+    BYTES_PER_SAMPLE,
+    FRAME_MS,
+    FRAME_SAMPLES,
+    SAMPLE_RATE,
+    Pcm,
+    pcm_to_bytes,
+    samples_to_us,
+)
+from shared.quality.meter import QualityMeter
+from shared.wire.audio import MAX_PAYLOAD, AudioFrame
+from shared.wire.fields import Message
+from shared.wire.utterance import (
+    Quality,
+    Release,
+    SendAudio,
+    StopAudio,
+    UtteranceEnded,
+    UtteranceStarted,
+)
+
+QUALITY_EVERY_FRAMES = 100 // FRAME_MS
+"""The hub is told every 100 ms."""
+CUT_WITHIN_S = 10
+"""An utterance that is too long is cut at the quietest point of its last seconds."""
+QUIET_STEPS = 5
+"""How quiet a point is, is its mean level over 100 ms."""
+PAYLOAD_FRAMES = MAX_PAYLOAD // BYTES_PER_SAMPLE // FRAME_SAMPLES // 2
+"""A whole utterance is sent a second at a time, so that other messages get between."""
+LIVE_PAYLOAD_SAMPLES = QUALITY_EVERY_FRAMES * FRAME_SAMPLES
+"""A live one is sent as it comes, 100 ms at a time."""
+
+EndReason = Literal["endpoint", "longest", "closed"]
+
+
+@dataclass
+class Candidate:
+    """One utterance as this device hears it."""
+
+    utterance_id: str
+    captured_at_us: int  # device clock at the first sample, pre-roll included
+    onset_sample: int
+    chunks: list[Pcm] = field(default_factory=list)  # frames of 320 samples
+    voiced: bytearray = field(default_factory=bytearray)  # 1 for each frame with voice
+    meter: QualityMeter = field(default_factory=QualityMeter)
+    unscored: int = 0  # frames that the meter has not seen
+    told_steps: int = 0  # envelope steps that the hub was told of
+    ended: EndReason | None = None
+    sending: bool = False
+    sent: int = 0  # samples
+    sequence: int = 0
+
+    @property
+    def samples(self) -> int:
+        """Its length so far."""
+        return len(self.chunks) * FRAME_SAMPLES
+
+    def add(self, pcm: Pcm, voiced: bool) -> None:
+        """One more frame of 320 samples."""
+        self.chunks.append(pcm)
+        self.voiced.append(voiced)
+        self.unscored += 1
+
+    def started(self, *, reoffered: bool) -> list[Message]:
+        """What announces it: the claim, and at once how well it is heard."""
+        self.sending = False  # the hub will ask again
+        claim = UtteranceStarted(
+            utterance_id=self.utterance_id,
+            captured_at_us=self.captured_at_us,
+            onset_sample=self.onset_sample,
+            reoffered=reoffered,
+        )
+        self.told_steps = 0
+        return [claim, self.quality()]
+
+    def quality(self) -> Quality:
+        """How well it is heard, with what the hub has not been told of the envelope."""
+        if self.unscored:
+            self.meter.push(np.concatenate(self.chunks[-self.unscored :]))
+            self.unscored = 0
+        start, envelope = self.told_steps, self.meter.envelope
+        self.told_steps = len(envelope)
+        return Quality(
+            utterance_id=self.utterance_id,
+            score=self.meter.score,
+            features=self.meter.features,
+            envelope_start=start,
+            envelope=envelope[start:],
+            samples=self.samples,
+        )
+
+    def audio(self) -> AudioFrame | None:
+        """The next piece of what the hub asked for; None when all that there is was sent."""
+        if not self.sending or self.sent >= self.samples:
+            return None
+        first, skip = divmod(self.sent, FRAME_SAMPLES)
+        frames = self.chunks[first : first + PAYLOAD_FRAMES]
+        piece = np.concatenate(frames)[skip:]
+        frame = AudioFrame(
+            utterance_id=self.utterance_id,
+            sequence=self.sequence,
+            first_sample=self.sent,
+            captured_at_us=self.captured_at_us + samples_to_us(self.sent),
+            payload=pcm_to_bytes(piece),
+            last=self.ended is not None and self.sent + len(piece) == self.samples,
+        )
+        self.sent, self.sequence = self.sent + len(piece), self.sequence + 1
+        return frame
+
+    def end(self, reason: EndReason) -> list[Message]:
+        """The endpoint: the last word on quality, and the whole length."""
+        self.ended = reason
+        return [self.quality(), self.ended_message()]
+
+    def ended_message(self) -> UtteranceEnded:
+        """Says the whole length."""
+        return UtteranceEnded(
+            utterance_id=self.utterance_id, samples=self.samples, reason=self.ended or "endpoint"
+        )
+
+
+class Candidates:
+    """All utterances that this device holds; at most one of them is still being heard.
+
+    Args:
+        new_id: gives a fresh utterance id.
+        longest_s: where an utterance is cut, in seconds.
+        held_s: how much audio is held at most, in seconds.
+    """
+
+    def __init__(self, new_id: Callable[[], str], longest_s: int = 30, held_s: int = 600) -> None:
+        self._new_id = new_id
+        self._longest_frames = longest_s * 1000 // FRAME_MS
+        self._held_samples = held_s * SAMPLE_RATE
+        self._held: dict[str, Candidate] = {}  # oldest first
+        self.live: Candidate | None = None
+        self.dropped = 0  # utterances given up for want of room
+
+    @property
+    def held(self) -> list[str]:
+        """Ids of what is not released, the oldest first."""
+        return list(self._held)
+
+    # What is heard
+
+    def begin(self, chunks: list[Pcm], onset_sample: int, captured_at_us: int) -> list[Message]:
+        """Speech began; `chunks` are the frames since the pre-roll's beginning."""
+        candidate = Candidate(self._new_id(), captured_at_us, onset_sample)
+        for index, pcm in enumerate(chunks):
+            candidate.add(pcm, index * FRAME_SAMPLES >= onset_sample)
+        return self._announce(candidate)
+
+    def extend(self, pcm: Pcm, *, voiced: bool) -> list[Message]:
+        """One more frame while speech goes on."""
+        live = self.live
+        if live is None:
+            return []
+        live.add(pcm, voiced)
+        messages: list[Message] = []
+        if len(live.chunks) >= self._longest_frames:
+            messages += self._cut(live)
+        elif len(live.chunks) % QUALITY_EVERY_FRAMES == 0:
+            messages.append(live.quality())
+        self._make_room()
+        return messages
+
+    def end(self, reason: EndReason = "endpoint") -> list[Message]:
+        """Speech ended, or the microphone was closed."""
+        live, self.live = self.live, None
+        return [] if live is None else live.end(reason)
+
+    # What the hub wants
+
+    def take(self, wish: SendAudio | StopAudio | Release) -> list[Message]:
+        """Carries out what the hub asked for; what is not held any more is passed over."""
+        candidate = self._held.get(wish.utterance_id)
+        if candidate is None:
+            return []
+        match wish:
+            case SendAudio(from_sample=from_sample):
+                candidate.sending = True
+                candidate.sent = min(from_sample, candidate.samples)
+                candidate.sequence = 0
+            case StopAudio():
+                candidate.sending = False
+            case Release(until_sample=until):
+                return self._release(candidate, until)
+        return []
+
+    def audio(self) -> AudioFrame | None:
+        """The next piece of audio to send, the oldest utterance first; None: nothing to send."""
+        for candidate in self._held.values():
+            short = candidate.samples - candidate.sent < LIVE_PAYLOAD_SAMPLES
+            if candidate.ended is None and short:
+                continue  # a little later, in one piece
+            frame = candidate.audio()
+            if frame is not None:
+                return frame
+        return None
+
+    def forget(self, released: list[str]) -> None:
+        """The hub needs these no more, it said on connecting."""
+        for utterance_id in released:
+            candidate = self._held.get(utterance_id)
+            if candidate is not None:
+                self._release(candidate, None)
+
+    def offer_all(self) -> list[Message]:
+        """Everything that is held, offered (again) to a hub that was just connected."""
+        messages: list[Message] = []
+        for candidate in self._held.values():
+            messages += candidate.started(reoffered=True)
+            if candidate.ended:
+                messages.append(candidate.ended_message())
+        return messages
+
+    # Parts
+
+    def _announce(self, candidate: Candidate, ended: EndReason | None = None) -> list[Message]:
+        self._held[candidate.utterance_id] = candidate
+        if ended is None:
+            self.live = candidate
+            return candidate.started(reoffered=False)
+        return [*candidate.started(reoffered=False), *candidate.end(ended)[-1:]]
+
+    def _split(self, candidate: Candidate, frame: int) -> Candidate:
+        """Takes what is heard from `frame` on out of a candidate, as a new one."""
+        rest = Candidate(
+            self._new_id(),
+            candidate.captured_at_us + samples_to_us(frame * FRAME_SAMPLES),
+            onset_sample=0,
+        )
+        for pcm, voiced in zip(candidate.chunks[frame:], candidate.voiced[frame:], strict=True):
+            rest.add(pcm, bool(voiced))
+        return rest
+
+    def _cut(self, live: Candidate) -> list[Message]:
+        """Ends the live utterance at its quietest late point and goes on with the rest."""
+        live.quality()
+        late = CUT_WITHIN_S * 1000 // FRAME_MS
+        levels = np.asarray(live.meter.envelope[-late:], dtype=np.float32)
+        loudness = np.convolve(levels, np.ones(QUIET_STEPS), mode="valid")
+        quietest = int(loudness.argmin()) + QUIET_STEPS // 2
+        frame = len(live.chunks) - len(levels) + max(1, quietest)
+        rest = self._split(live, frame)
+        del live.chunks[frame:], live.voiced[frame:]
+        live.sent = min(live.sent, live.samples)
+        live.ended = "longest"
+        # The score has seen some of what is cut off; at most ten seconds of thirty, once.
+        return [live.ended_message(), *self._announce(rest)]
+
+    def _release(self, candidate: Candidate, until: int | None) -> list[Message]:
+        del self._held[candidate.utterance_id]
+        was_live = candidate is self.live
+        if was_live:
+            self.live = None
+        if until is None:
+            return []
+        frame = until // FRAME_SAMPLES
+        if not any(candidate.voiced[frame:]):
+            return []
+        return self._announce(self._split(candidate, frame), candidate.ended)
+
+    def _make_room(self) -> None:
+        """Gives up the oldest utterances beyond the limit, never the one being heard."""
+        total = sum(candidate.samples for candidate in self._held.values())
+        for utterance_id in list(self._held):
+            if total <= self._held_samples:
+                break
+            candidate = self._held[utterance_id]
+            if candidate is not self.live:
+                total -= candidate.samples
+                del self._held[utterance_id]
+                self.dropped += 1

@@ -1,0 +1,294 @@
+"""The edge daemon's configuration (see docs/configuration.md)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shared.config import Secret, default_state_dir, load, read_secret
+from shared.errors import ConfigError
+from shared.ids import CLIENT_ID, NETWORK_ID
+from shared.logs import Log
+
+PREFIX = "MIRA_EDGE_"
+LONGEST_SOCKET_PATH = 107
+"""Bytes that Linux takes for the path of a Unix socket."""
+
+NetworkId = Annotated[str, Meta(pattern=f"^({NETWORK_ID.pattern})$")]
+ClientId = Annotated[str, Meta(pattern=f"^({CLIENT_ID.pattern})$")]
+Address = Annotated[str, Meta(pattern=r"^https?://[^/\s]+/?$")]
+
+
+class Hub(Struct, frozen=True, kw_only=True):
+    """Where the hub is, and what gives access to it."""
+
+    addresses: Annotated[
+        list[Address],
+        Meta(
+            description="Where the hub answers, tried in order. Empty: it is found by mDNS only.",
+            extra={"allowed": 'a list of addresses such as ["http://192.168.1.10:8770"]'},
+        ),
+    ] = []
+    hub_id: Annotated[
+        str | None,
+        Meta(
+            description="Only the hub with this id is accepted from mDNS. Left out: any.",
+            extra={"allowed": "the id that the hub shows at its start"},
+        ),
+    ] = None
+    network_id: Annotated[
+        NetworkId | None,
+        Meta(
+            description="The network that this device belongs to.",
+            extra={"allowed": "net_ and 32 hex digits, as the hub gave it"},
+        ),
+    ] = None
+    client_id: Annotated[
+        ClientId | None,
+        Meta(
+            description="The device's id in the network.",
+            extra={"allowed": "the id that the hub gave the device"},
+        ),
+    ] = None
+    token: Annotated[
+        Secret | None,
+        Meta(description="The device's client token. Better kept in a file of its own."),
+    ] = None
+    token_file: Annotated[
+        Path | None,
+        Meta(description="A file that holds the client token. It wins over `token`."),
+    ] = None
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    """What people call the device."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="The device's name, for people.",
+            min_length=1,
+            max_length=64,
+            extra={"default": "the host's name", "allowed": "a text of 1 to 64 characters"},
+        ),
+    ]
+    room: Annotated[
+        str,
+        Meta(
+            description="The room that it stands in, for people.",
+            max_length=64,
+            extra={"allowed": "a text of at most 64 characters"},
+        ),
+    ] = ""
+
+
+class Microphone(Struct, frozen=True, kw_only=True):
+    """Which microphone is listened to."""
+
+    source: Annotated[
+        str,
+        Meta(
+            description="`default`, `card:` and a sound card's name or index (as "
+            "`mira-edge microphones` lists them), or `file:` and the path of a WAV file.",
+            pattern="^(default|card:.+|file:.+)$",
+            extra={"allowed": '"default", "card:NAME", "card:INDEX" or "file:PATH"'},
+        ),
+    ] = "default"
+    start_at_us: Annotated[
+        int,
+        Meta(
+            description="When a file begins to play, since the Unix epoch. 0: at once.",
+            ge=0,
+            le=2**53,
+            extra={"unit": "µs"},
+        ),
+    ] = 0
+    loop: Annotated[bool, Meta(description="Whether a file begins anew at its end.")] = False
+    listening: Annotated[
+        bool,
+        Meta(
+            description="Whether the device listens when it is started for the first time. "
+            "Later starts keep what a person chose last."
+        ),
+    ] = True
+
+
+class Activity(Struct, frozen=True, kw_only=True):
+    """When speech begins and ends."""
+
+    vad_mode: Annotated[
+        int,
+        Meta(
+            description="How readily sound is taken for noise: 0 lets most through as speech, "
+            "3 the least.",
+            ge=0,
+            le=3,
+        ),
+    ] = 2
+    preroll_ms: Annotated[
+        int,
+        Meta(
+            description="How much of what was heard before speech began belongs to the utterance.",
+            ge=0,
+            le=5_000,
+            extra={"unit": "ms"},
+        ),
+    ] = 500
+    hangover_ms: Annotated[
+        int,
+        Meta(
+            description="How long it must be quiet until an utterance has ended.",
+            ge=100,
+            le=5_000,
+            extra={"unit": "ms"},
+        ),
+    ] = 700
+    longest_s: Annotated[
+        int,
+        Meta(
+            description="The longest utterance. A longer one is cut at its quietest point.",
+            ge=5,
+            le=30,
+            extra={"unit": "s"},
+        ),
+    ] = 30
+
+
+class Buffers(Struct, frozen=True, kw_only=True):
+    """What is kept until the hub releases it."""
+
+    held_s: Annotated[
+        int,
+        Meta(
+            description="How much audio is held at most; beyond it the oldest is dropped and "
+            "counted. A minute takes 1.9 MB of memory.",
+            ge=60,
+            le=86_400,
+            extra={"unit": "s"},
+        ),
+    ] = 600
+
+
+class Discovery(Struct, frozen=True, kw_only=True):
+    """How device and hub find each other on the local network."""
+
+    mdns: Annotated[
+        bool, Meta(description="Whether the device shows itself and looks for hubs by mDNS.")
+    ] = True
+    interfaces: Annotated[
+        list[str],
+        Meta(
+            description="IP addresses of the network interfaces that mDNS uses. Empty: all.",
+            extra={"allowed": 'a list of IP addresses such as ["192.168.1.20"]'},
+        ),
+    ] = []
+
+
+class Paths(Struct, frozen=True, kw_only=True):
+    """Where the daemon keeps its files."""
+
+    state_dir: Annotated[
+        Path,
+        Meta(
+            description="The folder of what the daemon remembers.",
+            extra={"default": "$STATE_DIRECTORY (systemd), else ~/.local/state/mira-edge"},
+        ),
+    ]
+    control_socket: Annotated[
+        Path,
+        Meta(
+            description="The Unix socket by which `mira-edge` commands reach the daemon.",
+            extra={
+                "default": "control.sock in $RUNTIME_DIRECTORY (systemd), else in state_dir",
+                "allowed": f"a path of at most {LONGEST_SOCKET_PATH} bytes",
+            },
+        ),
+    ]
+
+
+class EdgeConfig(Struct, frozen=True, kw_only=True):
+    """All of it; each field is a table of the file."""
+
+    hub: Hub = Hub()
+    device: Device
+    microphone: Microphone = Microphone()
+    activity: Activity = Activity()
+    buffers: Buffers = Buffers()
+    discovery: Discovery = Discovery()
+    paths: Paths
+    log: Log = Log()
+
+    def access(self) -> Access:
+        """What the device shows the hub.
+
+        Raises:
+            ConfigError: one of network, client and token is missing.
+        """
+        hub = self.hub
+        missing = [
+            name
+            for name, value in (
+                ("network_id", hub.network_id),
+                ("client_id", hub.client_id),
+                ("token or token_file", hub.token),
+            )
+            if not value
+        ]
+        if missing or not (hub.network_id and hub.client_id and hub.token):
+            raise ConfigError(
+                f"[hub] {', '.join(missing)} not set: no hub would let this device in.",
+                "`mira-hub` gives a device its ids and token; write them into the configuration.",
+            )
+        return Access(hub.network_id, hub.client_id, hub.token)
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who the device is, and the token that proves it."""
+
+    network_id: str
+    client_id: str
+    token: Secret
+
+
+def load_edge_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> EdgeConfig:
+    """The daemon's configuration from a TOML file (or none) and the environment.
+
+    The token is read from `token_file` where that is given; `hub.token` then holds it.
+
+    Raises:
+        ConfigError: the file, a key or a value is wrong; says where and what is allowed.
+    """
+    state_dir = default_state_dir(environ, "mira-edge")
+    unset = Path()
+    config = load(
+        EdgeConfig,
+        path,
+        PREFIX,
+        environ,
+        {
+            ("device", "name"): os.uname().nodename[:64] or "microphone",
+            ("paths", "state_dir"): state_dir,
+            ("paths", "control_socket"): unset,
+        },
+    )
+    paths = config.paths
+    if paths.control_socket == unset:
+        folder = environ.get("RUNTIME_DIRECTORY", "").split(":")[0] or paths.state_dir
+        paths = msgspec.structs.replace(paths, control_socket=Path(folder) / "control.sock")
+    if len(os.fsencode(paths.control_socket)) > LONGEST_SOCKET_PATH:
+        raise ConfigError(
+            f"[paths] control_socket = {str(paths.control_socket)!r} is longer than "
+            f"{LONGEST_SOCKET_PATH} bytes, which is all that Linux takes.",
+            "Set [paths] control_socket to a shorter path.",
+        )
+    hub = config.hub
+    if hub.token_file:
+        hub = msgspec.structs.replace(hub, token=read_secret(hub.token_file))
+    return msgspec.structs.replace(config, paths=paths, hub=hub)

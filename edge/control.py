@@ -1,0 +1,110 @@
+"""The daemon's Unix socket: one JSON line asks, one answers."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+from msgspec import Struct
+
+from shared.errors import MiraError
+
+MAX_LINE = 4096
+ANSWER_TIMEOUT_S = 10.0
+
+
+class Ask(Struct, frozen=True, tag_field="ask", tag="status"):
+    """What the daemon does now."""
+
+
+class AskListening(Struct, frozen=True, kw_only=True, tag_field="ask", tag="listening"):
+    """Switch listening on or off."""
+
+    listening: bool
+    scope: Literal["client", "network"] = "client"
+
+
+Question = Ask | AskListening
+
+
+class Status(Struct, frozen=True, kw_only=True):
+    """What the daemon does now."""
+
+    name: str
+    hub: str | None  # address of the hub that it is connected to
+    listening: bool  # whether a person wants it to
+    microphone: str  # open, closed, lost
+    speech: bool  # whether it hears speech right now
+    held: int  # utterances not yet released
+    dropped: int  # utterances given up for want of room
+    cursor: int  # seq of the last event in the replica
+
+
+class Refused(Struct, frozen=True, kw_only=True):
+    """Why not."""
+
+    error: str
+
+
+Answer = Callable[[Question], Awaitable[Status]]
+
+
+class DaemonUnreachableError(MiraError):
+    """No daemon answers on the control socket."""
+
+    code = "DAEMON_UNREACHABLE"
+
+
+async def serve(path: Path, answer: Answer) -> asyncio.Server:
+    """Listens on the socket at `path`, for this user and group only."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                line = await reader.readline()
+                reply: Status | Refused
+                try:
+                    reply = await answer(msgspec.json.decode(line, type=Question))
+                except (msgspec.DecodeError, MiraError) as error:
+                    reply = Refused(error=str(error))
+                writer.write(msgspec.json.encode(reply) + b"\n")
+                await writer.drain()
+        except (TimeoutError, ConnectionError, ValueError):
+            pass  # whoever asked is gone, or sends no line that we would read
+        finally:
+            writer.close()
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(handle, path, limit=MAX_LINE)
+    path.chmod(0o660)
+    return server
+
+
+def ask(path: Path, question: Question) -> Status:
+    """Asks the daemon at `path`, from another process; blocking.
+
+    Raises:
+        DaemonUnreachableError: nobody answers, or the daemon says no.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(ANSWER_TIMEOUT_S)
+            connection.connect(str(path))
+            connection.sendall(msgspec.json.encode(question) + b"\n")
+            with connection.makefile("rb") as answer:
+                line = answer.readline()
+    except OSError as error:
+        raise DaemonUnreachableError(
+            f"No daemon answers at {path} ({error.strerror or error}).",
+            "Is mira-edge running, and may this user use its socket?",
+        ) from error
+    try:
+        return msgspec.json.decode(line, type=Status)
+    except msgspec.DecodeError:
+        refused = msgspec.json.decode(line, type=Refused)
+        raise DaemonUnreachableError(refused.error) from None

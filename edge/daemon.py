@@ -1,0 +1,285 @@
+"""The microphone daemon: owns the ear, the link, the replica and what surrounds them."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.metadata
+import logging
+from collections.abc import Callable, Iterable
+from typing import Literal
+
+from edge.control import AskListening, DaemonUnreachableError, Question, Status
+from edge.ear import Ear
+from edge.hub_finder import HubFinder
+from edge.hub_link import Connect, HubLink
+from edge.microphone.microphone import Microphone
+from edge.replica import Replica, Switches
+from shared.clock import Clock
+from shared.errors import MicrophoneError, WireError
+from shared.logs import Trouble
+from shared.tasks import until_first_ends
+from shared.wire.audio import AudioFrame
+from shared.wire.codec import Event, HubMessage
+from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, Message
+from shared.wire.network import Change, ChangeApplied, ChangeRefused
+from shared.wire.session import (
+    ClientStatus,
+    ClockProbe,
+    ClockReply,
+    ConnectionEstablished,
+    Error,
+    Hello,
+)
+from shared.wire.utterance import Release, SendAudio, StopAudio
+
+log = logging.getLogger(__name__)
+
+MicrophoneState = Literal["open", "closed", "lost"]
+REOPEN_S = 2.0
+"""How often a microphone that went away is looked for."""
+IDLE_PULSE_S = 1.0
+"""How often the audio loop shows that it moves while the microphone is closed."""
+
+
+class Daemon:
+    """One device.
+
+    Args:
+        client_id: who it is in its network.
+        ear: turns frames into what to say.
+        microphone: what it listens to.
+        replica: its copy of the network's events.
+        finder: where hubs are.
+        connect: opens a channel to one.
+        clock: the device's clock.
+        pulse: called by the audio loop whenever it moved.
+        on_listening: told when the microphone opens or closes.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_id: str,
+        ear: Ear,
+        microphone: Microphone,
+        replica: Replica,
+        finder: HubFinder,
+        connect: Connect,
+        clock: Clock,
+        pulse: Callable[[], None] = lambda: None,
+        on_listening: Callable[[bool], None] = lambda _: None,
+    ) -> None:
+        self._client_id = client_id
+        self._ear = ear
+        self._microphone = microphone
+        self._clock = clock
+        self._pulse = pulse
+        self._on_listening = on_listening
+        self.replica = replica
+        self.link = HubLink(self, finder, connect)
+        self.microphone_state: MicrophoneState = "closed"
+        self._switches = replica.switches
+        self._switched = asyncio.Event()
+        self._events: asyncio.Queue[Event] = asyncio.Queue()
+        self._change_seq = 0
+
+    # Life
+
+    async def run(self) -> None:
+        """Listens and stays connected until it is cancelled; closes the microphone then."""
+        try:
+            await until_first_ends(self._listen(), self.link.run(), self._write_events())
+        finally:
+            await self._microphone.close()
+
+    @property
+    def listening(self) -> bool:
+        """Whether the device is to listen."""
+        return self._switches.network and self._switches.client
+
+    def status(self) -> Status:
+        """What it does now, for people."""
+        return Status(
+            name=self._client_id,
+            hub=self.link.address,
+            listening=self.listening,
+            microphone=self.microphone_state,
+            speech=self._ear.candidates.live is not None,
+            held=len(self._ear.candidates.held),
+            dropped=self._ear.candidates.dropped,
+            cursor=self.replica.cursor,
+        )
+
+    async def answer(self, question: Question) -> Status:
+        """What a person asks or wants, on the control socket."""
+        if isinstance(question, AskListening):
+            self.set_listening(question.listening, question.scope)
+        return self.status()
+
+    def set_listening(self, listening: bool, scope: Literal["client", "network"]) -> None:
+        """A person at this device switches listening.
+
+        The device itself obeys at once and tells the hub as soon as there is one.
+
+        Raises:
+            DaemonUnreachableError: the whole network is meant, and no hub is connected.
+        """
+        if scope == "network":
+            if not self.link.connected:
+                raise DaemonUnreachableError("No hub is connected, so the others cannot be told.")
+            self.link.send([self._change(listening, "network")])
+            return
+        self._switch(Switches(self._switches.network, listening))
+        self.replica.pending_listening = listening
+        self.link.send([self._change(listening, "client")])
+
+    def _change(self, listening: bool, scope: Literal["client", "network"]) -> Change:
+        self._change_seq += 1
+        return Change(
+            client_seq=self._change_seq, kind="set_listening", scope=scope, listening=listening
+        )
+
+    def _switch(self, switches: Switches) -> None:
+        if switches != self._switches:
+            self._switches = switches
+            self.replica.set_switches(switches)
+        self._switched.set()
+
+    # The link's owner
+
+    def hello(self) -> Hello:
+        """The greeting."""
+        return Hello(
+            version=PROTOCOL_VERSION,
+            min_version=MIN_PROTOCOL_VERSION,
+            software=f"mira-edge {importlib.metadata.version('mira-voice')}",
+            device_time_us=self._clock(),
+            cursor=self.replica.cursor,
+            capabilities=["microphone"],
+            held=self._ear.candidates.held[-1024:],
+            listening=self.microphone_state == "open",
+        )
+
+    def established(self, message: ConnectionEstablished) -> Iterable[Message]:
+        """The hub answered: settings first, then everything that is held.
+
+        Raises:
+            WireError: the hub's log is shorter than our copy of it: it lost its data.
+        """
+        if message.cursor < self.replica.cursor:
+            self.replica.clear()
+            raise WireError("The hub's log is behind our copy: our copy starts anew.")
+        pending = self.replica.pending_listening
+        hub = message.settings
+        client = hub.client_listening if pending is None else pending
+        self._switch(Switches(hub.listening, client))
+        self._ear.candidates.forget(message.released)
+        changes = [] if pending is None else [self._change(pending, "client")]
+        return [self._status_message(), *changes, *self._ear.candidates.offer_all()]
+
+    def received(self, message: HubMessage) -> Iterable[Message]:
+        """What to answer."""
+        match message:
+            case ClockProbe():
+                now = self._clock()
+                return [ClockReply(probe_id=message.probe_id, received_at_us=now, sent_at_us=now)]
+            case SendAudio() | StopAudio() | Release():
+                return self._ear.candidates.take(message)
+            case InteractionCreated() | ClientChanged() | SettingsChanged():
+                self._events.put_nowait(message)
+                self._obey(message)
+            case ChangeApplied():
+                if message.client_seq == self._change_seq:
+                    self.replica.pending_listening = None
+            case ChangeRefused():
+                log.warning("the hub refuses a change: %s", message.message)
+            case Error():
+                log.warning("the hub could not use a message: %s %s", message.code, message.message)
+            case _:
+                pass  # who was elected, partial text, who came and went: for devices that show it
+        return []
+
+    def audio(self) -> AudioFrame | None:
+        """The next audio to send."""
+        return self._ear.candidates.audio()
+
+    def _obey(self, event: Event) -> None:
+        """Switches listening as the log says, unless a person here said otherwise since."""
+        switches = self._switches
+        if isinstance(event, SettingsChanged):
+            self._switch(Switches(event.listening, switches.client))
+        elif (
+            isinstance(event, ClientChanged)
+            and event.client_id == self._client_id
+            and self.replica.pending_listening is None
+        ):
+            self._switch(Switches(switches.network, event.listening))
+
+    # Its tasks
+
+    async def _write_events(self) -> None:
+        """Puts events into the replica, those that came together in one commit, and says so."""
+        while True:
+            events = [await self._events.get()]
+            while not self._events.empty():
+                events.append(self._events.get_nowait())
+            cursor = await asyncio.to_thread(self.replica.apply, events)
+            self.link.send([Ack(cursor=cursor)])
+
+    async def _listen(self) -> None:
+        """The audio loop: opens the microphone while the device is to listen."""
+        trouble = Trouble(log, f"microphone {self._microphone.name}")
+        loop = asyncio.get_running_loop()
+        while True:
+            self._switched.clear()
+            if not self.listening:
+                self._set_microphone("closed")
+                await self._wait_for_switch(IDLE_PULSE_S)
+                continue
+            try:
+                await self._microphone.open()
+                trouble.recovered(loop.time())
+                self._set_microphone("open")
+                await until_first_ends(self._hear(), self._wait_until_off())
+            except MicrophoneError as error:
+                trouble.failed(error, loop.time())
+                self._set_microphone("lost")
+            finally:
+                await self._microphone.close()
+                self.link.send(self._ear.close())
+            if self.microphone_state == "lost":
+                await self._wait_for_switch(REOPEN_S)
+
+    async def _hear(self) -> None:
+        async for frame in self._microphone:
+            messages = self._ear.hear(frame)
+            if messages:
+                self.link.send(messages)
+            self._pulse()
+
+    async def _wait_until_off(self) -> None:
+        while self.listening:
+            self._switched.clear()
+            await self._switched.wait()
+
+    async def _wait_for_switch(self, seconds: float) -> None:
+        self._pulse()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._switched.wait()
+        except TimeoutError:
+            pass
+
+    def _set_microphone(self, state: MicrophoneState) -> None:
+        if state != self.microphone_state:
+            self.microphone_state = state
+            log.info("the microphone is %s", state)
+            self._on_listening(state == "open")
+            self.link.send([self._status_message()])
+
+    def _status_message(self) -> ClientStatus:
+        return ClientStatus(
+            microphone=self.microphone_state,
+            utterances_dropped=self._ear.candidates.dropped,
+        )

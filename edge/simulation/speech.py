@@ -1,0 +1,130 @@
+"""Real speech for the demo: two readings, cut at their pauses into utterances with their text.
+
+The recordings are the `sample-speech` weights (see `models/catalog.toml`): the opening of
+Dickens' "A Tale of Two Cities" and a line of Beckett's "Worstward Ho".
+"""
+
+from __future__ import annotations
+
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from shared.audio import SAMPLE_RATE, Pcm, mono, pcm_from_bytes, resample
+from shared.errors import WeightsError
+
+_FADE_S = 0.02
+
+
+@dataclass(frozen=True)
+class SpokenUtterance:
+    """What one person says in one go; `pcm` has shape (n,), dtype int16, 16 kHz."""
+
+    name: str
+    pcm: Pcm
+    reference: str
+
+
+@dataclass(frozen=True)
+class _Cut:
+    file: str
+    name: str
+    start_s: float
+    end_s: float
+    reference: str
+
+
+_TALE, _HO = "two_cities.wav", "beckett.wav"
+# Times were taken in the middle of the pauses, at least 0.1 s away from the words.
+_CUTS = (
+    _Cut(_TALE, "times", 1.10, 4.80, "It was the best of times, it was the worst of times,"),
+    _Cut(_HO, "tried", 0.20, 5.75, "Ever tried. Ever failed. No matter. Try again."),
+    _Cut(_TALE, "wisdom", 4.85, 8.45, "it was the age of wisdom, it was the age of foolishness,"),
+    _Cut(
+        _TALE,
+        "belief",
+        8.65,
+        13.05,
+        "it was the epoch of belief, it was the epoch of incredulity,",
+    ),
+    _Cut(
+        _TALE, "light", 13.30, 16.95, "it was the season of Light, it was the season of Darkness,"
+    ),
+    _Cut(_HO, "better", 6.45, 9.90, "Fail again. Fail better."),
+    _Cut(_TALE, "spring", 17.35, 20.75, "it was the spring of hope, it was the winter of despair,"),
+    _Cut(
+        _TALE,
+        "everything",
+        21.05,
+        24.25,
+        "we had everything before us, we had nothing before us,",
+    ),
+    _Cut(
+        _TALE,
+        "heaven",
+        24.45,
+        28.55,
+        "we were all going direct to Heaven, we were all going direct the other way,",
+    ),
+    _Cut(_TALE, "period", 28.90, 32.50, "in short, the period was so far like the present period,"),
+    _Cut(
+        _TALE,
+        "authorities",
+        32.55,
+        36.75,
+        "that some of its noisiest authorities insisted on its being received,",
+    ),
+    _Cut(
+        _TALE,
+        "comparison",
+        36.80,
+        42.00,
+        "for good or for evil, in the superlative degree of comparison only.",
+    ),
+)
+
+
+def utterances(folder: Path) -> list[SpokenUtterance]:
+    """All utterances of the recordings in `folder`, in a fixed order that mixes the two readers.
+
+    Raises:
+        WeightsError: a recording is missing or is not the one that the cuts were made for.
+    """
+    recordings = {file: _read(folder / file) for file in (_TALE, _HO)}
+    return [
+        SpokenUtterance(cut.name, _cut(recordings[cut.file], cut), cut.reference) for cut in _CUTS
+    ]
+
+
+def _read(path: Path) -> Pcm:
+    hint = "Fetch it with: mira-hub models pull sample-speech"
+    try:
+        with wave.open(str(path), "rb") as file:
+            if file.getsampwidth() != 2:
+                raise WeightsError(f"{path} does not hold 16-bit samples.", hint)
+            channels, rate = file.getnchannels(), file.getframerate()
+            pcm = pcm_from_bytes(file.readframes(file.getnframes()))
+    except (OSError, EOFError, wave.Error) as error:
+        raise WeightsError(
+            f"The sample speech cannot be read from {path}: {error}", hint
+        ) from error
+    return resample(mono(pcm.reshape(-1, channels)), rate)
+
+
+def _cut(recording: Pcm, cut: _Cut) -> Pcm:
+    """The stretch of the recording, faded in and out so that the cut does not click."""
+    start, end = round(cut.start_s * SAMPLE_RATE), round(cut.end_s * SAMPLE_RATE)
+    if end > len(recording):
+        raise WeightsError(
+            f"{cut.file} is {len(recording) / SAMPLE_RATE:.1f} s long; at least {cut.end_s} s"
+            " were expected.",
+            "Fetch it again with: mira-hub models pull sample-speech",
+        )
+    fade = np.linspace(0, 1, round(_FADE_S * SAMPLE_RATE))
+    stretch = recording[start:end].astype(np.float64)
+    stretch[: len(fade)] *= fade
+    stretch[-len(fade) :] *= fade[::-1]
+    pcm: Pcm = np.rint(stretch).astype(np.int16)
+    return pcm

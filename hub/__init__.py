@@ -1,0 +1,1 @@
+"""The hub: election, recognition, storage and sync."""

@@ -1,0 +1,221 @@
+"""The hub's configuration (see docs/configuration.md)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shared.config import default_state_dir, load
+from shared.logs import Log
+
+PREFIX = "MIRA_HUB_"
+
+ENGINES = "moonshine-tiny-en|moonshine-base-en|vosk-ko|vosk:.+|fake"
+ENGINES_FOR_PEOPLE = (
+    '"moonshine-tiny-en", "moonshine-base-en", "vosk-ko", "vosk:LANGUAGE", "fake" (no recogniser)'
+)
+
+
+class Identity(Struct, frozen=True, kw_only=True):
+    """What people call the hub."""
+
+    name: Annotated[
+        str,
+        Meta(
+            description="The hub's name, for people; devices see it by mDNS.",
+            min_length=1,
+            max_length=64,
+            extra={"default": "the host's name", "allowed": "a text of 1 to 64 characters"},
+        ),
+    ]
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """Where devices reach the hub."""
+
+    host: Annotated[
+        str,
+        Meta(
+            description="The address that it listens on. 0.0.0.0: all of the machine's.",
+            min_length=1,
+        ),
+    ] = "0.0.0.0"  # noqa: S104 - devices of the home must reach it; a socket needs a token
+    port: Annotated[
+        int,
+        Meta(description="The TCP port. 0: any that is free, shown at start.", ge=0, le=65_535),
+    ] = 8770
+
+
+class Store(Struct, frozen=True, kw_only=True):
+    """Where interactions are kept."""
+
+    path: Annotated[
+        Path,
+        Meta(
+            description="The SQLite file; made at the first start.",
+            extra={"default": "hub.db in [paths] state_dir"},
+        ),
+    ]
+
+
+class Recognition(Struct, frozen=True, kw_only=True):
+    """Who turns speech into text."""
+
+    engine: Annotated[
+        str,
+        Meta(
+            description="What decodes the final text. `auto`: the best that this machine decodes "
+            "fast enough, timed at start; `vosk:` and a language of Vosk's, or a folder.",
+            pattern=f"^(auto|{ENGINES})$",
+            extra={"allowed": f'"auto", {ENGINES_FOR_PEOPLE}'},
+        ),
+    ] = "auto"
+    partial_engine: Annotated[
+        str,
+        Meta(
+            description="What decodes the text shown while somebody speaks.",
+            pattern=f"^(auto|none|{ENGINES})$",
+            extra={"allowed": f'"auto", "none", {ENGINES_FOR_PEOPLE}'},
+        ),
+    ] = "auto"
+    decode_budget_ms: Annotated[
+        int,
+        Meta(
+            description="With `auto`: how long a sentence of 4 s may take to decode.",
+            ge=50,
+            le=60_000,
+            extra={"unit": "ms"},
+        ),
+    ] = 600
+    timeout_s: Annotated[
+        float,
+        Meta(
+            description="A recogniser that takes longer over an utterance has failed.",
+            ge=1,
+            le=600,
+            extra={"unit": "s"},
+        ),
+    ] = 30.0
+    queue: Annotated[
+        int,
+        Meta(
+            description="Utterances that wait for the recogniser at most.",
+            ge=1,
+            le=1_000,
+            extra={"unit": "utterances"},
+        ),
+    ] = 16
+
+
+class Election(Struct, frozen=True, kw_only=True):
+    """How long devices are waited for."""
+
+    window_ms: Annotated[
+        int,
+        Meta(
+            description="From the first device that hears speech to the provisional election; "
+            "at once where only one device can hear.",
+            ge=0,
+            le=2_000,
+            extra={"unit": "ms"},
+        ),
+    ] = 250
+    settle_ms: Annotated[
+        int,
+        Meta(
+            description="From the first device that heard the end to the final election, for "
+            "the others to say theirs.",
+            ge=0,
+            le=2_000,
+            extra={"unit": "ms"},
+        ),
+    ] = 60
+    stall_ms: Annotated[
+        int,
+        Meta(
+            description="An elected device that sends nothing for so long is replaced by the "
+            "runner-up.",
+            ge=100,
+            le=30_000,
+            extra={"unit": "ms"},
+        ),
+    ] = 1_000
+    reoffer_window_ms: Annotated[
+        int,
+        Meta(
+            description="How long the hub waits for other devices when one offers an utterance "
+            "again after its connection was lost.",
+            ge=0,
+            le=60_000,
+            extra={"unit": "ms"},
+        ),
+    ] = 2_000
+
+
+class Discovery(Struct, frozen=True, kw_only=True):
+    """How hub and devices find each other on the local network."""
+
+    mdns: Annotated[
+        bool, Meta(description="Whether the hub shows itself and sees devices by mDNS.")
+    ] = True
+    interfaces: Annotated[
+        list[str],
+        Meta(
+            description="IP addresses of the network interfaces that mDNS uses. Empty: all.",
+            extra={"allowed": 'a list of IP addresses such as ["192.168.1.20"]'},
+        ),
+    ] = []
+
+
+class Paths(Struct, frozen=True, kw_only=True):
+    """Where the daemon keeps its files."""
+
+    state_dir: Annotated[
+        Path,
+        Meta(
+            description="The folder of what the daemon remembers.",
+            extra={"default": "$STATE_DIRECTORY (systemd), else ~/.local/state/mira-hub"},
+        ),
+    ]
+
+
+class HubConfig(Struct, frozen=True, kw_only=True):
+    """All of it; each field is a table of the file."""
+
+    identity: Identity
+    server: Server = Server()
+    store: Store
+    recognition: Recognition = Recognition()
+    election: Election = Election()
+    discovery: Discovery = Discovery()
+    paths: Paths
+    log: Log = Log()
+
+
+def load_hub_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> HubConfig:
+    """The hub's configuration from a TOML file (or none) and the environment.
+
+    Raises:
+        ConfigError: the file, a key or a value is wrong; says where and what is allowed.
+    """
+    unset = Path()
+    config = load(
+        HubConfig,
+        path,
+        PREFIX,
+        environ,
+        {
+            ("identity", "name"): os.uname().nodename[:64] or "hub",
+            ("paths", "state_dir"): default_state_dir(environ, "mira-hub"),
+            ("store", "path"): unset,
+        },
+    )
+    if config.store.path == unset:
+        store = Store(path=config.paths.state_dir / "hub.db")
+        return msgspec.structs.replace(config, store=store)
+    return config

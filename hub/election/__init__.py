@@ -1,0 +1,1 @@
+"""Which microphone is understood best: grouping and election, pure."""

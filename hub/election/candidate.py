@@ -1,0 +1,104 @@
+"""What the election knows of one device's hearing of one utterance, and what it decides."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from shared.audio import samples_to_us
+
+
+@dataclass
+class Candidate:
+    """One device's offer of one utterance. Times are hub time in microseconds."""
+
+    utterance_id: str
+    client_id: str
+    started_us: int  # first sample, pre-roll included
+    uncertainty_us: int  # of `started_us`, from the clock mapping
+    onset_sample: int  # where speech began
+    reoffered: bool
+    score: float = 0.0  # 0 to 100
+    features: dict[str, float] = field(default_factory=dict)
+    envelope: bytearray = field(default_factory=bytearray)  # dB re full scale + 120, 20 ms steps
+    samples: int = 0  # held by the device so far
+    ended_at_us: int | None = None  # when the hub was told of the end
+    linked: bool = True  # its device is connected
+    failure: str = ""  # why its audio could not be had
+    received: int = 0  # samples of audio that the hub has, from the first on
+    complete: bool = False  # the hub has all of it
+    audio_us: int = 0  # when the hub last got audio of it
+
+    @property
+    def usable(self) -> bool:
+        """Its audio can be asked for."""
+        return (self.linked and not self.failure) or self.complete
+
+    @property
+    def end_us(self) -> int:
+        """Hub time of the end of what is held."""
+        return self.started_us + samples_to_us(self.samples)
+
+    @property
+    def onset_us(self) -> int:
+        """Hub time at which speech began."""
+        return self.started_us + samples_to_us(self.onset_sample)
+
+
+@dataclass(frozen=True)
+class SendAudio:
+    """Ask the device for the utterance's audio from a sample on."""
+
+    candidate: Candidate
+    from_sample: int
+
+
+@dataclass(frozen=True)
+class StopAudio:
+    """Tell the device to stop sending."""
+
+    candidate: Candidate
+
+
+@dataclass(frozen=True)
+class Release:
+    """Tell the device to forget the utterance (up to a sample, where it is still being heard)."""
+
+    client_id: str
+    utterance_id: str
+    until_sample: int | None
+
+
+@dataclass(frozen=True)
+class Select:
+    """Tell everybody who was elected."""
+
+    election_id: str
+    candidate: Candidate
+    reason: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class Decode:
+    """Recognise this utterance; its audio is complete."""
+
+    election_id: str
+    candidate: Candidate
+
+
+@dataclass(frozen=True)
+class Record:
+    """Store the election with what came of it, then say so."""
+
+    election_id: str
+
+
+@dataclass(frozen=True)
+class Disconnect:
+    """The device is connected but gives nothing; a new connection makes it offer again."""
+
+    client_id: str
+    reason: str
+
+
+Decision = SendAudio | StopAudio | Release | Select | Decode | Record | Disconnect

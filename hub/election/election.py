@@ -1,0 +1,139 @@
+"""One election: an utterance, the candidates that heard it, and how far it is.
+
+It goes through these phases:
+
+| phase      | entered when                          | left when                                |
+|------------|---------------------------------------|------------------------------------------|
+| GATHERING  | the first claim                       | the window closed: provisional winner    |
+| STREAMING  | a provisional winner streams          | the best one ended and the others had    |
+|            |                                       | their moment: final winner               |
+| COLLECTING | the final winner is chosen            | the hub has its whole audio              |
+| DECODING   | the audio is with the recogniser      | a text, or a failure                     |
+| RECORDING  | the outcome is being stored           | it is committed: buffers are released    |
+| DONE       | remembered for late offers            | forgotten after a while                  |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+from hub.election.candidate import Candidate
+
+
+class Phase(Enum):
+    """How far an election is."""
+
+    GATHERING = auto()
+    STREAMING = auto()
+    COLLECTING = auto()
+    DECODING = auto()
+    RECORDING = auto()
+    DONE = auto()
+
+
+OPEN = (Phase.GATHERING, Phase.STREAMING)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Delays in microseconds."""
+
+    window_us: int = 250_000  # from the first claim to the provisional winner, at most
+    settle_us: int = 60_000  # after the best one ended, for the others to end
+    straggler_us: int = 1_000_000  # nobody waits longer for a better one that does not end
+    stall_us: int = 1_000_000  # a chosen device that gives nothing for this long is replaced
+    reoffer_window_us: int = 2_000_000  # devices reconnect at different moments
+    orphan_us: int = 10_000_000  # with nobody left to ask, until the election is given up
+    remember_us: int = 600_000_000  # a late offer of a finished utterance is recognised so long
+
+
+@dataclass
+class Election:
+    """One utterance and the candidates that heard it."""
+
+    election_id: str
+    opened_us: int
+    window_at_us: int
+    candidates: dict[str, Candidate] = field(default_factory=dict)  # by utterance id
+    phase: Phase = Phase.GATHERING
+    chosen: Candidate | None = None  # whose audio is taken
+    provisional: Candidate | None = None  # the first one chosen
+    asked_us: int = 0  # when the chosen one was asked for audio
+    orphaned_us: int | None = None  # since when nobody can be asked
+    reason: str = ""
+    done_us: int = 0
+
+    def ranked(self) -> list[Candidate]:
+        """Candidates, the best first; equal scores in order of utterance id."""
+        return sorted(self.candidates.values(), key=lambda c: (-c.score, c.utterance_id))
+
+    @property
+    def margin(self) -> float | None:
+        """How far the chosen one's score is above the best other's."""
+        others = [c.score for c in self.candidates.values() if c is not self.chosen]
+        return None if self.chosen is None or not others else self.chosen.score - max(others)
+
+    @property
+    def anchors(self) -> Iterable[Candidate]:
+        """Whom a newcomer is held against: the chosen one where there is one, else all."""
+        if self.phase is Phase.DONE or self.chosen is None:
+            return self.candidates.values()
+        return (self.chosen,)
+
+    def streams(self, utterance_id: str) -> bool:
+        """Whether this utterance is the one that is being streamed live."""
+        return (
+            self.phase is Phase.STREAMING
+            and self.chosen is not None
+            and self.chosen.utterance_id == utterance_id
+        )
+
+    def settled(self, timing: Timing, now: int) -> bool:
+        """Whether the final winner can be chosen."""
+        usable = [c for c in self.ranked() if c.usable]
+        ends = [c.ended_at_us for c in usable if c.ended_at_us is not None]
+        if not ends or len(ends) == len(usable):
+            return bool(ends)
+        best_end = usable[0].ended_at_us
+        if best_end is not None and now >= best_end + timing.settle_us:
+            return True
+        return now >= min(ends) + timing.straggler_us
+
+    def stalls_at(self, chosen: Candidate, timing: Timing) -> int:
+        """When the chosen device counts as stalled, unless audio comes."""
+        return max(self.asked_us, chosen.audio_us) + timing.stall_us
+
+    def deadlines(self, timing: Timing) -> Iterator[int]:
+        """When something has to be decided although nothing happens."""
+        chosen = self.chosen
+        if self.phase is Phase.DONE:
+            yield self.done_us + timing.remember_us
+        elif self.phase in (Phase.DECODING, Phase.RECORDING):
+            return
+        elif self.orphaned_us is not None:
+            yield self.orphaned_us + timing.orphan_us
+        elif self.phase is Phase.GATHERING:
+            yield self.window_at_us
+        elif chosen is not None and chosen.usable and not chosen.complete:
+            yield self.stalls_at(chosen, timing)
+        if self.phase is Phase.STREAMING:
+            usable = [c for c in self.ranked() if c.usable]
+            ends = [c.ended_at_us for c in usable if c.ended_at_us is not None]
+            if ends:
+                yield min(ends) + timing.straggler_us
+                if usable[0].ended_at_us is not None:
+                    yield usable[0].ended_at_us + timing.settle_us
+
+    def explain(self, why: str) -> str:
+        """Why the chosen one was chosen, for people."""
+        if self.chosen is None:
+            return ""
+        others = [c for c in self.ranked() if c is not self.chosen]
+        if not others:
+            return f"{self.chosen.client_id} alone heard it ({self.chosen.score:.0f})"
+        return (
+            f"{self.chosen.client_id} hears best {why}: "
+            f"{self.chosen.score:.0f} against {others[0].score:.0f} ({others[0].client_id})"
+        )

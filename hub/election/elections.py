@@ -1,0 +1,392 @@
+"""The elections of one network: which candidates are one utterance, whose audio is taken.
+
+Pure: it is told what happened and when (`now`, hub time in microseconds), and answers with
+decisions. `hub.election.election` has the phases that an election goes through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from hub.election.candidate import (
+    Candidate,
+    Decision,
+    Decode,
+    Disconnect,
+    Record,
+    Release,
+    Select,
+    SendAudio,
+    StopAudio,
+)
+from hub.election.election import OPEN, Election, Phase, Timing
+from hub.election.grouping import affinity
+from shared.audio import us_to_samples
+from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
+
+MAX_SAMPLES = us_to_samples(40_000_000)
+"""An utterance is cut at 30 s by the device; nothing longer than this is taken."""
+MAX_OPEN_PER_CLIENT = 1024
+SWITCH_MARGIN = 2.0
+"""The final winner replaces the one that streams only if it is better by this many points."""
+TAIL_US = 1_000_000
+"""What a device holds this long beyond the elected utterance's end is another utterance."""
+
+
+class Elections:
+    """All elections of one network.
+
+    Args:
+        new_id: gives a fresh election id.
+        timing: the delays.
+    """
+
+    def __init__(self, new_id: Callable[[], str], timing: Timing | None = None) -> None:
+        self._new_id = new_id
+        self.timing = timing or Timing()
+        self.elections: dict[str, Election] = {}
+        self._where: dict[str, Election] = {}  # by utterance id
+        self._claims: dict[str, Candidate] = {}  # claimed, nothing heard of them yet
+        self._listening: set[str] = set()  # clients that are connected and listen
+
+    # What is known
+
+    def candidate(self, utterance_id: str) -> Candidate | None:
+        """The candidate with this utterance id, finished ones too."""
+        if utterance_id in self._claims:
+            return self._claims[utterance_id]
+        election = self._where.get(utterance_id)
+        return election.candidates[utterance_id] if election else None
+
+    def election_of(self, utterance_id: str) -> Election | None:
+        """The election that an utterance is in."""
+        return self._where.get(utterance_id)
+
+    def finished(self, utterance_id: str) -> bool:
+        """Whether the utterance's election is over."""
+        election = self._where.get(utterance_id)
+        return election is not None and election.phase is Phase.DONE
+
+    @staticmethod
+    def unknown() -> UnknownUtteranceError:
+        """The error for an utterance that was never offered, or is somebody else's."""
+        return UnknownUtteranceError("This utterance was never offered here.")
+
+    def next_deadline_us(self) -> int | None:
+        """When `tick` has to be called next."""
+        times = [
+            due for election in self.elections.values() for due in election.deadlines(self.timing)
+        ]
+        return min(times, default=None)
+
+    # What happens
+
+    def device_listens(self, client_id: str, listening: bool) -> None:
+        """A device connected and listens, or does so no more."""
+        (self._listening.add if listening else self._listening.discard)(client_id)
+
+    def remember(
+        self, election_id: str, candidates: Iterable[Candidate], chosen_id: str | None, now: int
+    ) -> None:
+        """Takes a finished election from the store, so that late offers of it are recognised."""
+        election = Election(election_id, now, now, phase=Phase.DONE, done_us=now)
+        self.elections[election_id] = election
+        for candidate in candidates:
+            self._put(election, candidate)
+        election.chosen = election.candidates.get(chosen_id or "")
+
+    def claimed(self, claim: Candidate, now: int) -> list[Decision]:
+        """A device says that it hears speech (again, after a reconnect).
+
+        Raises:
+            LimitExceededError: the device holds too many open utterances.
+        """
+        known = self.candidate(claim.utterance_id)
+        if known is not None and known.client_id != claim.client_id:
+            raise self.unknown()
+        if known is not None:
+            known.linked, known.failure = True, ""
+            election = self._where.get(known.utterance_id)
+            if election is None:
+                return []
+            if election.phase is Phase.DONE:
+                return [self._release(election, known)]
+            if election.chosen is known and not known.complete:
+                election.orphaned_us, election.asked_us = None, now
+                return [SendAudio(known, known.received)]
+            return self._progress(election, now)
+        held = sum(1 for c in self._candidates() if c.client_id == claim.client_id)
+        if held >= MAX_OPEN_PER_CLIENT:
+            raise LimitExceededError(f"More than {MAX_OPEN_PER_CLIENT} utterances at once.")
+        self._claims[claim.utterance_id] = claim
+        return []
+
+    def heard(
+        self,
+        utterance_id: str,
+        score: float,
+        features: dict[str, float],
+        envelope_start: int,
+        envelope: list[int],
+        samples: int,
+        now: int,
+    ) -> list[Decision]:
+        """A device says how well it hears; the first time, the utterance joins an election.
+
+        Raises:
+            UnknownUtteranceError: never claimed.
+            MalformedMessageError: the envelope leaves a gap.
+            LimitExceededError: longer than an utterance may be.
+        """
+        candidate = self._known(utterance_id)
+        if envelope_start > len(candidate.envelope):
+            raise MalformedMessageError(
+                "The envelope leaves a gap.", expected=len(candidate.envelope)
+            )
+        if samples > MAX_SAMPLES or envelope_start + len(envelope) > MAX_SAMPLES // 160:
+            raise LimitExceededError("The utterance is longer than an utterance may be.")
+        candidate.envelope[envelope_start:] = bytes(level + 120 for level in envelope)
+        candidate.score, candidate.features = score, features
+        candidate.samples = max(samples, candidate.samples)
+        if utterance_id in self._claims:
+            return self._place(self._claims.pop(utterance_id), now)
+        return self._progress(self._where[utterance_id], now)
+
+    def ended(self, utterance_id: str, samples: int, now: int) -> list[Decision]:
+        """A device's endpoint: the utterance is `samples` long. Raises as `heard` does."""
+        candidate = self._known(utterance_id)
+        if samples > MAX_SAMPLES:
+            raise LimitExceededError("The utterance is longer than an utterance may be.")
+        if candidate.ended_at_us is None:
+            candidate.ended_at_us = now
+        candidate.samples = samples
+        if utterance_id in self._claims:
+            return self._place(self._claims.pop(utterance_id), now)
+        return self._progress(self._where[utterance_id], now)
+
+    def audio(self, utterance_id: str, received: int, complete: bool, now: int) -> list[Decision]:
+        """The hub has the first `received` samples of an utterance's audio, or all of it."""
+        candidate = self._known(utterance_id)
+        candidate.received, candidate.complete, candidate.audio_us = received, complete, now
+        election = self._where.get(utterance_id)
+        return self._progress(election, now) if election else []
+
+    def link_lost(self, client_id: str, now: int) -> list[Decision]:
+        """A device's connection ended; its utterances cannot be asked for until it is back."""
+        self._listening.discard(client_id)
+        decisions: list[Decision] = []
+        for candidate in [c for c in self._candidates() if c.client_id == client_id]:
+            candidate.linked = False
+            if candidate.utterance_id in self._claims:
+                del self._claims[candidate.utterance_id]
+            else:
+                decisions += self._progress(self._where[candidate.utterance_id], now)
+        return decisions
+
+    def decoded(self, election_id: str, now: int) -> list[Decision]:
+        """The recogniser is done with the chosen utterance, well or not."""
+        election = self.elections[election_id]
+        election.phase = Phase.RECORDING
+        return [Record(election_id)]
+
+    def committed(self, election_id: str, now: int) -> list[Decision]:
+        """The outcome is on disk: nobody needs to hold the audio any longer."""
+        election = self.elections[election_id]
+        election.phase, election.done_us = Phase.DONE, now
+        return [self._release(election, c) for c in election.candidates.values() if c.linked]
+
+    def tick(self, now: int) -> list[Decision]:
+        """Time passed."""
+        decisions: list[Decision] = []
+        for election in list(self.elections.values()):
+            if any(due <= now for due in election.deadlines(self.timing)):
+                decisions += self._progress(election, now)
+        return decisions
+
+    # How an election goes on
+
+    def _progress(self, election: Election, now: int) -> list[Decision]:
+        """Moves an election as far as it can go by now."""
+        decisions: list[Decision] = []
+        strangers: list[Candidate] = []
+        if (
+            election.phase is Phase.GATHERING
+            and election.orphaned_us is None
+            and self._window_closed(election, now)
+        ):
+            strangers += self._regroup(election, decisions)
+            decisions += self._choose(election, now, "on the first moments of speech")
+        if (
+            election.phase in (Phase.STREAMING, Phase.COLLECTING)
+            or election.orphaned_us is not None
+        ):
+            decisions += self._watch(election, now)
+        if election.phase is Phase.STREAMING and election.settled(self.timing, now):
+            strangers += self._regroup(election, decisions)
+            decisions += self._finish(election, now)
+        if (
+            election.phase is Phase.COLLECTING
+            and election.chosen is not None
+            and election.chosen.complete
+        ):
+            election.phase = Phase.DECODING
+            decisions.append(Decode(election.election_id, election.chosen))
+        if election.phase is Phase.DONE and now >= election.done_us + self.timing.remember_us:
+            self._forget(election)
+        for candidate in strangers:
+            decisions += self._place(candidate, now)
+        return decisions
+
+    def _window_closed(self, election: Election, now: int) -> bool:
+        if now >= election.window_at_us:
+            return True
+        if any(c.reoffered for c in election.candidates.values()):
+            return False  # others may not have reconnected yet
+        claimed = {c.client_id for c in self._candidates()}
+        return self._listening <= claimed
+
+    def _choose(self, election: Election, now: int, why: str) -> list[Decision]:
+        """Takes the best usable candidate as the one that streams."""
+        best = next((c for c in election.ranked() if c.usable), None)
+        if best is None:
+            if election.orphaned_us is None:
+                election.orphaned_us = now
+            return []
+        election.chosen, election.asked_us, election.orphaned_us = best, now, None
+        election.provisional = election.provisional or best
+        election.phase = Phase.STREAMING
+        election.reason = election.explain(why)
+        select = Select(election.election_id, best, election.reason, final=False)
+        return [select] if best.complete else [select, SendAudio(best, best.received)]
+
+    def _finish(self, election: Election, now: int) -> list[Decision]:
+        """Chooses the final winner on the whole utterance."""
+        ended = [c for c in election.ranked() if c.usable and c.ended_at_us is not None]
+        if not ended:
+            return []  # regrouping took them; the rest goes on
+        best, streaming = ended[0], election.chosen
+        if streaming in ended and streaming is not None:
+            best = best if best.score > streaming.score + SWITCH_MARGIN else streaming
+        decisions: list[Decision] = []
+        if best is not streaming:
+            if streaming is not None and not streaming.complete and streaming.linked:
+                decisions.append(StopAudio(streaming))
+            if not best.complete:
+                decisions.append(SendAudio(best, best.received))
+            election.asked_us = now
+        election.chosen, election.phase = best, Phase.COLLECTING
+        election.reason = election.explain("on the whole utterance")
+        return [*decisions, Select(election.election_id, best, election.reason, final=True)]
+
+    def _watch(self, election: Election, now: int) -> list[Decision]:
+        """Replaces a chosen device that is gone or gives nothing; gives up when nobody is left."""
+        chosen, why = election.chosen, "since the others are gone"
+        if chosen is not None:
+            if chosen.usable:
+                election.orphaned_us = None
+                if chosen.complete or now < election.stalls_at(chosen, self.timing):
+                    return []
+                chosen.failure = "stalled"
+            why = f"since {chosen.client_id} {'stalls' if chosen.failure else 'lost its link'}"
+        decisions = self._choose(election, now, why)
+        if decisions or election.orphaned_us is None:
+            return decisions
+        if now < election.orphaned_us + self.timing.orphan_us:
+            return []
+        # Nothing is lost: the devices hold the audio and offer it on their next connection.
+        self._forget(election)
+        stuck = {c.client_id for c in election.candidates.values() if c.linked}
+        return [
+            Disconnect(client, "an utterance was asked for and never came")
+            for client in sorted(stuck)
+        ]
+
+    def _place(self, candidate: Candidate, now: int) -> list[Decision]:
+        """Puts a new candidate into the election of the same utterance, or into a new one."""
+        best: tuple[float, Election] | None = None
+        for election in self.elections.values():
+            for anchor in election.anchors:
+                alike = affinity(candidate, anchor)
+                if alike is not None and (best is None or alike > best[0]):
+                    best = alike, election
+        if best is None:
+            window = self.timing.reoffer_window_us if candidate.reoffered else self.timing.window_us
+            election = Election(self._new_id(), now, now + window)
+            self.elections[election.election_id] = election
+        else:
+            election = best[1]
+        self._put(election, candidate)
+        if election.phase is Phase.DONE:
+            return [self._release(election, candidate)]
+        return self._progress(election, now)
+
+    def _regroup(self, election: Election, decisions: list[Decision]) -> list[Candidate]:
+        """Holds every candidate against the best one: kin join from other elections.
+
+        Returns those who hear something else, taken out of the election, to be placed anew.
+        """
+        anchor = next((c for c in election.ranked() if c.usable), None)
+        if anchor is None:
+            return []
+        for other in [e for e in self.elections.values() if e.phase in OPEN and e is not election]:
+            rival = other.chosen or other.ranked()[0]
+            for candidate in other.ranked():
+                alike = affinity(anchor, candidate)
+                theirs = None if candidate is rival else affinity(rival, candidate)
+                if alike is None or (theirs is not None and theirs >= alike):
+                    continue
+                self._take_out(candidate, other, decisions)
+                self._put(election, candidate)
+            if not other.candidates:
+                self._forget(other)
+        strangers = [
+            c for c in election.ranked() if c is not anchor and affinity(anchor, c) is None
+        ]
+        for candidate in strangers:
+            self._take_out(candidate, election, decisions)
+        return strangers
+
+    # Small parts
+
+    def _known(self, utterance_id: str) -> Candidate:
+        candidate = self.candidate(utterance_id)
+        if candidate is None:
+            raise self.unknown()
+        return candidate
+
+    def _candidates(self) -> Iterator[Candidate]:
+        """Every candidate that is not finished with."""
+        yield from self._claims.values()
+        for election in self.elections.values():
+            if election.phase is not Phase.DONE:
+                yield from election.candidates.values()
+
+    def _put(self, election: Election, candidate: Candidate) -> None:
+        election.candidates[candidate.utterance_id] = candidate
+        self._where[candidate.utterance_id] = election
+
+    def _take_out(
+        self, candidate: Candidate, election: Election, decisions: list[Decision]
+    ) -> None:
+        del election.candidates[candidate.utterance_id]
+        del self._where[candidate.utterance_id]
+        if election.chosen is candidate:
+            election.chosen = None
+            if candidate.linked and not candidate.complete:
+                decisions.append(StopAudio(candidate))
+
+    def _forget(self, election: Election) -> None:
+        self.elections.pop(election.election_id, None)
+        for utterance_id in election.candidates:
+            self._where.pop(utterance_id, None)
+
+    def _release(self, election: Election, candidate: Candidate) -> Release:
+        """What the device may forget: all, or what lies before the elected utterance's end."""
+        until = None
+        chosen = election.chosen
+        if chosen is not None and candidate is not chosen:
+            live = candidate.ended_at_us is None
+            if live or candidate.end_us > chosen.end_us + TAIL_US:
+                until = max(0, us_to_samples(chosen.end_us - candidate.started_us))
+                until = None if until >= candidate.samples and not live else until
+        return Release(candidate.client_id, candidate.utterance_id, until)

@@ -1,0 +1,77 @@
+"""Are two devices hearing the same utterance? Told by capture time and by envelope, never by
+order of arrival.
+
+Two microphones that hear one talker see the same rise and fall of energy, whatever their gain;
+two talkers' envelopes are alike only where both begin. So the likeness of two candidates is the
+Pearson correlation of their energy envelopes (dB, 20 ms steps) over the time that both cover, at
+the best lag that the clocks' uncertainty and the way of sound allow.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hub.election.candidate import Candidate
+
+STEP_US = 20_000
+ACOUSTIC_SLACK_US = 80_000
+"""Sound takes 3 ms a metre, and a device's frames may start anywhere within 20 ms."""
+MIN_OVERLAP_STEPS = 12
+"""Below a quarter second of common envelope only the capture times speak."""
+ONSET_SLACK_US = 300_000
+"""Onsets of one utterance differ by this much between a near and a far microphone."""
+SAME = 0.5
+"""Candidates at least this much alike hear the same utterance."""
+FLOOR_DB_BELOW_PEAK = 40
+"""What is this far below the peak is silence to every microphone; its detail says nothing."""
+
+
+def likeness(one: Candidate, other: Candidate) -> float | None:
+    """Correlation of two candidates' envelopes at the best lag, from -1 to 1.
+
+    None where they share too little time to tell.
+    """
+    a, b = _steps(one.envelope), _steps(other.envelope)
+    offset = round((other.started_us - one.started_us) / STEP_US)
+    slack = one.uncertainty_us + other.uncertainty_us + ACOUSTIC_SLACK_US
+    reach = -(-slack // STEP_US)
+    best: float | None = None
+    for lag in range(offset - reach, offset + reach + 1):
+        first, last = max(0, lag), min(len(a), lag + len(b))
+        if last - first < MIN_OVERLAP_STEPS:
+            continue
+        value = _correlation(a[first:last], b[first - lag : last - lag])
+        if best is None or value > best:
+            best = value
+    return best
+
+
+def affinity(one: Candidate, other: Candidate) -> float | None:
+    """How surely two candidates hear the same utterance, by what is known by now.
+
+    None: they hear different ones. Otherwise at least `SAME`, and more is surer.
+    """
+    slack = one.uncertainty_us + other.uncertainty_us + ACOUSTIC_SLACK_US
+    if one.started_us - slack > other.end_us or other.started_us - slack > one.end_us:
+        return None
+    alike = likeness(one, other)
+    if alike is None:
+        apart = abs(one.onset_us - other.onset_us)
+        return SAME if apart <= ONSET_SLACK_US + slack else None
+    return alike if alike >= SAME else None
+
+
+def _steps(envelope: bytearray) -> NDArray[np.float32]:
+    steps = np.frombuffer(bytes(envelope), dtype=np.uint8).astype(np.float32)
+    if len(steps):
+        np.maximum(steps, steps.max() - FLOOR_DB_BELOW_PEAK, out=steps)
+    return steps
+
+
+def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    a = a - a.mean()
+    b = b - b.mean()
+    power = float(np.sqrt((a @ a) * (b @ b)))
+    # A flat envelope (steady noise, digital silence) is like nothing.
+    return float(a @ b) / power if power > 1e-6 else 0.0

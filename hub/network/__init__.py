@@ -1,0 +1,1 @@
+"""One network at work: its devices' sessions, its elections, its audio on the way."""

@@ -1,0 +1,473 @@
+"""A network at work: takes what its devices say, carries out what the election decides."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from hub.election.candidate import (
+    Candidate,
+    Decision,
+    Decode,
+    Disconnect,
+    Record,
+    Release,
+    Select,
+    SendAudio,
+    StopAudio,
+)
+from hub.election.elections import Elections, Timing
+from hub.network.assembly import Assembly
+from hub.network.outcome import Outcome, election_record, interaction_record
+from hub.network.session import CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_REPLACED, Session
+from hub.recognition.desk import RecognitionDesk
+from hub.store.store import NetworkInfo, Store
+from shared.audio import SAMPLE_RATE
+from shared.clock import Clock
+from shared.errors import (
+    MiraError,
+    RecognitionError,
+    StoreError,
+    UnexpectedAudioError,
+    WireError,
+)
+from shared.ids import new_id
+from shared.wire import utterance as wire
+from shared.wire.audio import AudioFrame
+from shared.wire.codec import DeviceMessage, Event, encode
+from shared.wire.events import Ack
+from shared.wire.fields import PROTOCOL_VERSION, Message
+from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
+from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hello
+
+log = logging.getLogger(__name__)
+
+EVENTS_AT_ONCE = 500
+PARTIAL_EVERY_SAMPLES = SAMPLE_RATE // 2
+STORE_RETRY_S = 2.0
+CLOCK_TOLERANCE_US = 120_000_000
+"""A live utterance that claims to be further from now than this has a broken capture time."""
+
+
+class NotAllowedError(MiraError):
+    """The token does not allow it."""
+
+    code = "FORBIDDEN"
+
+
+class Room:
+    """One network's devices, elections and audio.
+
+    Args:
+        network: which.
+        store: where interactions go.
+        desk: where audio is recognised.
+        clock: the hub's clock.
+        timing: the election's delays.
+    """
+
+    def __init__(
+        self,
+        network: NetworkInfo,
+        store: Store,
+        desk: RecognitionDesk,
+        clock: Clock,
+        timing: Timing | None = None,
+    ) -> None:
+        self.network = network
+        self.sessions: dict[str, Session] = {}
+        self._store = store
+        self._desk = desk
+        self._clock = clock
+        self._elections = Elections(new_id, timing)
+        self._audio: dict[str, Assembly] = {}
+        self._outcomes: dict[str, Outcome] = {}
+        self._partial_at: dict[str, int] = {}  # samples at the last partial decode
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+
+    # Life
+
+    async def open(self) -> None:
+        """Remembers what was decided lately, so that what is offered again is not stored twice."""
+        now = self._clock()
+        since = now - self._elections.timing.remember_us
+        for record in await self._store.recent_elections(self.network.id, since):
+            candidates = [
+                Candidate(
+                    utterance_id=c.utterance_id,
+                    client_id=c.client_id,
+                    started_us=c.started_at_us,
+                    uncertainty_us=0,
+                    onset_sample=0,
+                    reoffered=False,
+                    score=c.score,
+                    envelope=bytearray(c.envelope),
+                    samples=c.samples,
+                    linked=False,
+                )
+                for c in record.candidates
+            ]
+            self._elections.remember(
+                record.election_id, candidates, record.winner_utterance_id, now
+            )
+        self._reschedule()
+
+    async def close(self) -> None:
+        """Ends all sessions and tasks; what is not committed stays with the devices."""
+        for session in list(self.sessions.values()):
+            session.close(CLOSE_GOING_AWAY, "the hub stops")
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._timer:
+            self._timer.cancel()
+
+    @asynccontextmanager
+    async def present(self, session: Session, hello: Hello) -> AsyncIterator[None]:
+        """A device is here, for as long as the context lasts."""
+        newest = await self._store.last_seq(self.network.id)
+        released = await self._store.decided_utterances(self.network.id, hello.held)
+        settings = await self._store.settings(self.network.id, session.client_id)
+        name = await self._store.touch_client(self.network.id, session.client_id, connected=True)
+        before = self.sessions.get(session.client_id)
+        if before is not None:
+            self._drop(before)
+            before.close(CLOSE_REPLACED, "replaced by a newer connection")
+        self.sessions[session.client_id] = session
+        session.send(
+            ConnectionEstablished(
+                version=PROTOCOL_VERSION,
+                client_id=session.client_id,
+                network_id=self.network.network_id,
+                cursor=newest,
+                server_time=self._now(),
+                settings=settings,
+                released=sorted(released),
+            )
+        )
+        log.info("%s connected (%s)", session.client_id, hello.software)
+        joined = ClientJoined(client_id=session.client_id, name=name, timestamp=self._now())
+        self._broadcast(joined, leave_out=session)
+        self._elections.device_listens(session.client_id, session.hears and session.listening)
+        try:
+            yield
+        finally:
+            if self.sessions.get(session.client_id) is session:
+                self._drop(session)
+                left = ClientLeft(client_id=session.client_id, timestamp=self._now())
+                self._broadcast(left)
+                await self._store.touch_client(self.network.id, session.client_id, connected=False)
+            log.info("%s disconnected", session.client_id)
+
+    def _drop(self, session: Session) -> None:
+        del self.sessions[session.client_id]
+        self._carry_out(self._elections.link_lost(session.client_id, self._clock()))
+
+    # What devices say
+
+    async def take(self, session: Session, message: DeviceMessage | AudioFrame) -> None:
+        """One message of a device.
+
+        Raises:
+            MiraError: it cannot be used; to be told to the device.
+        """
+        now = self._clock()
+        match message:
+            case wire.UtteranceStarted():
+                self._carry_out(self._elections.claimed(self._claim(session, message, now), now))
+            case wire.Quality():
+                self._own(session, message.utterance_id)
+                decisions = self._elections.heard(
+                    message.utterance_id,
+                    message.score,
+                    message.features,
+                    message.envelope_start,
+                    message.envelope,
+                    message.samples,
+                    now,
+                )
+                self._carry_out(decisions)
+                self._tell_monitors(session, message)
+            case wire.UtteranceEnded():
+                self._own(session, message.utterance_id)
+                ended = self._elections.ended(message.utterance_id, message.samples, now)
+                self._carry_out([*ended, *self._audio_progress(message.utterance_id, now)])
+            case AudioFrame():
+                self._take_audio(session, message, now)
+            case Change():
+                await self._change(session, message)
+            case ClientStatus():
+                session.listening = message.microphone == "open"
+                self._elections.device_listens(
+                    session.client_id, session.hears and session.listening
+                )
+                if message.utterances_dropped:
+                    log.warning(
+                        "%s gave up %d utterances for want of room",
+                        session.client_id,
+                        message.utterances_dropped,
+                    )
+            case Error():
+                log.warning(
+                    "%s could not use a message: %s %s",
+                    session.client_id,
+                    message.code,
+                    message.message,
+                )
+            case Ack():
+                await self._store.acknowledge(self.network.id, session.client_id, message.cursor)
+            case _:
+                raise WireError("This message is not expected here.")
+
+    def _claim(self, session: Session, message: wire.UtteranceStarted, now: int) -> Candidate:
+        if not session.hears:
+            raise NotAllowedError("Only a device with a microphone offers utterances.")
+        mapping = session.mapping
+        started, uncertainty = mapping.to_hub(message.captured_at_us), mapping.uncertainty_us
+        if not message.reoffered and abs(now - started) > CLOCK_TOLERANCE_US:
+            # Its clock jumped since the last probe; it said so just now, so it heard it just now.
+            started, uncertainty = now - 700_000, 500_000
+        return Candidate(
+            utterance_id=message.utterance_id,
+            client_id=session.client_id,
+            started_us=started,
+            uncertainty_us=uncertainty,
+            onset_sample=message.onset_sample,
+            reoffered=message.reoffered,
+        )
+
+    def _own(self, session: Session, utterance_id: str) -> Candidate | None:
+        """The candidate, if it is this device's; a foreign one looks like an unknown one."""
+        candidate = self._elections.candidate(utterance_id)
+        if candidate is not None and candidate.client_id != session.client_id:
+            raise self._elections.unknown()
+        return candidate
+
+    def _take_audio(self, session: Session, frame: AudioFrame, now: int) -> None:
+        candidate = self._own(session, frame.utterance_id)
+        assembly = self._audio.get(frame.utterance_id)
+        if candidate is None:
+            raise self._elections.unknown()
+        if assembly is None:
+            if self._elections.finished(frame.utterance_id):
+                return  # was on its way when the release was
+            raise UnexpectedAudioError("Nobody asked for this utterance's audio.")
+        try:
+            assembly.add(frame)
+        except UnexpectedAudioError:
+            session.send(
+                wire.SendAudio(utterance_id=frame.utterance_id, from_sample=assembly.received)
+            )
+            raise
+        self._carry_out(self._audio_progress(frame.utterance_id, now))
+        self._want_partial(frame.utterance_id, assembly)
+
+    def _audio_progress(self, utterance_id: str, now: int) -> list[Decision]:
+        """Tells the election how much audio there is."""
+        candidate = self._elections.candidate(utterance_id)
+        assembly = self._audio.get(utterance_id)
+        if candidate is None or assembly is None or candidate.complete:
+            return []
+        received = assembly.received
+        complete = candidate.ended_at_us is not None and received >= candidate.samples
+        return self._elections.audio(utterance_id, received, complete, now)
+
+    async def _change(self, session: Session, change: Change) -> None:
+        try:
+            event: Event
+            if change.scope == "network":
+                event = await self._store.set_network_listening(self.network.id, change.listening)
+            else:
+                event = await self._store.set_client_listening(
+                    self.network.id, change.client_id or session.client_id, change.listening
+                )
+        except MiraError as error:
+            session.send(
+                ChangeRefused(client_seq=change.client_seq, code=error.code, message=error.message)
+            )
+            return
+        session.send(ChangeApplied(client_seq=change.client_seq))
+        self.publish([event])
+
+    # What the election decides
+
+    def _carry_out(self, decisions: Iterable[Decision]) -> None:
+        for decision in decisions:
+            match decision:
+                case SendAudio(candidate, from_sample):
+                    self._audio.setdefault(candidate.utterance_id, Assembly())
+                    self._send_to(
+                        candidate.client_id,
+                        wire.SendAudio(
+                            utterance_id=candidate.utterance_id, from_sample=from_sample
+                        ),
+                    )
+                case StopAudio(candidate):
+                    self._send_to(
+                        candidate.client_id, wire.StopAudio(utterance_id=candidate.utterance_id)
+                    )
+                case Release(client_id, utterance_id, until_sample):
+                    self._audio.pop(utterance_id, None)
+                    self._partial_at.pop(utterance_id, None)
+                    self._send_to(
+                        client_id,
+                        wire.Release(utterance_id=utterance_id, until_sample=until_sample),
+                    )
+                case Select():
+                    self._announce(decision)
+                case Decode(election_id, candidate):
+                    self._start(self._decode(election_id, candidate))
+                case Record(election_id):
+                    self._start(self._record(election_id))
+                case Disconnect(client_id, reason):
+                    if client_id in self.sessions:
+                        self.sessions[client_id].close(CLOSE_POLICY, reason)
+        self._reschedule()
+
+    def _announce(self, select: Select) -> None:
+        candidate = select.candidate
+        log.info("election %s: %s", select.election_id, select.reason)
+        self._broadcast(
+            wire.AudioStreamSelected(
+                election_id=select.election_id,
+                utterance_id=candidate.utterance_id,
+                selected_client_id=candidate.client_id,
+                quality_score=candidate.score,
+                reason=select.reason,
+                final=select.final,
+                timestamp=self._now(),
+            )
+        )
+
+    async def _decode(self, election_id: str, candidate: Candidate) -> None:
+        """Recognises the chosen utterance; failing is an outcome too."""
+        pcm = self._audio[candidate.utterance_id].pcm(candidate.samples)
+        try:
+            decoded = await self._desk.decode(pcm)
+            self._outcomes[election_id] = Outcome.understood(decoded)
+        except RecognitionError as error:
+            log.warning("election %s: recognition failed: %s", election_id, error)
+            self._outcomes[election_id] = Outcome.failed(error)
+        self._carry_out(self._elections.decoded(election_id, self._clock()))
+
+    async def _record(self, election_id: str) -> None:
+        """Stores what came of an election; until that is done the devices keep the audio."""
+        election = self._elections.elections[election_id]
+        outcome = self._outcomes.pop(election_id)
+        record = election_record(election, self.network.id, outcome)
+        interaction = interaction_record(election, outcome)
+        failing = False
+        while True:
+            try:
+                if interaction is None:
+                    await self._store.record_election(record)
+                    event = None
+                else:
+                    event = await self._store.record_interaction(interaction, record)
+                break
+            except StoreError as error:
+                log.log(
+                    logging.DEBUG if failing else logging.ERROR,
+                    "an interaction cannot be stored, trying again: %s",
+                    error,
+                )
+                failing = True
+                await asyncio.sleep(STORE_RETRY_S)
+        if failing:
+            log.info("interactions are stored again")
+        if event is not None:
+            self.publish([event])
+        self._carry_out(self._elections.committed(election_id, self._clock()))
+
+    def _want_partial(self, utterance_id: str, assembly: Assembly) -> None:
+        """Has the stream that is being received recognised so far, every half second of it."""
+        election = self._elections.election_of(utterance_id)
+        if election is None or not election.streams(utterance_id):
+            return
+        if assembly.received - self._partial_at.get(utterance_id, 0) < PARTIAL_EVERY_SAMPLES:
+            return
+        self._partial_at[utterance_id] = assembly.received
+        self._start(self._partial(election.election_id, utterance_id, assembly))
+
+    async def _partial(self, election_id: str, utterance_id: str, assembly: Assembly) -> None:
+        text = await self._desk.partial(utterance_id, assembly.pcm())
+        election = self._elections.election_of(utterance_id)
+        if text and election is not None and election.streams(utterance_id):
+            self._broadcast(wire.PartialText(election_id=election_id, text=text[:4096]))
+
+    # What devices are told
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Sends committed events to every device of the network."""
+        for event in events:
+            text = encode(event)
+            for session in list(self.sessions.values()):
+                session.offer_event(event.seq, text)
+
+    async def poll_log(self) -> None:
+        """Notices what another process committed."""
+        newest = await self._store.last_seq(self.network.id)
+        for session in self.sessions.values():
+            session.notice(newest)
+
+    async def read_log(self, session: Session) -> None:
+        """Sends a session the next part of what it is owed."""
+        events = await self._store.events_after(self.network.id, session.cursor.seq, EVENTS_AT_ONCE)
+        for event in events:
+            session.send(event)
+        last = events[-1].seq if events else session.cursor.seq
+        session.cursor.read(last, more=len(events) == EVENTS_AT_ONCE)
+
+    def _tell_monitors(self, session: Session, message: wire.Quality) -> None:
+        election = self._elections.election_of(message.utterance_id)
+        if election is None or not message.envelope:
+            return
+        watchers = [s for s in self.sessions.values() if s.monitor]
+        if watchers:
+            text = encode(
+                wire.StreamQuality(
+                    client_id=session.client_id,
+                    utterance_id=message.utterance_id,
+                    election_id=election.election_id,
+                    quality_score=message.score,
+                    level=message.envelope[-1],
+                )
+            )
+            for watcher in watchers:
+                watcher.send_text(text)
+
+    def _send_to(self, client_id: str, message: Message) -> None:
+        if client_id in self.sessions:
+            self.sessions[client_id].send(message)
+
+    def _broadcast(self, message: Message, leave_out: Session | None = None) -> None:
+        text = encode(message)
+        for session in list(self.sessions.values()):
+            if session is not leave_out:
+                session.send_text(text)
+
+    # Small parts
+
+    def _start(self, job: Callable[[], None]) -> None:
+        task = asyncio.ensure_future(job)
+        self._tasks.add(task)
+        task.add_done_callback(self._finished)
+
+    def _reschedule(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        due = self._elections.next_deadline_us()
+        if due is not None:
+            delay = max(0, due - self._clock()) / 1e6
+            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._carry_out(self._elections.tick(self._clock()))
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock() / 1e6, UTC)

@@ -1,0 +1,101 @@
+"""All networks that are at work on this hub: each is opened when its first device connects."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from hub.election.election import Timing
+from hub.network.room import Room
+from hub.network.session import Session
+from hub.recognition.desk import RecognitionDesk
+from hub.store.store import Access, Store
+from shared.clock import Clock
+from shared.errors import StoreError
+from shared.logs import Trouble
+from shared.wire.channel import Channel
+
+log = logging.getLogger(__name__)
+
+POLL_INTERVAL_S = 5.0
+"""How soon what another process committed is noticed at the latest."""
+
+
+class Networks:
+    """Opens rooms, serves connections in them, closes them.
+
+    Args:
+        store: where everything is kept.
+        desk: where audio is recognised.
+        clock: the hub's clock.
+        timing: the elections' delays.
+    """
+
+    def __init__(
+        self, store: Store, desk: RecognitionDesk, clock: Clock, timing: Timing | None = None
+    ) -> None:
+        self._store = store
+        self._desk = desk
+        self._clock = clock
+        self._timing = timing
+        self._rooms: dict[str, asyncio.Future[Room]] = {}
+
+    async def serve(self, channel: Channel, access: Access) -> None:
+        """Serves one connection, whose token gave `access`, to its end."""
+        room = await self._room(access)
+        session = Session(
+            channel,
+            room,
+            access.client_id or f"observer-{id(channel):x}",
+            observer=access.client_id is None,
+            clock=self._clock,
+        )
+        await session.run()
+
+    async def poll(self) -> None:
+        """Looks for what other processes committed, for ever."""
+        trouble = Trouble(log, "looking for new events")
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(POLL_INTERVAL_S)
+            try:
+                for room in self._open_rooms():
+                    await room.poll_log()
+            except StoreError as error:
+                trouble.failed(error, loop.time())
+            else:
+                trouble.recovered(loop.time())
+
+    async def close(self) -> None:
+        """Ends every connection; what is not committed stays with the devices."""
+        await asyncio.gather(*(room.close() for room in self._open_rooms()))
+
+    @property
+    def connected(self) -> int:
+        """Number of connections."""
+        return sum(len(room.sessions) for room in self._open_rooms())
+
+    def _open_rooms(self) -> list[Room]:
+        return [f.result() for f in self._rooms.values() if f.done() and not f.exception()]
+
+    async def _room(self, access: Access) -> Room:
+        """The network's room, opened by the first who comes."""
+        known = self._rooms.get(access.network_id)
+        if known is None:
+            known = self._rooms[access.network_id] = asyncio.get_running_loop().create_future()
+            try:
+                room = Room(
+                    access.network_id,
+                    access.network_public_id,
+                    self._store,
+                    self._desk,
+                    self._clock,
+                    self._timing,
+                )
+                await room.open()
+                known.set_result(room)
+            except BaseException:
+                del self._rooms[access.network_id]
+                known.cancel()  # who waits for it gets no room, and its device tries again
+                raise
+        return await asyncio.shield(known)

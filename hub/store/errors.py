@@ -1,0 +1,64 @@
+"""What can go wrong in the store, each with its own code."""
+
+from __future__ import annotations
+
+from shared.errors import Fault, StoreError
+
+
+class StoreBusyError(StoreError):
+    """Another program holds the database."""
+
+    code = "STORE_BUSY"
+
+
+class StoreFullError(StoreError):
+    """The disk has no room left."""
+
+    code = "STORE_FULL"
+
+
+class StoreFileError(StoreError):
+    """The file is not a database, is damaged, or may not be read or written."""
+
+    code = "STORE_FILE_UNUSABLE"
+
+
+class SchemaError(StoreError):
+    """The database's schema is not one that this program can work with."""
+
+    code = "SCHEMA_UNKNOWN"
+
+
+class DowngradeRefusedError(StoreError):
+    """The older schema has no place for what is stored."""
+
+    code = "DOWNGRADE_REFUSED"
+    fault = Fault.PERSON
+
+
+class StoreConflictError(StoreError):
+    """A row contradicts what is stored: it exists already, or it points at nothing."""
+
+    code = "STORE_CONFLICT"
+    fault = Fault.HUB
+
+
+class ClientExistsError(StoreError):
+    """The network already has a device of this id."""
+
+    code = "CLIENT_EXISTS"
+    fault = Fault.PERSON
+
+
+class NotFoundError(StoreError):
+    """No such row in this network; another network's row looks just the same."""
+
+    code = "NOT_FOUND"
+    fault = Fault.PERSON
+
+
+class InvalidSettingsError(StoreError):
+    """A settings document with an unknown key or a value of the wrong kind."""
+
+    code = "INVALID_SETTINGS"
+    fault = Fault.PERSON

@@ -1,0 +1,49 @@
+"""Column types that mean the same on every database.
+
+SQLite keeps them as the legacy system did: a time is naive UTC text
+`YYYY-MM-DD HH:MM:SS.ffffff`, a UUID is 32 hex digits without dashes, a document is JSON text.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, TypeDecorator, Uuid
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time in UTC, to the microsecond.
+
+    Raises:
+        ValueError: a naive time was given, which could mean any zone.
+    """
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.utcoffset() is None:
+            raise ValueError(f"{value!r} has no time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class UuidText(TypeDecorator[str]):
+    """A UUID that Python and the wire write with dashes, in lower case."""
+
+    impl = Uuid(as_uuid=False)
+    cache_ok = True
+
+
+class JsonDocument(TypeDecorator[Any]):
+    """Any JSON value; None is NULL, never the JSON text `null`."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True

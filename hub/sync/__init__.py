@@ -1,0 +1,1 @@
+"""What each device of a network is owed, and how it gets it."""

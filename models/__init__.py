@@ -1,0 +1,1 @@
+"""Weights: what there is, where it comes from, and fetching it."""

@@ -1,0 +1,91 @@
+"""Logging of both daemons: plain lines on stderr, with systemd's priorities under the journal."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Mapping
+from typing import Annotated, Literal, TextIO
+
+from msgspec import Meta, Struct
+
+
+class Log(Struct, frozen=True, kw_only=True):
+    """What is logged."""
+
+    level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR"],
+        Meta(description="The least severe lines that are logged. Nothing spoken is in INFO."),
+    ] = "INFO"
+
+
+class JournalFormatter(logging.Formatter):
+    """`<priority>` before each line, as sd-daemon(3) has it; the journal adds time and name."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        mark = f"<{_priority(record.levelno)}>"
+        return mark + super().format(record).replace("\n", f"\n{mark}")
+
+
+def set_up_logging(
+    level: str, environ: Mapping[str, str] = os.environ, stream: TextIO | None = None
+) -> None:
+    """Sends everything of `level` and above to `stream` (stderr), replacing earlier handlers."""
+    stream = stream or sys.stderr
+    handler = logging.StreamHandler(stream)
+    if _is_journal(stream, environ):
+        handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
+    else:
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    logging.basicConfig(level=level, handlers=[handler], force=True)
+    # One line for each request says nothing that a household wants to read.
+    logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+
+
+class Trouble:
+    """Loud once, then quiet: one thing that may fail again and again, and comes back.
+
+    Its first failure is a WARNING, repeats are DEBUG, its recovery is INFO with the duration.
+    """
+
+    def __init__(self, log: logging.Logger, subject: str) -> None:
+        """`subject` begins the lines: "the hub at http://..."."""
+        self._log = log
+        self._subject = subject
+        self._since: float | None = None
+
+    def failed(self, reason: object, now_s: float) -> None:
+        """It failed; `now_s` is the present on any clock in seconds that never jumps."""
+        first = self._since is None
+        if self._since is None:
+            self._since = now_s
+        self._log.log(logging.WARNING if first else logging.DEBUG, "%s: %s", self._subject, reason)
+
+    def recovered(self, now_s: float) -> None:
+        """It works; says so where it had failed before."""
+        if self._since is not None:
+            self._log.info("%s: works again, after %.1f s", self._subject, now_s - self._since)
+            self._since = None
+
+
+def _priority(level: int) -> int:
+    """The syslog priority of a logging level."""
+    for least, priority in (
+        (logging.CRITICAL, 2),
+        (logging.ERROR, 3),
+        (logging.WARNING, 4),
+        (logging.INFO, 6),
+    ):
+        if level >= least:
+            return priority
+    return 7
+
+
+def _is_journal(stream: TextIO, environ: Mapping[str, str]) -> bool:
+    """Whether `stream` is the very one that systemd connected to the journal."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):  # no file behind it
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"

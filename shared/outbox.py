@@ -1,0 +1,75 @@
+"""A bounded outbox: whoever takes too slowly is dropped and resumes later; it slows nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+
+from shared.wire.channel import Channel
+
+MAX_MESSAGES = 2048
+MAX_BYTES = 4 * 1024 * 1024
+
+
+class Outbox:
+    """Messages on their way to one peer, in order.
+
+    Args:
+        max_messages: beyond so many the peer is too slow.
+        max_bytes: beyond so many bytes too.
+    """
+
+    def __init__(self, max_messages: int = MAX_MESSAGES, max_bytes: int = MAX_BYTES) -> None:
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._queue: deque[str | bytes] = deque()
+        self._bytes = 0
+        self._wake = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.overflown = False
+
+    @property
+    def half_empty(self) -> bool:
+        """Whether there is room for those who can wait."""
+        return len(self._queue) <= self._max_messages // 2 and self._bytes <= self._max_bytes // 2
+
+    def put(self, data: str | bytes) -> bool:
+        """Takes a message; False when there is no room: the peer is too slow and has to go."""
+        if len(self._queue) >= self._max_messages or self._bytes + len(data) > self._max_bytes:
+            self.overflown = True
+            self._wake.set()
+            return False
+        self._queue.append(data)
+        self._bytes += len(data)
+        self._wake.set()
+        if not self.half_empty:
+            self._room.clear()
+        return True
+
+    async def wait_half_empty(self) -> None:
+        """Waits until there is room for those who can wait."""
+        await self._room.wait()
+
+    async def drain(self, channel: Channel, refill: Callable[[], None] | None = None) -> None:
+        """Sends what comes in until the outbox overflows.
+
+        Args:
+            channel: where to.
+            refill: called when there is room again, to put in what could wait.
+
+        Raises:
+            ChannelClosedError: the connection is gone.
+        """
+        while not self.overflown:
+            await self._wake.wait()
+            self._wake.clear()
+            while self._queue and not self.overflown:
+                data = self._queue.popleft()
+                self._bytes -= len(data)
+                if self.half_empty:
+                    self._room.set()
+                    if refill is not None:
+                        refill()
+                await channel.send(data)

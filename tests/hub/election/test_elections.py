@@ -1,0 +1,372 @@
+"""What the election decides, on made-up time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hub.election.candidate import Candidate, Decode, Disconnect, Record
+from hub.election.elections import Elections
+from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
+from tests.hub.election.household import START, STEP_US, Driver, heard, speech
+
+TALK = speech(1)
+HEAD = 40  # steps: half a second of pre-roll and some speech
+
+
+def test_a_lone_device_is_elected_at_once() -> None:
+    home = Driver("a")
+    utterance = home.claim("a", TALK[:HEAD])
+    assert home.selected() == [(utterance, False)]
+    assert home.asked() == [(utterance, 0)]
+
+
+def test_the_window_stays_open_for_devices_that_have_not_claimed() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK[:HEAD]), score=40)
+    home.wait(0.2)
+    assert home.selected() == []
+    better = home.claim("b", heard(TALK[: HEAD + 10], seed=1), score=80)
+    assert home.selected() == [(better, False)]
+
+
+def test_the_window_closes_after_a_quarter_second() -> None:
+    home = Driver("ab")
+    utterance = home.claim("a", TALK[:HEAD])
+    home.wait(0.249)
+    assert home.selected() == []
+    home.wait(0.001)
+    assert home.selected() == [(utterance, False)]
+
+
+def test_the_better_microphone_wins_whoever_comes_first_and_whatever_its_gain() -> None:
+    for order in ("ab", "ba"):
+        home = Driver("ab")
+        scores = {"a": 80.0, "b": 60.0}
+        gains = {"a": -15.0, "b": 5.0}
+        for client in order:
+            home.claim(
+                client, heard(TALK[:HEAD], gains[client]), utterance=client, score=scores[client]
+            )
+        assert home.selected() == [("a", False)]
+
+
+def test_the_final_winner_is_chosen_on_the_whole_utterance() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1", score=70)
+    home.claim("b", heard(TALK[:HEAD], seed=1), utterance="b1", score=60)
+    home.hear("a1", heard(TALK)[HEAD:], score=50, start=HEAD)
+    home.hear("b1", heard(TALK, seed=1)[HEAD:], score=75, start=HEAD)
+    home.end("a1")
+    assert home.decoded() == []
+    home.end("b1")
+    assert home.selected() == [("a1", False), ("b1", True)]
+    assert home.stopped() == ["a1"]
+    assert home.asked() == [("a1", 0), ("b1", 0)]
+    home.deliver("b1")
+    assert home.decoded() == ["b1"]
+
+
+def test_a_hair_better_does_not_change_the_stream() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1", score=70)
+    home.claim("b", heard(TALK[:HEAD], seed=1), utterance="b1", score=60)
+    home.hear("b1", heard(TALK, seed=1)[HEAD:], score=71, start=HEAD)
+    home.end("a1")
+    home.end("b1")
+    assert home.selected()[-1] == ("a1", True)
+
+
+def test_buffers_are_released_only_after_the_commit() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK), utterance="a1", score=70)
+    home.claim("b", heard(TALK, seed=1), utterance="b1", score=60)
+    home.end("a1")
+    home.end("b1")
+    home.deliver("a1")
+    election = home.of(Decode)[0].election_id
+    assert home.released() == {}
+    home.elections.decoded(election, home.now)
+    assert home.released() == {}
+    home.decode_and_commit(election)
+    assert home.released() == {"a1": None, "b1": None}
+
+
+def test_a_device_that_never_ends_delays_nobody_and_keeps_what_came_later() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK), utterance="a1", score=70)
+    home.claim("b", heard(TALK, seed=1), utterance="b1", score=60)
+    home.end("a1")
+    home.deliver("a1")
+    assert home.decoded() == []
+    home.wait(0.06)
+    assert home.decoded() == ["a1"]
+    home.hear("b1", heard(speech(9), seed=3), start=len(TALK))
+    home.decode_and_commit(home.of(Decode)[0].election_id)
+    samples = len(TALK) * STEP_US * 16 // 1000
+    assert home.released()["a1"] is None
+    assert home.released()["b1"] == pytest.approx(samples, abs=320)
+
+
+def test_a_better_one_that_does_not_end_is_not_waited_for_longer_than_a_second() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK), utterance="a1", score=60)
+    home.claim("b", heard(TALK, seed=1), utterance="b1", score=70)
+    home.end("a1")
+    for _ in range(9):
+        home.wait(0.1)
+        home.elections.audio("b1", 100, False, home.now)
+    assert len(home.selected()) == 1
+    home.wait(0.1)
+    assert home.selected()[-1] == ("a1", True)
+    home.deliver("a1")
+    assert home.decoded() == ["a1"]
+
+
+def test_two_people_in_two_rooms_are_two_utterances() -> None:
+    home = Driver("abcd")
+    one, other = speech(1), speech(2)
+    home.claim("a", heard(one), utterance="a1", score=70)
+    home.claim("b", heard(other), utterance="b1", score=60)
+    home.claim("c", heard(one, -10, seed=3), utterance="c1", score=40)
+    home.claim("d", heard(other, -10, seed=4), utterance="d1", score=30)
+    for utterance in ("a1", "b1", "c1", "d1"):
+        home.end(utterance)
+        home.deliver(utterance)
+    assert sorted(home.decoded()) == ["a1", "b1"]
+
+
+def test_devices_taken_for_one_at_the_onset_are_told_apart_on_the_whole() -> None:
+    home = Driver("ab")
+    one, other = speech(1, 3.0), speech(2, 3.0)
+    home.claim("a", heard(one[:28]), utterance="a1", score=70)
+    home.claim("b", heard(other[:28]), utterance="b1", score=60)
+    assert home.elections.election_of("a1") is home.elections.election_of("b1")
+    home.hear("a1", heard(one)[28:], start=28, score=70)
+    home.hear("b1", heard(other)[28:], start=28, score=60)
+    for utterance in ("a1", "b1"):
+        home.end(utterance)
+        home.deliver(utterance)
+    home.wait(1)
+    for utterance in ("a1", "b1"):
+        home.deliver(utterance)
+    assert sorted(home.decoded()) == ["a1", "b1"]
+
+
+@pytest.mark.parametrize("error_ms", [-80, 0, 80])
+def test_a_clock_error_changes_nothing(error_ms: int) -> None:
+    home = Driver("ab")
+    started = home.now - len(TALK) * STEP_US
+    home.claim("a", heard(TALK), utterance="a1", started=started)
+    home.claim("b", heard(TALK, seed=1), utterance="b1", started=started + error_ms * 1000)
+    assert home.elections.election_of("a1") is home.elections.election_of("b1")
+
+
+def test_the_runner_up_gives_its_whole_utterance_when_the_winner_vanishes() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1", score=70)
+    home.claim("b", heard(TALK[:HEAD], seed=1), utterance="b1", score=60)
+    home.elections.audio("a1", 5_000, False, home.now)
+    home.lose("a")
+    assert home.asked()[-1] == ("b1", 0)
+    home.hear("b1", heard(TALK, seed=1)[HEAD:], start=HEAD)
+    home.end("b1")
+    home.deliver("b1")
+    assert home.decoded() == ["b1"]
+
+
+def test_a_winner_lost_after_its_end_is_replaced_too() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK), utterance="a1", score=70)
+    home.claim("b", heard(TALK, seed=1), utterance="b1", score=60)
+    home.end("a1")
+    home.end("b1")
+    home.lose("a")
+    home.deliver("b1")
+    assert home.decoded() == ["b1"]
+
+
+def test_a_winner_that_stalls_is_replaced_after_a_second() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1", score=70)
+    home.claim("b", heard(TALK[:HEAD], seed=1), utterance="b1", score=60)
+    home.wait(0.9)
+    assert home.asked() == [("a1", 0)]
+    home.wait(0.2)
+    assert home.asked() == [("a1", 0), ("b1", 0)]
+    assert "stalls" in home.elections.election_of("b1").reason  # type: ignore[union-attr]
+
+
+def test_a_winner_that_comes_back_goes_on_where_it_was() -> None:
+    home = Driver("a")
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1")
+    home.elections.audio("a1", 5_000, False, home.now)
+    home.lose("a")
+    home.wait(2)
+    home.claim("a", heard(TALK), utterance="a1", reoffered=True)
+    assert home.asked() == [("a1", 0), ("a1", 5_000)]
+
+
+def test_when_nobody_can_be_asked_the_election_is_given_up_and_a_new_offer_starts_anew() -> None:
+    home = Driver("a")
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1")
+    home.lose("a")
+    home.wait(11)
+    assert home.elections.elections == {}
+    home.claim("a", heard(TALK), utterance="a1", reoffered=True, started=START)
+    home.end("a1")
+    home.wait(2)
+    home.deliver("a1")
+    assert home.decoded() == ["a1"]
+
+
+def test_a_lone_device_that_stalls_is_told_to_connect_anew() -> None:
+    home = Driver("a")
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1")
+    home.wait(12)
+    assert [d.client_id for d in home.of(Disconnect)] == ["a"]
+
+
+def test_a_finished_utterance_offered_again_is_released_and_not_decoded() -> None:
+    home = Driver("ab")
+    home.claim("a", heard(TALK), utterance="a1")
+    home.wait(0.3)
+    home.end("a1")
+    home.deliver("a1")
+    home.decode_and_commit(home.of(Decode)[0].election_id)
+    home.claim("a", heard(TALK), utterance="a1", reoffered=True)
+    # The other device had no link; it heard the same, under another id.
+    started = home.elections.candidate("a1").started_us  # type: ignore[union-attr]
+    home.wait(30)
+    home.claim("b", heard(TALK, -9, seed=2), utterance="b1", reoffered=True, started=started)
+    home.wait(10)
+    assert home.decoded() == ["a1"]
+    assert set(home.released()) == {"a1", "b1"}
+
+
+def test_after_a_restart_stored_elections_are_remembered() -> None:
+    home = Driver("b")
+    stored = Candidate("a1", "a", START, 0, 0, False, envelope=bytearray(x + 120 for x in TALK))
+    stored.samples = len(TALK) * 320
+    home.elections.remember("stored", [stored], "a1", home.now)
+    home.claim("b", heard(TALK, seed=2), utterance="b1", reoffered=True, started=START)
+    assert set(home.released()) == {"b1"}
+    assert home.decoded() == []
+
+
+def test_reoffered_utterances_wait_for_the_other_devices_to_reconnect() -> None:
+    home = Driver("a")
+    home.claim("a", heard(TALK), utterance="a1", score=30, reoffered=True, started=START)
+    home.end("a1")
+    home.wait(1)
+    home.elections.device_listens("b", True)
+    home.claim("b", heard(TALK, seed=1), utterance="b1", score=70, reoffered=True, started=START)
+    home.end("b1")
+    home.wait(1.1)
+    assert home.selected()[-1] == ("b1", True)
+
+
+def test_finished_elections_are_forgotten_after_a_while() -> None:
+    home = Driver("a")
+    home.claim("a", heard(TALK), utterance="a1")
+    home.end("a1")
+    home.deliver("a1")
+    home.decode_and_commit(home.of(Decode)[0].election_id)
+    home.wait(601)
+    assert home.elections.elections == {}
+    assert home.elections.candidate("a1") is None
+
+
+def test_what_is_not_known_or_too_much_is_refused() -> None:
+    home = Driver("a")
+    with pytest.raises(UnknownUtteranceError):
+        home.hear("nobody", TALK)
+    utterance = home.claim("a", TALK)
+    with pytest.raises(MalformedMessageError):
+        home.hear(utterance, TALK, start=len(TALK) + 1)
+    with pytest.raises(LimitExceededError):
+        home.elections.heard(utterance, 1, {}, 0, [], 10_000_000, home.now)
+    with pytest.raises(UnknownUtteranceError):
+        home.elections.claimed(Candidate(utterance, "b", 0, 0, 0, False), home.now)
+
+
+class Sequence:
+    """Random but possible lives of several devices' utterances."""
+
+    steps = st.lists(
+        st.tuples(
+            st.sampled_from(["claim", "hear", "end", "deliver", "lose", "wait", "commit"]),
+            st.sampled_from("abcd"),
+            st.integers(1, 3),
+            st.floats(0, 100),
+        ),
+        max_size=60,
+    )
+
+
+@settings(max_examples=200, deadline=None)
+@given(Sequence.steps)
+def test_no_utterance_is_decoded_twice_and_every_one_comes_to_an_end(
+    steps: list[tuple[str, str, int, float]],
+) -> None:
+    home = Driver("abcd")
+    open_by_client: dict[str, str] = {}
+    for number, (kind, client, talk, value) in enumerate(steps):
+        envelope = heard(speech(talk), seed=ord(client))
+        current = open_by_client.get(client)
+        if kind == "claim" and current is None:
+            home.elections.device_listens(client, True)
+            utterance = f"{client}{number}"
+            home.claim(client, envelope, utterance=utterance, score=value)
+            open_by_client[client] = utterance
+        elif kind == "hear" and current and home.elections.candidate(current):
+            home.hear(current, envelope, score=value)
+        elif kind == "end" and current and home.elections.candidate(current):
+            home.end(open_by_client.pop(client))
+        elif kind == "deliver":
+            _deliver_what_was_asked(home)
+        elif kind == "lose":
+            home.lose(client)
+            open_by_client.pop(client, None)
+        elif kind == "wait":
+            home.wait(value / 25)
+        elif kind == "commit":
+            _commit_what_is_decoded(home)
+    for utterance in open_by_client.values():
+        if home.elections.candidate(utterance):
+            home.end(utterance)
+    for _ in range(30):
+        _deliver_what_was_asked(home)
+        _commit_what_is_decoded(home)
+        home.wait(3)
+    assert len(home.decoded()) == len(set(home.decoded()))
+    home.wait(700)
+    assert home.elections.elections == {}
+
+
+def _deliver_what_was_asked(home: Driver) -> None:
+    for utterance, _ in home.asked():
+        candidate = home.elections.candidate(utterance)
+        if candidate and candidate.linked and candidate.ended_at_us and not candidate.complete:
+            home.deliver(utterance)
+
+
+def _commit_what_is_decoded(home: Driver) -> None:
+    recorded = {d.election_id for d in home.of(Record)}
+    for decode in home.of(Decode):
+        if decode.election_id not in recorded:
+            home.decode_and_commit(decode.election_id)
+
+
+def test_the_record_tells_the_margin_and_the_reason() -> None:
+    elections = Elections(lambda: "e")
+    for client in "abc":
+        elections.device_listens(client, True)
+    for client, score in (("a", 10.0), ("b", 90.0), ("c", 50.0)):
+        elections.claimed(Candidate(client, client, START, 0, 0, False), START)
+        elections.heard(client, score, {}, 0, TALK, len(TALK) * 320, START)
+    election = elections.elections["e"]
+    assert election.chosen is election.candidates["b"]
+    assert election.margin == 40
+    assert election.reason == "b hears best on the first moments of speech: 90 against 50 (c)"

@@ -1,0 +1,97 @@
+"""Logging: plain on a terminal, with priorities under the journal; loud once, then quiet."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.logs import Trouble, set_up_logging
+
+
+@pytest.fixture(autouse=True)
+def _root_logger_restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_lines_on_a_terminal_tell_time_level_and_name() -> None:
+    stream = io.StringIO()
+    set_up_logging("INFO", {}, stream)
+    logging.getLogger("edge.daemon").info("listening")
+    assert stream.getvalue().endswith(" INFO    edge.daemon: listening\n")
+    assert not stream.getvalue().startswith("<")
+
+
+def test_lines_below_the_level_are_left_out() -> None:
+    stream = io.StringIO()
+    set_up_logging("WARNING", {}, stream)
+    logging.getLogger("edge").info("quiet")
+    assert stream.getvalue() == ""
+
+
+def test_setting_up_twice_does_not_log_twice() -> None:
+    set_up_logging("INFO", {}, io.StringIO())
+    stream = io.StringIO()
+    set_up_logging("INFO", {}, stream)
+    logging.getLogger("edge").info("once")
+    assert stream.getvalue().count("once") == 1
+
+
+def test_under_the_journal_every_line_carries_its_priority(tmp_path: Path) -> None:
+    with (tmp_path / "journal").open("w+") as stream:
+        status = os.fstat(stream.fileno())
+        set_up_logging("DEBUG", {"JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}, stream)
+        log = logging.getLogger("hub")
+        log.debug("a")
+        log.info("b")
+        log.warning("c")
+        log.error("d\ne")
+        log.critical("f")
+        stream.seek(0)
+        assert stream.read() == ("<7>hub: a\n<6>hub: b\n<4>hub: c\n<3>hub: d\n<3>e\n<2>hub: f\n")
+
+
+def test_a_stream_that_is_not_the_journals_gets_plain_lines(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w+") as stream:
+        set_up_logging("INFO", {"JOURNAL_STREAM": "8:1"}, stream)
+        logging.getLogger("hub").info("b")
+        stream.seek(0)
+        assert not stream.read().startswith("<")
+
+
+def test_trouble_is_loud_once_then_quiet_and_tells_how_long_it_lasted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    trouble = Trouble(logging.getLogger("edge.hub_link"), "the hub")
+    trouble.failed("connection refused", now_s=100.0)
+    trouble.failed("connection refused", now_s=101.0)
+    trouble.failed("no route", now_s=103.0)
+    trouble.recovered(now_s=112.5)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "the hub: connection refused"),
+        ("DEBUG", "the hub: connection refused"),
+        ("DEBUG", "the hub: no route"),
+        ("INFO", "the hub: works again, after 12.5 s"),
+    ]
+
+
+def test_trouble_is_loud_again_after_a_recovery_and_silent_where_nothing_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    trouble = Trouble(logging.getLogger("edge"), "the microphone")
+    trouble.recovered(now_s=0.0)
+    trouble.failed("unplugged", now_s=0.0)
+    trouble.recovered(now_s=1.0)
+    trouble.recovered(now_s=2.0)
+    trouble.failed("unplugged", now_s=3.0)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO", "WARNING"]
