@@ -110,15 +110,10 @@ class ActivityDecider:
             self._quiet_frames = 0
             return None
         self._quiet_frames += 1
-        if self._quiet_frames < self._hangover_frames:
+        if self._quiet_frames < self._hangover_frames or self.voiced:
             return None
-        self.reset()
+        self.speaking, self._recent = False, 0
         return Endpoint()
-
-    def reset(self) -> None:
-        """Nobody speaks, as after a gap in the frames; the noise floor is kept."""
-        self.speaking = self.voiced = False
-        self._recent = 0
 
 
 class ActivityDetector:
@@ -153,10 +148,6 @@ class ActivityDetector:
         """Takes the next frame: shape (320,), int16."""
         voiced = self._vad.is_speech(pcm_to_bytes(pcm), SAMPLE_RATE)
         return self._decider.push(voiced, level_db(pcm))
-
-    def reset(self) -> None:
-        """Nobody speaks, as after a gap in the frames; the noise floor is kept."""
-        self._decider.reset()
 
 
 def level_db(pcm: Pcm) -> float:

@@ -1,4 +1,4 @@
-"""What the device makes of each frame: is it speech, whose utterance is it, what to tell the hub."""
+"""What the device makes of each frame: is it speech, of which utterance, what to tell the hub."""
 
 from __future__ import annotations
 

@@ -6,9 +6,11 @@ import logging
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from hub.networks import Networks
-from hub.store.store import Access, Store
+from hub.store.records import Access
+from hub.store.store import Store
 from shared.errors import AccessDeniedError, LimitExceededError, MiraError, StoreError
 from shared.ids import new_id
 from shared.wire.channel import WebSocketChannel
@@ -62,7 +64,7 @@ async def _authenticate(request: web.Request, store: Store) -> Access:
 
 
 @web.middleware
-async def _errors(request: web.Request, handler: web.Handler) -> web.StreamResponse:
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every error has one shape."""
     try:
         return await handler(request)

@@ -9,7 +9,8 @@ from hub.election.election import Timing
 from hub.network.room import Room
 from hub.network.session import Session
 from hub.recognition.desk import RecognitionDesk
-from hub.store.store import Access, Store
+from hub.store.records import Access
+from hub.store.store import Store
 from shared.clock import Clock
 from shared.errors import StoreError
 from shared.logs import Trouble

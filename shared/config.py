@@ -183,7 +183,9 @@ def _read(path: Path) -> tuple[str, dict[str, Any]]:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} cannot be read: {_reason(error)}.",
-            "Say with --config where the configuration is; an example lies in systemd/.",
+            "Run this with sudo, or as a user in the file's group."
+            if isinstance(error, PermissionError)
+            else "Say with --config where the configuration is; an example lies in systemd/.",
         ) from error
     try:
         return text, tomllib.loads(text)

@@ -23,13 +23,15 @@ def make_noise(
     blades; a tap is nearly white above 500 Hz and splashes; a television is `voices`, spoken
     backwards by two at a time (silence where there are none).
     """
+    if samples == 0:
+        return np.zeros(0)
     if kind == "fan":
         signal = _fan(samples, rng)
     elif kind == "tap":
         signal = _tap(samples, rng)
     else:
         signal = _television(samples, rng, voices)
-    level = np.sqrt(np.mean(signal**2)) if samples else 0.0
+    level = np.sqrt(np.mean(signal**2))
     return signal / level if level > 0 else signal
 
 

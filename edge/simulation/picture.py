@@ -43,6 +43,16 @@ class Heard:
 
 def draw_utterance(home: Home, heard: Heard, path: Path) -> None:
     """Writes a PNG of the home during one utterance, `WIDTH_PX` wide."""
+    utterance_figure(home, heard).savefig(path, format="png")
+
+
+def draw_session(home: Home, session: Sequence[Heard], path: Path, *, title: str = "") -> None:
+    """Writes a PNG with one small plan for each utterance of a session, `WIDTH_PX` wide."""
+    session_figure(home, session, title=title).savefig(path, format="png")
+
+
+def utterance_figure(home: Home, heard: Heard) -> Figure:
+    """The home during one utterance."""
     width = WIDTH_PX / _DPI
     outline = _outline(home)
     figure = Figure(figsize=(width, width * 0.86 * outline.height / outline.width + 1.5), dpi=_DPI)
@@ -55,11 +65,11 @@ def draw_utterance(home: Home, heard: Heard, path: Path) -> None:
     figure.draw_without_rendering()  # fixes the layout: labels need it to keep clear of each other
     figure.set_layout_engine("none")
     _draw_heard(axes, home, heard, size=1.0)
-    figure.savefig(path, format="png")
+    return figure
 
 
-def draw_session(home: Home, session: Sequence[Heard], path: Path, *, title: str = "") -> None:
-    """Writes a PNG with one small plan for each utterance of a session, `WIDTH_PX` wide."""
+def session_figure(home: Home, session: Sequence[Heard], *, title: str = "") -> Figure:
+    """Small plans side by side, one for each utterance; an empty session gives an empty grid."""
     columns = min(3, max(1, len(session)))
     rows = math.ceil(len(session) / columns) or 1
     width = WIDTH_PX / _DPI
@@ -83,7 +93,7 @@ def draw_session(home: Home, session: Sequence[Heard], path: Path, *, title: str
     figure.set_layout_engine("none")
     for axes, heard in used:
         _draw_heard(axes, home, heard, size=0.62)
-    figure.savefig(path, format="png")
+    return figure
 
 
 def _outline(home: Home) -> Bbox:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from hub.election.candidate import Candidate
 from hub.election.election import Election
+from hub.recognition.desk import Decoded
 from hub.recognition.recogniser import Transcript
-from hub.store.records import InteractionRecord
+from hub.store.records import CandidateRecord, ElectionRecord, InteractionRecord
+from hub.store.records import Outcome as CandidateOutcome
 from shared.audio import SAMPLE_RATE
 from shared.errors import RecognitionError
 from shared.ids import new_id
@@ -24,6 +27,11 @@ class Outcome:
     decode_s: float = 0.0
     queued_s: float = 0.0
     error: RecognitionError | None = None
+
+    @classmethod
+    def of(cls, decoded: Decoded) -> Outcome:
+        """What the recogniser gave."""
+        return cls(decoded.transcript, decoded.decode_s, decoded.queued_s)
 
     @property
     def nothing_understood(self) -> bool:
@@ -55,6 +63,51 @@ def interaction_record(election: Election, outcome: Outcome) -> InteractionRecor
         timestamp=datetime.fromtimestamp(chosen.onset_us / 1e6, UTC),
         processing_status="failed" if outcome.error else "completed",
         processing_metadata=metadata,
-        quality=chosen.score,
-        duration_s=chosen.samples / SAMPLE_RATE,
+        audio_quality_score=chosen.score,
+        audio_duration_s=chosen.samples / SAMPLE_RATE,
     )
+
+
+def election_record(election: Election, network_id: str, outcome: Outcome) -> ElectionRecord:
+    """The record of who was chosen and why, `network_id` being the UUID."""
+    chosen, provisional = election.chosen, election.provisional
+    reason = election.reason
+    if outcome.nothing_understood:
+        reason += "; nothing was understood"
+    ranked = election.ranked()
+    others = [c for c in ranked if c is not chosen]
+    return ElectionRecord(
+        election_id=election.election_id,
+        network_id=network_id,
+        started_at_us=min(c.started_us for c in ranked),
+        reason=reason,
+        margin=election.margin,
+        winner_utterance_id=chosen.utterance_id if chosen else None,
+        provisional_utterance_id=provisional.utterance_id
+        if provisional and provisional.utterance_id in election.candidates
+        else None,
+        decodes=1,
+        candidates=tuple(
+            CandidateRecord(
+                utterance_id=c.utterance_id,
+                client_id=c.client_id,
+                score=c.score,
+                features=c.features,
+                envelope=bytes(c.envelope),
+                started_at_us=c.started_us,
+                samples=c.samples,
+                outcome=_outcome_of(c, election, others),
+            )
+            for c in ranked
+        ),
+    )
+
+
+def _outcome_of(
+    candidate: Candidate, election: Election, others: list[Candidate]
+) -> CandidateOutcome:
+    if candidate is election.chosen:
+        return "elected"
+    if candidate.failure or not candidate.linked:
+        return "failed"
+    return "runner_up" if candidate is others[0] else "not_chosen"

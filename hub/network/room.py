@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from hub.election.candidate import (
     Candidate,
@@ -19,12 +20,13 @@ from hub.election.candidate import (
     SendAudio,
     StopAudio,
 )
-from hub.election.elections import Elections, Timing
+from hub.election.election import Timing
+from hub.election.elections import Elections
 from hub.network.assembly import Assembly
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.network.session import CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_REPLACED, Session
-from hub.recognition.desk import RecognitionDesk
-from hub.store.store import NetworkInfo, Store
+from hub.recognition.desk import RecogniserBusyError, RecognitionDesk
+from hub.store.store import Store
 from shared.audio import SAMPLE_RATE
 from shared.clock import Clock
 from shared.errors import (
@@ -35,19 +37,21 @@ from shared.errors import (
     WireError,
 )
 from shared.ids import new_id
+from shared.logs import Trouble
 from shared.wire import utterance as wire
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import DeviceMessage, Event, encode
 from shared.wire.events import Ack
 from shared.wire.fields import PROTOCOL_VERSION, Message
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
-from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hello
+from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hello, Settings
 
 log = logging.getLogger(__name__)
 
 EVENTS_AT_ONCE = 500
 PARTIAL_EVERY_SAMPLES = SAMPLE_RATE // 2
 STORE_RETRY_S = 2.0
+BUSY_RETRY_S = 0.2
 CLOCK_TOLERANCE_US = 120_000_000
 """A live utterance that claims to be further from now than this has a broken capture time."""
 
@@ -62,7 +66,8 @@ class Room:
     """One network's devices, elections and audio.
 
     Args:
-        network: which.
+        network_id: the network's UUID.
+        public_id: the id that devices know it by.
         store: where interactions go.
         desk: where audio is recognised.
         clock: the hub's clock.
@@ -71,13 +76,15 @@ class Room:
 
     def __init__(
         self,
-        network: NetworkInfo,
+        network_id: str,
+        public_id: str,
         store: Store,
         desk: RecognitionDesk,
         clock: Clock,
         timing: Timing | None = None,
     ) -> None:
-        self.network = network
+        self.network_id = network_id
+        self._public_id = public_id
         self.sessions: dict[str, Session] = {}
         self._store = store
         self._desk = desk
@@ -88,6 +95,7 @@ class Room:
         self._partial_at: dict[str, int] = {}  # samples at the last partial decode
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._trouble = Trouble(log, "storing what was understood")
 
     # Life
 
@@ -95,7 +103,7 @@ class Room:
         """Remembers what was decided lately, so that what is offered again is not stored twice."""
         now = self._clock()
         since = now - self._elections.timing.remember_us
-        for record in await self._store.recent_elections(self.network.id, since):
+        for record in await self._store.recent_elections(self.network_id, since):
             candidates = [
                 Candidate(
                     utterance_id=c.utterance_id,
@@ -110,6 +118,7 @@ class Room:
                     linked=False,
                 )
                 for c in record.candidates
+                if c.client_id is not None
             ]
             self._elections.remember(
                 record.election_id, candidates, record.winner_utterance_id, now
@@ -129,10 +138,13 @@ class Room:
     @asynccontextmanager
     async def present(self, session: Session, hello: Hello) -> AsyncIterator[None]:
         """A device is here, for as long as the context lasts."""
-        newest = await self._store.last_seq(self.network.id)
-        released = await self._store.decided_utterances(self.network.id, hello.held)
-        settings = await self._store.settings(self.network.id, session.client_id)
-        name = await self._store.touch_client(self.network.id, session.client_id, connected=True)
+        network = await self._store.network(self.network_id)
+        released = await self._store.decided_utterances(self.network_id, hello.held)
+        name, client_listens = "observer", True
+        if not session.observer:
+            client = await self._store.client(self.network_id, session.client_id)
+            name, client_listens = client.name, client.listening
+            await self._store.touch_client(self.network_id, session.client_id, "online")
         before = self.sessions.get(session.client_id)
         if before is not None:
             self._drop(before)
@@ -142,10 +154,14 @@ class Room:
             ConnectionEstablished(
                 version=PROTOCOL_VERSION,
                 client_id=session.client_id,
-                network_id=self.network.network_id,
-                cursor=newest,
+                network_id=self._public_id,
+                cursor=network.last_seq,
                 server_time=self._now(),
-                settings=settings,
+                settings=Settings(
+                    listening=network.settings.listening,
+                    client_listening=client_listens,
+                    language=network.settings.language,
+                ),
                 released=sorted(released),
             )
         )
@@ -160,7 +176,8 @@ class Room:
                 self._drop(session)
                 left = ClientLeft(client_id=session.client_id, timestamp=self._now())
                 self._broadcast(left)
-                await self._store.touch_client(self.network.id, session.client_id, connected=False)
+                if not session.observer:
+                    await self._store.touch_client(self.network_id, session.client_id, "offline")
             log.info("%s disconnected", session.client_id)
 
     def _drop(self, session: Session) -> None:
@@ -219,7 +236,7 @@ class Room:
                     message.message,
                 )
             case Ack():
-                await self._store.acknowledge(self.network.id, session.client_id, message.cursor)
+                session.acked = message.cursor
             case _:
                 raise WireError("This message is not expected here.")
 
@@ -280,10 +297,10 @@ class Room:
         try:
             event: Event
             if change.scope == "network":
-                event = await self._store.set_network_listening(self.network.id, change.listening)
+                event = await self._store.set_network_listening(self.network_id, change.listening)
             else:
                 event = await self._store.set_client_listening(
-                    self.network.id, change.client_id or session.client_id, change.listening
+                    self.network_id, change.client_id or session.client_id, change.listening
                 )
         except MiraError as error:
             session.send(
@@ -346,41 +363,34 @@ class Room:
     async def _decode(self, election_id: str, candidate: Candidate) -> None:
         """Recognises the chosen utterance; failing is an outcome too."""
         pcm = self._audio[candidate.utterance_id].pcm(candidate.samples)
-        try:
-            decoded = await self._desk.decode(pcm)
-            self._outcomes[election_id] = Outcome.understood(decoded)
-        except RecognitionError as error:
-            log.warning("election %s: recognition failed: %s", election_id, error)
-            self._outcomes[election_id] = Outcome.failed(error)
+        while election_id not in self._outcomes:
+            try:
+                self._outcomes[election_id] = Outcome.of(await self._desk.decode(pcm))
+            except RecogniserBusyError:
+                # Nothing is lost: the devices hold the utterance, and it waits here for its turn.
+                await asyncio.sleep(BUSY_RETRY_S)
+            except RecognitionError as error:
+                log.warning("election %s: recognition failed: %s", election_id, error)
+                self._outcomes[election_id] = Outcome(None, error=error)
         self._carry_out(self._elections.decoded(election_id, self._clock()))
 
     async def _record(self, election_id: str) -> None:
         """Stores what came of an election; until that is done the devices keep the audio."""
         election = self._elections.elections[election_id]
         outcome = self._outcomes.pop(election_id)
-        record = election_record(election, self.network.id, outcome)
+        record = election_record(election, self.network_id, outcome)
         interaction = interaction_record(election, outcome)
-        failing = False
         while True:
             try:
                 if interaction is None:
                     await self._store.record_election(record)
-                    event = None
-                else:
-                    event = await self._store.record_interaction(interaction, record)
+                elif event := await self._store.record_interaction(interaction, record):
+                    self.publish([event])
                 break
             except StoreError as error:
-                log.log(
-                    logging.DEBUG if failing else logging.ERROR,
-                    "an interaction cannot be stored, trying again: %s",
-                    error,
-                )
-                failing = True
+                self._trouble.failed(error, asyncio.get_running_loop().time())
                 await asyncio.sleep(STORE_RETRY_S)
-        if failing:
-            log.info("interactions are stored again")
-        if event is not None:
-            self.publish([event])
+        self._trouble.recovered(asyncio.get_running_loop().time())
         self._carry_out(self._elections.committed(election_id, self._clock()))
 
     def _want_partial(self, utterance_id: str, assembly: Assembly) -> None:
@@ -410,13 +420,13 @@ class Room:
 
     async def poll_log(self) -> None:
         """Notices what another process committed."""
-        newest = await self._store.last_seq(self.network.id)
+        newest = await self._store.last_seq(self.network_id)
         for session in self.sessions.values():
             session.notice(newest)
 
     async def read_log(self, session: Session) -> None:
         """Sends a session the next part of what it is owed."""
-        events = await self._store.events_after(self.network.id, session.cursor.seq, EVENTS_AT_ONCE)
+        events = await self._store.events_after(self.network_id, session.cursor.seq, EVENTS_AT_ONCE)
         for event in events:
             session.send(event)
         last = events[-1].seq if events else session.cursor.seq
@@ -452,10 +462,15 @@ class Room:
 
     # Small parts
 
-    def _start(self, job: Callable[[], None]) -> None:
+    def _start(self, job: Coroutine[Any, Any, None]) -> None:
         task = asyncio.ensure_future(job)
         self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a task of network %s failed", self._public_id, exc_info=error)
 
     def _reschedule(self) -> None:
         if self._timer:

@@ -64,6 +64,7 @@ class Session:
         self.monitor = False
         self.hears = False  # has a microphone
         self.listening = False
+        self.acked = 0  # seq up to which events are in the device's replica
         self._channel = channel
         self._clock = clock
         self._estimator = ClockEstimator()

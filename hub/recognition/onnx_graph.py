@@ -38,8 +38,9 @@ def folded_session(path: Path, options: Any) -> Any:
         saving.optimized_model_filepath = str(copy)
         saving.add_session_config_entry("session.save_model_format", "ONNX")
         onnxruntime.InferenceSession(str(path), saving, providers=_CPU)
-        model = name_subgraphs(copy.read_bytes())
-    return onnxruntime.InferenceSession(model, options, providers=_CPU)
+        copy.write_bytes(name_subgraphs(copy.read_bytes()))
+        # From the file, for a session made from bytes keeps them.
+        return onnxruntime.InferenceSession(str(copy), options, providers=_CPU)
 
 
 def name_subgraphs(message: bytes, path: tuple[int, ...] = _SUBGRAPH) -> bytes:

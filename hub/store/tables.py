@@ -268,10 +268,12 @@ class LoggedEvent(Row, table=True):
     """The log: what happened, in order and without gaps; it names rows and copies nothing."""
 
     __tablename__ = "events"
-    __table_args__ = (_of_network(),)
+    __table_args__ = (_of_network(), _index("row_id"))
 
     network_id: str = Field(sa_type=UuidText, primary_key=True)
-    seq: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    seq: int = Field(
+        sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False}
+    )
     kind: str = Field(max_length=32)  # the wire message's type
     row_id: str = Field(sa_type=UuidText)
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -10,7 +10,6 @@ All of it is kept as sums, so a step costs the same at an utterance's end as at 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -110,7 +109,7 @@ class QualityMeter:
         self._last = joined[-_LAG:]
 
     @cached_property
-    def features(self) -> Mapping[str, float]:
+    def features(self) -> dict[str, float]:
         """What the score is made of, over everything pushed; all finite, zeros before any push.
 
         `envelope_variance` and `envelope_change` (over 40 ms): mean over the bands, in squared

@@ -261,8 +261,7 @@ def test_every_sample_heard_is_held_or_was_released(steps: list[tuple[str, int, 
         candidates.take(SendAudio(utterance_id=utterance))
     candidates.end()
     assert sum(len(p.payload) // 2 for p in pump(candidates)) == sum(
-        candidates._held[utterance].samples
-        for utterance in candidates.held
+        candidates._held[utterance].samples for utterance in candidates.held
     )
 
 

@@ -83,7 +83,8 @@ def downgrade() -> None:
         for column, _ in COMPOSITE[name]:
             _put_dangling_back(name, column)
     for name in NAMES:
-        with op.batch_alter_table(name) as batch:
+        order = tuple(column.name for column in legacy_tables()[name].columns)
+        with op.batch_alter_table(name, partial_reordering=[order]) as batch:
             if name in FREE_DATA:
                 batch.drop_column(FREE_DATA[name])
             batch.drop_column("network_id")
@@ -96,7 +97,9 @@ def downgrade() -> None:
 def _backfill() -> None:
     bind = op.get_bind()
     tables = [sa.table(name, sa.column("network_id", sa.Uuid(as_uuid=False))) for name in NAMES]
-    if not any(bind.execute(sa.select(sa.literal(1)).select_from(t).limit(1)).first() for t in tables):
+    if not any(
+        bind.execute(sa.select(sa.literal(1)).select_from(t).limit(1)).first() for t in tables
+    ):
         return
     # After a downgrade the one network that was left is still there, and the rows are its own.
     ids = list(bind.scalars(sa.select(networks.c.id)))
@@ -140,9 +143,7 @@ def _set_dangling_aside(name: str, column: str, target: str) -> None:
         document: dict[str, Any] = free or {}
         document.setdefault("dangling", {})[column] = str(reference)
         bind.execute(
-            rows.update()
-            .where(rows.c.id == key)
-            .values({column: None, FREE_DATA[name]: document})
+            rows.update().where(rows.c.id == key).values({column: None, FREE_DATA[name]: document})
         )
 
 
@@ -161,7 +162,10 @@ def _put_dangling_back(name: str, column: str) -> None:
 def _loose(name: str, column: str) -> sa.TableClause:
     """The table with ids as the database keeps them: a legacy id may be anything."""
     return sa.table(
-        name, sa.column("id"), sa.column(column), sa.column(FREE_DATA[name], sa.JSON(none_as_null=True))
+        name,
+        sa.column("id"),
+        sa.column(column),
+        sa.column(FREE_DATA[name], sa.JSON(none_as_null=True)),
     )
 
 

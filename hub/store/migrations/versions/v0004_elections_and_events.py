@@ -21,13 +21,7 @@ from hub.store.migrations.constraints import (
 revision = "0004"
 down_revision = "0003"
 
-LEGACY_ACTION_COLUMNS: dict[str, sa.types.TypeEngine[object]] = {
-    "user_id": sa.Uuid(),
-    "person_id": sa.Uuid(),
-    "details": sa.String(),
-    "conversation_id": sa.Uuid(),
-    "scheduled_time": TIME,
-}
+LEGACY_ACTION_COLUMNS = ("user_id", "person_id", "details", "conversation_id", "scheduled_time")
 NOBODY = "0" * 32
 """The user of an action that the legacy system did not make: it asks for one."""
 
@@ -134,8 +128,11 @@ def _move_actions_back() -> None:
         batch.drop_column("result")
         batch.drop_column("error_message")
         batch.alter_column("completed_at", new_column_name="completed_time", existing_type=TIME)
-        for name, kind in LEGACY_ACTION_COLUMNS.items():
-            batch.add_column(sa.Column(name, kind))
+        batch.add_column(sa.Column("user_id", sa.Uuid))
+        batch.add_column(sa.Column("person_id", sa.Uuid))
+        batch.add_column(sa.Column("details", sa.String))
+        batch.add_column(sa.Column("conversation_id", sa.Uuid))
+        batch.add_column(sa.Column("scheduled_time", TIME))
     for key, free in bind.execute(sa.select(actions.c.id, actions.c.action_data)).all():
         document = free or {}
         legacy = document.pop("legacy", {})
@@ -200,6 +197,7 @@ def _make_events() -> None:
         primary_key("events", "network_id", "seq"),
         of_network("events"),
     )
+    _index("events", "row_id")
 
 
 def _index(table: str, column: str) -> None:

@@ -1,0 +1,122 @@
+"""`mira-edge`: runs the microphone daemon, and speaks to one that runs."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib.metadata
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from edge.config import EdgeConfig, load_edge_config
+from edge.control import Ask, AskListening, Status, ask
+from edge.microphone.sound_card import list_microphones
+from edge.startup import run
+from shared.errors import MiraError
+from shared.logs import set_up_logging
+from shared.service import notifier_from
+
+log = logging.getLogger(__name__)
+
+SYSTEM_CONFIG = Path("/etc/mira-edge/edge.toml")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the process's exit code."""
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    try:
+        code: int = args.handler(args)
+        return code
+    except MiraError as error:
+        print(f"mira-edge: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="mira-edge", description="The microphone daemon of Mira, on each device of a home."
+    )
+    version = importlib.metadata.version("mira-voice")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {version}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser("run", help="listen, until stopped")
+    _add_config(command)
+    command.set_defaults(handler=_run)
+
+    command = commands.add_parser("microphones", help="list the sound cards that can record")
+    command.set_defaults(handler=_microphones)
+
+    command = commands.add_parser("status", help="what the running daemon does")
+    _add_config(command)
+    command.set_defaults(handler=_status)
+
+    command = commands.add_parser("listening", help="switch listening on or off")
+    command.add_argument("state", choices=["on", "off"])
+    command.add_argument(
+        "--network",
+        action="store_true",
+        help="for every device of the network, not only for this one",
+    )
+    _add_config(command)
+    command.set_defaults(handler=_listening)
+    return parser
+
+
+def _add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"the configuration (default: {SYSTEM_CONFIG}, where it exists)",
+    )
+
+
+def _config(args: argparse.Namespace) -> EdgeConfig:
+    path: Path | None = args.config
+    if path is None and SYSTEM_CONFIG.exists():
+        path = SYSTEM_CONFIG
+    return load_edge_config(path)
+
+
+def _run(args: argparse.Namespace) -> int:
+    config = _config(args)
+    set_up_logging(config.log.level)
+    asyncio.run(run(config, notifier_from()))
+    return 0
+
+
+def _microphones(_: argparse.Namespace) -> int:
+    cards = list_microphones()
+    for card in cards:
+        print(card)
+    if not cards:
+        print("No sound card can record here.", file=sys.stderr)
+    return 0 if cards else 1
+
+
+def _status(args: argparse.Namespace) -> int:
+    _show(ask(_config(args).paths.control_socket, Ask()))
+    return 0
+
+
+def _listening(args: argparse.Namespace) -> int:
+    question = AskListening(
+        listening=args.state == "on", scope="network" if args.network else "client"
+    )
+    _show(ask(_config(args).paths.control_socket, question))
+    return 0
+
+
+def _show(status: Status) -> None:
+    print(f"device      {status.name}")
+    print(f"hub         {status.hub or 'not connected'}")
+    print(f"listening   {'on' if status.listening else 'off'} (microphone {status.microphone})")
+    print(f"speech      {'yes' if status.speech else 'no'}")
+    print(f"held        {status.held} utterances, {status.dropped} given up for want of room")
+    print(f"events      {status.cursor}")

@@ -1,0 +1,112 @@
+"""Where hubs may be: by configuration and by mDNS."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Sequence
+
+from shared.discovery import HubRecord, Sighting
+
+MAX_INSTANCES = 16
+"""Announced hubs that are remembered; anybody on the network may announce any number."""
+MAX_ADDRESSES = 8
+"""Addresses of one announced hub that are tried."""
+
+
+class HubBook:
+    """Which addresses are known and in what order to try them; it decides and does nothing else.
+
+    Configured addresses come first; then the hubs that are announced now, the latest heard first;
+    then those that vanished, for multicast gets lost on bad Wi-Fi more easily than a connection.
+
+    Args:
+        configured: base URLs, `http://host:port`.
+        hub_id: announcements of hubs with another id are ignored; None: all are taken.
+    """
+
+    def __init__(self, configured: Sequence[str], hub_id: str | None = None) -> None:
+        self._configured = [address.rstrip("/") for address in configured]
+        self._hub_id = hub_id
+        self._announced: dict[str, list[str]] = {}  # instance: base URLs; the latest heard last
+        self._vanished: dict[str, list[str]] = {}
+
+    def addresses(self) -> list[str]:
+        """Base URLs to try in turn, each once."""
+        announced = [*reversed(self._announced.values()), *reversed(self._vanished.values())]
+        return list(
+            dict.fromkeys([*self._configured, *(url for urls in announced for url in urls)])
+        )
+
+    def take(self, sighting: Sighting[HubRecord]) -> bool:
+        """Takes what was heard; True if a hub is there that is worth an attempt now."""
+        if self._hub_id is not None and sighting.record.id != self._hub_id:
+            return False
+        known = self._announced.pop(sighting.instance, None)
+        if sighting.change == "vanished":
+            if known is not None:
+                self._vanished[sighting.instance] = known
+                _forget_oldest(self._vanished)
+            return False
+        self._vanished.pop(sighting.instance, None)
+        self._announced[sighting.instance] = urls = base_urls(sighting)
+        _forget_oldest(self._announced)
+        return bool(urls)
+
+
+class HubFinder:
+    """The book, and a way to wait for news in it.
+
+    Give `heard` to a `shared.discovery.Browser` of `HubRecord`; without one, only configured
+    addresses are known. Arguments are those of `HubBook`.
+    """
+
+    def __init__(self, configured: Sequence[str], hub_id: str | None = None) -> None:
+        self._book = HubBook(configured, hub_id)
+        self._sighted = asyncio.Event()
+        self._offered: set[str] = set()  # by the last `addresses()`
+
+    def addresses(self) -> list[str]:
+        """Base URLs (`http://host:port`) to try in turn."""
+        addresses = self._book.addresses()
+        self._offered = set(addresses)
+        return addresses
+
+    async def wait(self, seconds: float) -> None:
+        """Waits that long, or until a hub appears, appears again or moves.
+
+        Returns at once if there is an address that the last `addresses()` did not have: a hub that
+        was sighted while an attempt hung needs no further wait.
+        """
+        if not self._offered.issuperset(self._book.addresses()):
+            return
+        self._sighted.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._sighted.wait()
+        except TimeoutError:
+            pass
+
+    def heard(self, sighting: Sighting[HubRecord]) -> None:
+        """Takes what mDNS heard of a hub."""
+        if self._book.take(sighting):
+            self._sighted.set()
+
+
+def base_urls(sighting: Sighting[HubRecord]) -> list[str]:
+    """The URLs that the API's paths are appended to, one for each usable address."""
+    scheme = "http" if sighting.record.tls is None else "https"
+    path = sighting.record.path.rstrip("/")
+    urls = []
+    for text in sighting.addresses[:MAX_ADDRESSES]:
+        address = ipaddress.ip_address(text)
+        if address.version == 6 and address.is_link_local:
+            continue  # reachable only with the number of an interface
+        host = f"[{text}]" if address.version == 6 else text
+        urls.append(f"{scheme}://{host}:{sighting.port}{path}")
+    return urls
+
+
+def _forget_oldest(instances: dict[str, list[str]]) -> None:
+    while len(instances) > MAX_INSTANCES:
+        del instances[next(iter(instances))]

@@ -1,0 +1,184 @@
+"""Builds the daemon from its configuration and runs it until it is asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+
+import aiohttp
+
+from edge.activity import ActivityDetector
+from edge.candidate import Candidates
+from edge.config import Access, EdgeConfig
+from edge.control import serve
+from edge.daemon import Daemon
+from edge.ear import Ear
+from edge.hub_finder import HubFinder
+from edge.microphone.source import open_microphone
+from edge.preroll import PreRoll
+from edge.replica import Replica, Switches
+from shared.clock import steady_clock
+from shared.discovery import (
+    Announcer,
+    Browser,
+    DeviceRecord,
+    HubRecord,
+    MdnsUnavailableError,
+    open_mdns,
+)
+from shared.errors import AccessDeniedError
+from shared.ids import new_id
+from shared.service import Notifier, Watchdog, watchdog_interval
+from shared.tasks import until_first_ends
+from shared.wire.channel import Channel, WebSocketChannel
+from shared.wire.codec import MAX_MESSAGE_BYTES
+
+log = logging.getLogger(__name__)
+
+CONNECT_TIMEOUT_S = 10.0
+ONSET_WINDOW_MS = 160
+"""Speech is known this long after it began; the pre-roll is counted from its beginning."""
+
+
+async def run(config: EdgeConfig, notifier: Notifier) -> None:
+    """Runs the daemon until SIGTERM or SIGINT.
+
+    Raises:
+        MiraError: it cannot start; says why and what to do.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    access = config.access()
+    clock = steady_clock()
+    watchdog = Watchdog(notifier, watchdog_interval())
+    listening = ListeningSign()
+    async with AsyncExitStack() as stack:
+        http = await stack.enter_async_context(aiohttp.ClientSession())
+        finder = HubFinder(config.hub.addresses, config.hub.hub_id)
+        replica = open_replica(config, access.network_id)
+        stack.callback(replica.close)
+        daemon = Daemon(
+            client_id=access.client_id,
+            ear=make_ear(config),
+            microphone=open_microphone(
+                config.microphone.source,
+                clock,
+                start_at_us=config.microphone.start_at_us or None,
+                loop=config.microphone.loop,
+            ),
+            replica=replica,
+            finder=finder,
+            connect=Connector(http, access),
+            clock=clock,
+            pulse=watchdog.pulse,
+            on_listening=listening.set,
+        )
+        server = await serve(config.paths.control_socket, daemon.answer)
+        stack.callback(server.close)
+        jobs = [stop.wait(), daemon.run()]
+        if config.discovery.mdns:
+            jobs.append(_show_by_mdns(config, access, finder, listening))
+        notifier.ready("listening" if daemon.listening else "not listening")
+        await until_first_ends(*jobs)
+        notifier.stopping()
+        log.info("stopping")
+
+
+def make_ear(config: EdgeConfig) -> Ear:
+    """The ear that the configuration describes."""
+    activity = config.activity
+    return Ear(
+        ActivityDetector(activity.vad_mode, activity.hangover_ms),
+        PreRoll(activity.preroll_ms + ONSET_WINDOW_MS),
+        Candidates(new_id, activity.longest_s, config.buffers.held_s),
+    )
+
+
+def open_replica(config: EdgeConfig, network_id: str) -> Replica:
+    """The device's replica; a device that starts for the first time listens as configured."""
+    path = config.paths.state_dir / "replica.db"
+    first = not path.exists()
+    replica = Replica(path, network_id)
+    if first and not config.microphone.listening:
+        replica.set_switches(Switches(network=True, client=False))
+        replica.pending_listening = False
+    return replica
+
+
+class Connector:
+    """Opens a channel to the hub at an address."""
+
+    def __init__(self, http: aiohttp.ClientSession, access: Access) -> None:
+        self._http = http
+        self._access = access
+
+    async def __call__(self, address: str) -> Channel:
+        """Raises AccessDeniedError when the hub refuses the token, OSError when it is not there."""
+        url = f"{address}/api/v1/networks/{self._access.network_id}/ws"
+        headers = {"Authorization": f"Bearer {self._access.token}"}
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                socket = await self._http.ws_connect(
+                    url, headers=headers, max_msg_size=MAX_MESSAGE_BYTES, compress=0
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status == 401:
+                raise AccessDeniedError(
+                    "The hub does not accept this device's token.",
+                    "Was the device removed? Add it again with `mira-hub client add`.",
+                ) from error
+            raise ConnectionError(f"the hub answers {error.status} {error.message}") from error
+        except aiohttp.ClientError as error:
+            raise ConnectionError(str(error)) from error
+        connection = socket._response.connection
+        return WebSocketChannel(socket, connection.transport if connection else None)
+
+
+class ListeningSign:
+    """Keeps the announcement's word on listening up to date."""
+
+    def __init__(self) -> None:
+        self._changed = asyncio.Event()
+        self.listening = False
+
+    def set(self, listening: bool) -> None:
+        """The microphone was opened or closed."""
+        self.listening = listening
+        self._changed.set()
+
+    async def changed(self) -> None:
+        """Waits until it was set."""
+        await self._changed.wait()
+        self._changed.clear()
+
+
+async def _show_by_mdns(
+    config: EdgeConfig, access: Access, finder: HubFinder, sign: ListeningSign
+) -> None:
+    """Announces the device, says whether it listens, and looks for hubs; for ever."""
+
+    def record() -> DeviceRecord:
+        return DeviceRecord(
+            id=access.client_id,
+            name=config.device.name,
+            room=config.device.room,
+            network=access.network_id,
+            listening=sign.listening,
+        )
+
+    try:
+        async with (
+            open_mdns(config.discovery.interfaces) as mdns,
+            Browser(mdns, HubRecord, finder.heard),
+            Announcer(mdns, record(), port=0) as announcer,
+        ):
+            while True:
+                await sign.changed()
+                await announcer.update(record())
+    except MdnsUnavailableError as error:
+        log.warning("%s", error)
+        await asyncio.Event().wait()  # the configured addresses are left

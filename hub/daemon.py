@@ -1,0 +1,183 @@
+"""The hub: owns store, recognisers, networks, HTTP server and mDNS; starts, watches, stops them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+from aiohttp import web
+
+from hub.app import make_app
+from hub.config import HubConfig
+from hub.election.election import Timing
+from hub.networks import Networks
+from hub.recognition.choice import load_pair, load_recogniser
+from hub.recognition.desk import RecognitionDesk
+from hub.store.database import Database
+from hub.store.store import Store
+from shared.clock import steady_clock
+from shared.discovery import (
+    Announcer,
+    Browser,
+    DeviceRecord,
+    HubRecord,
+    MdnsUnavailableError,
+    Sighting,
+    open_mdns,
+)
+from shared.errors import Fault, MiraError
+from shared.ids import new_client_id
+from shared.logs import Trouble
+from shared.service import Notifier, Watchdog, watchdog_interval
+from shared.tasks import until_first_ends
+
+log = logging.getLogger(__name__)
+
+ROUND_TRIP_S = 5.0
+"""How often the hub asks itself whether it still answers."""
+SHUTDOWN_S = 5.0
+"""Connections have this long to end when the hub stops."""
+
+
+class ServerError(MiraError):
+    """The hub cannot listen where it is told to."""
+
+    code = "SERVER_UNAVAILABLE"
+    fault = Fault.ENVIRONMENT
+
+
+async def run(config: HubConfig, notifier: Notifier) -> None:
+    """Runs the hub until SIGTERM or SIGINT.
+
+    Raises:
+        MiraError: it cannot start; says why and what to do.
+    """
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+    async with AsyncExitStack() as stack:
+        clock = steady_clock()
+        database = await Database.open(config.store.path)
+        stack.push_async_callback(database.close)
+        store = Store(database, clock)
+        await store.all_clients_offline()
+        desk = await _open_desk(config, stack)
+        networks = Networks(store, desk, clock, _timing(config))
+        port = await _listen(config, networks, store, stack)
+        # After the server in the stack, so before it at the end: sessions end, then the server.
+        stack.push_async_callback(networks.close)
+        hub_id = _hub_id(config.paths.state_dir)
+        if config.discovery.mdns:
+            await _show_by_mdns(config, hub_id, port, stack)
+        log.info("hub %s listens on %s port %d", hub_id, config.server.host, port)
+        notifier.ready(f"listening on port {port}")
+        watchdog = Watchdog(notifier, watchdog_interval())
+        await until_first_ends(
+            stop.wait(), networks.poll(), _watch(config.server.host, port, watchdog)
+        )
+        notifier.stopping()
+        log.info("stopping")
+
+
+async def _open_desk(config: HubConfig, stack: AsyncExitStack) -> RecognitionDesk:
+    recognition = config.recognition
+    final, partial = await asyncio.to_thread(
+        load_pair,
+        recognition.engine,
+        recognition.partial_engine,
+        recognition.decode_budget_ms / 1000,
+    )
+    desk = RecognitionDesk(
+        final,
+        partial,
+        load_recogniser,
+        queue=recognition.queue,
+        timeout_s=recognition.timeout_s,
+    )
+    await desk.start()
+    stack.push_async_callback(desk.close)
+    log.info("recognising with %s", final.name)
+    return desk
+
+
+async def _listen(
+    config: HubConfig, networks: Networks, store: Store, stack: AsyncExitStack
+) -> int:
+    """Starts the server; returns its port."""
+    runner = web.AppRunner(
+        make_app(networks, store),
+        access_log=None,
+        keepalive_timeout=30.0,  # the default keeps idle connections for an hour
+        shutdown_timeout=SHUTDOWN_S,
+    )
+    await runner.setup()
+    stack.push_async_callback(runner.cleanup)
+    server = config.server
+    try:
+        await web.TCPSite(runner, server.host, server.port).start()
+    except OSError as error:
+        raise ServerError(
+            f"The hub cannot listen on {server.host} port {server.port}: {error.strerror}.",
+            "Is another hub running? Else choose another [server] port.",
+        ) from error
+    port: int = runner.addresses[0][1]
+    return port
+
+
+async def _show_by_mdns(config: HubConfig, hub_id: str, port: int, stack: AsyncExitStack) -> None:
+    """Announces the hub, and sees the devices that announce themselves, paired or not."""
+
+    def heard(sighting: Sighting[DeviceRecord]) -> None:
+        if sighting.change in ("appeared", "vanished"):
+            record = sighting.record
+            log.info("device %s (%s) %s by mDNS", record.name, record.network, sighting.change)
+
+    try:
+        mdns = await stack.enter_async_context(open_mdns(config.discovery.interfaces))
+        record = HubRecord(id=hub_id, name=config.identity.name)
+        await stack.enter_async_context(Announcer(mdns, record, port, config.server.host))
+        await stack.enter_async_context(Browser(mdns, DeviceRecord, heard))
+    except MdnsUnavailableError as error:
+        log.warning("%s Devices need the hub's address by configuration.", error)
+
+
+async def _watch(host: str, port: int, watchdog: Watchdog) -> None:
+    """A round trip through socket and store, again and again; each is a sign of life."""
+    trouble = Trouble(log, "the hub's own health check")
+    loop = asyncio.get_running_loop()
+    own = "127.0.0.1" if host in ("0.0.0.0", "", "::") else host  # noqa: S104 - compared, not bound
+    url = f"http://{f'[{own}]' if ':' in own else own}:{port}/api/v1/health"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ROUND_TRIP_S)) as http:
+        while True:
+            try:
+                async with http.get(url) as answer:
+                    answer.raise_for_status()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                trouble.failed(error or "no answer in time", loop.time())
+            else:
+                trouble.recovered(loop.time())
+                watchdog.pulse()
+            await asyncio.sleep(ROUND_TRIP_S)
+
+
+def _hub_id(state_dir: Path) -> str:
+    """The hub's own id, made at its first start."""
+    path = state_dir / "hub_id"
+    if not path.exists():
+        path.write_text(new_client_id().replace("client_", "hub_") + "\n")
+    return path.read_text().strip()
+
+
+def _timing(config: HubConfig) -> Timing:
+    election = config.election
+    return Timing(
+        window_us=election.window_ms * 1000,
+        settle_us=election.settle_ms * 1000,
+        stall_us=election.stall_ms * 1000,
+        reoffer_window_us=election.reoffer_window_ms * 1000,
+    )

@@ -1,0 +1,152 @@
+"""Devices of a network."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store import events
+from hub.store.errors import ClientExistsError, NotFoundError
+from hub.store.records import ClientInfo, ConnectionStatus
+from hub.store.tables import Client
+from shared import ids
+from shared.wire.events import ClientChanged
+
+
+async def add(
+    session: AsyncSession,
+    network_id: str,
+    name: str,
+    device_type: str,
+    room: str | None,
+    client_id: str,
+    now: datetime,
+) -> tuple[ClientInfo, ClientChanged]:
+    """A new device, and its event.
+
+    Args:
+        client_id: the public id, as `shared.ids` makes it or as a legacy client calls itself.
+
+    Raises:
+        ClientExistsError: the network has a device of this id.
+        NotFoundError: no such network.
+        ValueError: not a public client id.
+    """
+    if not ids.CLIENT_ID.fullmatch(client_id):
+        raise ValueError(f"{client_id!r} is not a client id")
+    if client_id in await keys(session, network_id, [client_id]):
+        raise ClientExistsError(
+            f"The network has a device {client_id} already.", "Choose another id."
+        )
+    row = Client(
+        id=str(uuid.uuid4()),
+        network_id=network_id,
+        client_id=client_id,
+        name=name,
+        device_type=device_type,
+        location=None if room is None else {"room": room},
+        created_at=now,
+        updated_at=now,
+    )
+    seq = await events.append(session, network_id, "client_changed", row.id, now)
+    session.add(row)
+    await session.flush()
+    return _info(row), events.client_changed(seq, row)
+
+
+async def every(session: AsyncSession, network_id: str) -> tuple[ClientInfo, ...]:
+    """All devices of a network, by name."""
+    rows = await session.exec(
+        select(Client)
+        .where(col(Client.network_id) == network_id)
+        .order_by(col(Client.name), col(Client.client_id))
+    )
+    return tuple(_info(row) for row in rows)
+
+
+async def one(session: AsyncSession, network_id: str, client_id: str) -> ClientInfo:
+    """A device by its public id; raises NotFoundError."""
+    return _info(await row_of(session, network_id, client_id))
+
+
+async def set_listening(
+    session: AsyncSession, network_id: str, client_id: str, listening: bool, now: datetime
+) -> ClientChanged:
+    """Switches one device's listening on or off; raises NotFoundError."""
+    row = await row_of(session, network_id, client_id)
+    row.listening = listening
+    row.updated_at = now
+    seq = await events.append(session, network_id, "client_changed", row.id, now)
+    return events.client_changed(seq, row)
+
+
+async def touch(
+    session: AsyncSession,
+    network_id: str,
+    client_id: str,
+    status: ConnectionStatus,
+    audio_quality_score: float | None,
+    now: datetime,
+) -> None:
+    """Notes that a device was seen; a removed device is no error, its last words may be late."""
+    values: dict[str, object] = {"connection_status": status, "last_seen": now}
+    if audio_quality_score is not None:
+        values["audio_quality_score"] = audio_quality_score
+    await session.exec(
+        update(Client)
+        .where(col(Client.network_id) == network_id, col(Client.client_id) == client_id)
+        .values(values)
+    )
+
+
+async def all_offline(session: AsyncSession) -> None:
+    """Notes that nobody is connected: a hub that was killed could not."""
+    await session.exec(
+        update(Client)
+        .where(col(Client.connection_status) != "offline")
+        .values(connection_status="offline")
+    )
+
+
+async def keys(
+    session: AsyncSession, network_id: str, client_ids: Collection[str]
+) -> dict[str, str]:
+    """The row ids of those devices that the network has, by public id."""
+    rows = await session.exec(
+        select(Client.client_id, Client.id).where(
+            col(Client.network_id) == network_id, col(Client.client_id).in_(client_ids)
+        )
+    )
+    return dict(rows.all())
+
+
+async def row_of(session: AsyncSession, network_id: str, client_id: str) -> Client:
+    """A device's row by its public id; raises NotFoundError."""
+    rows = await session.exec(
+        select(Client).where(
+            col(Client.network_id) == network_id, col(Client.client_id) == client_id
+        )
+    )
+    row = rows.first()
+    if row is None:
+        raise NotFoundError("The network has no such device.")
+    return row
+
+
+def _info(row: Client) -> ClientInfo:
+    return ClientInfo(
+        client_id=row.client_id,
+        name=row.name,
+        device_type=row.device_type,
+        room=(row.location or {}).get("room"),
+        listening=row.listening,
+        connection_status=cast("ConnectionStatus", row.connection_status),
+        last_seen=row.last_seen,
+        audio_quality_score=row.audio_quality_score,
+    )

@@ -1,0 +1,105 @@
+"""Interactions: stored with their election and their event, or not at all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import insert
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store import clients, elections, events
+from hub.store.records import (
+    ElectionRecord,
+    InteractionInfo,
+    InteractionRecord,
+    ProcessingStatus,
+)
+from hub.store.tables import Client, Interaction
+from shared.wire.events import InteractionCreated
+
+
+async def record(
+    session: AsyncSession, interaction: InteractionRecord, election: ElectionRecord, now: datetime
+) -> InteractionCreated | None:
+    """Stores an interaction, the election that led to it, and its event.
+
+    Returns:
+        The event. When an utterance of the election was decided before, nothing more is said: the
+        event of then, or None where nothing was understood then.
+
+    Raises:
+        NotFoundError: no such network.
+        StoreConflictError: an id is taken by other speech; nothing was stored.
+    """
+    network_id, speaker = election.network_id, interaction.client_id
+    involved = elections.device_ids(election) | ({speaker} if speaker else set())
+    devices = await clients.keys(session, network_id, involved)
+    known = await elections.record(session, election, interaction.interaction_id, devices, now)
+    if known is not None:
+        return await _event(session, network_id, known.interaction_id)
+    row = Interaction(
+        id=interaction.interaction_id,
+        network_id=network_id,
+        text=interaction.text,
+        timestamp=interaction.timestamp,
+        client_id=devices.get(speaker or ""),
+        processing_status=interaction.processing_status,
+        processing_metadata=interaction.processing_metadata,
+        audio_quality_score=interaction.audio_quality_score,
+        audio_duration=interaction.audio_duration_s,
+        created_at=now,
+    )
+    await session.exec(insert(Interaction), params=row.model_dump())
+    seq = await events.append(session, network_id, "interaction_created", row.id, now)
+    return events.interaction_created(seq, row, speaker if row.client_id else None)
+
+
+async def one(
+    session: AsyncSession, network_id: str, interaction_id: str
+) -> InteractionInfo | None:
+    """An interaction of the network; None when it has none of this id."""
+    rows = await session.exec(
+        select(Interaction, Client.client_id)
+        .outerjoin(Client, col(Interaction.client_id) == col(Client.id))
+        .where(Interaction.network_id == network_id, Interaction.id == interaction_id)
+    )
+    found = rows.first()
+    return None if found is None else _info(*found)
+
+
+async def recent(session: AsyncSession, network_id: str, limit: int) -> tuple[InteractionInfo, ...]:
+    """The newest interactions of the network, newest first."""
+    rows = await session.exec(
+        select(Interaction, Client.client_id)
+        .outerjoin(Client, col(Interaction.client_id) == col(Client.id))
+        .where(Interaction.network_id == network_id)
+        .order_by(col(Interaction.timestamp).desc().nulls_last(), col(Interaction.id))
+        .limit(limit)
+    )
+    return tuple(_info(*found) for found in rows)
+
+
+async def _event(
+    session: AsyncSession, network_id: str, interaction_id: str | None
+) -> InteractionCreated | None:
+    if interaction_id is None:
+        return None
+    logged = await events.of_row(session, network_id, "interaction_created", interaction_id)
+    return cast("InteractionCreated", logged[0])
+
+
+def _info(row: Interaction, client_id: str | None) -> InteractionInfo:
+    return InteractionInfo(
+        interaction_id=row.id,
+        text=row.text,
+        timestamp=row.timestamp,
+        client_id=client_id,
+        speaker_id=row.speaker_id,
+        conversation_id=row.conversation_id,
+        processing_status=cast("ProcessingStatus", row.processing_status),
+        processing_metadata=row.processing_metadata or {},
+        audio_quality_score=row.audio_quality_score,
+        audio_duration_s=row.audio_duration,
+    )

@@ -1,0 +1,99 @@
+"""Networks and their settings."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import cast
+
+import msgspec
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store import events
+from hub.store.errors import NotFoundError
+from hub.store.records import NetworkInfo, NetworkStatus
+from hub.store.settings import NetworkSettings, parse_settings, settings_document
+from hub.store.tables import Network
+from shared import ids
+from shared.wire.events import SettingsChanged
+
+
+async def create(
+    session: AsyncSession, name: str, settings: NetworkSettings, now: datetime
+) -> NetworkInfo:
+    """A new, active network.
+
+    Raises:
+        InvalidSettingsError: a value beyond its limits.
+    """
+    row = Network(
+        id=str(uuid.uuid4()),
+        network_id=ids.new_network_id(),
+        name=name,
+        status="active",
+        settings=settings_document(settings),
+        extra={},
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    return _info(row)
+
+
+async def every(session: AsyncSession) -> tuple[NetworkInfo, ...]:
+    """All networks, oldest first."""
+    rows = await session.exec(select(Network).order_by(col(Network.created_at), col(Network.id)))
+    return tuple(_info(row) for row in rows)
+
+
+async def one(session: AsyncSession, network_id: str) -> NetworkInfo:
+    """A network by its UUID; raises NotFoundError."""
+    return _info(await _row(session, network_id))
+
+
+async def change_settings(
+    session: AsyncSession, network_id: str, settings: NetworkSettings, now: datetime
+) -> SettingsChanged:
+    """Puts new settings in force and logs it.
+
+    Raises:
+        InvalidSettingsError: a value beyond its limits.
+        NotFoundError: no such network.
+    """
+    await session.exec(
+        update(Network)
+        .where(col(Network.id) == network_id)
+        .values(settings=settings_document(settings), updated_at=now)
+    )
+    seq = await events.append(session, network_id, "settings_changed", network_id, now)
+    return events.settings_changed(seq, settings)
+
+
+async def set_listening(
+    session: AsyncSession, network_id: str, listening: bool, now: datetime
+) -> SettingsChanged:
+    """Switches every device's listening on or off; raises NotFoundError."""
+    settings = parse_settings((await _row(session, network_id)).settings)
+    changed = msgspec.structs.replace(settings, listening=listening)
+    return await change_settings(session, network_id, changed, now)
+
+
+async def _row(session: AsyncSession, network_id: str) -> Network:
+    row = await session.get(Network, network_id)
+    if row is None:
+        raise NotFoundError("There is no such network.")
+    return row
+
+
+def _info(row: Network) -> NetworkInfo:
+    return NetworkInfo(
+        network_id=row.id,
+        public_id=row.network_id,
+        name=row.name,
+        status=cast("NetworkStatus", row.status),
+        settings=parse_settings(row.settings),
+        last_seq=row.event_seq,
+    )

@@ -1,0 +1,37 @@
+"""A network's settings: one small document, checked whenever it is read or written."""
+
+from __future__ import annotations
+
+import msgspec
+
+from hub.store.errors import InvalidSettingsError
+from shared.wire.fields import Name
+
+
+class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a network may choose."""
+
+    listening: bool = True  # whether the network as a whole listens
+    language: Name = "en"  # BCP 47 tag of what is spoken
+
+
+def parse_settings(document: object) -> NetworkSettings:
+    """A settings document, checked; what it lacks has its default.
+
+    Raises:
+        InvalidSettingsError: an unknown key, or a value of the wrong kind.
+    """
+    try:
+        return msgspec.convert(document, NetworkSettings)
+    except msgspec.ValidationError as error:
+        raise InvalidSettingsError(
+            f"These are no settings of a network: {error}",
+            f"Known keys: {', '.join(NetworkSettings.__struct_fields__)}.",
+        ) from error
+
+
+def settings_document(settings: NetworkSettings) -> dict[str, object]:
+    """The document to store; raises InvalidSettingsError for a value beyond its limits."""
+    document = msgspec.structs.asdict(settings)
+    parse_settings(document)  # the constructor checks nothing
+    return document

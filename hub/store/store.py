@@ -1,0 +1,208 @@
+"""The store as the rest of the hub sees it: each method is one transaction.
+
+Every method raises `shared.errors.StoreError` (or one of `hub.store.errors`) when the database
+fails, and then nothing of the call was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
+
+from hub.store import clients, elections, events, interactions, networks, tokens
+from hub.store.database import Database
+from hub.store.records import (
+    Access,
+    ClientInfo,
+    ConnectionStatus,
+    ElectionRecord,
+    InteractionInfo,
+    InteractionRecord,
+    NetworkInfo,
+)
+from hub.store.settings import NetworkSettings
+from shared import ids
+from shared.clock import Clock
+from shared.wire.codec import Event
+from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+
+
+class Store:
+    """What networks, devices and elections leave behind.
+
+    Args:
+        database: open; the store does not close it.
+        clock: the hub's clock, in microseconds since the Unix epoch.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def create_network(
+        self, name: str, settings: NetworkSettings | None = None
+    ) -> tuple[NetworkInfo, str]:
+        """A new network and its token, which is seen this once."""
+        async with self._database.transaction() as session:
+            now = self._now()
+            network = await networks.create(session, name, settings or NetworkSettings(), now)
+            token = await tokens.issue(session, network.network_id, None, None, now)
+        return network, token
+
+    async def networks(self) -> tuple[NetworkInfo, ...]:
+        """All networks, oldest first."""
+        async with self._database.session() as session:
+            return await networks.every(session)
+
+    async def network(self, network_id: str) -> NetworkInfo:
+        """A network; raises NotFoundError."""
+        async with self._database.session() as session:
+            return await networks.one(session, network_id)
+
+    async def change_settings(self, network_id: str, settings: NetworkSettings) -> SettingsChanged:
+        """Puts new settings in force; raises InvalidSettingsError, NotFoundError."""
+        async with self._database.transaction() as session:
+            return await networks.change_settings(session, network_id, settings, self._now())
+
+    async def set_network_listening(self, network_id: str, listening: bool) -> SettingsChanged:
+        """Switches every device's listening on or off; raises NotFoundError."""
+        async with self._database.transaction() as session:
+            return await networks.set_listening(session, network_id, listening, self._now())
+
+    async def add_client(
+        self,
+        network_id: str,
+        name: str,
+        device_type: str = "microphone",
+        room: str | None = None,
+        client_id: str | None = None,
+    ) -> tuple[ClientInfo, str, ClientChanged]:
+        """A new device, its token, which is seen this once, and its event.
+
+        Args:
+            client_id: the public id it already goes by; None makes one.
+
+        Raises:
+            ClientExistsError: the network has a device of this id.
+            NotFoundError: no such network.
+        """
+        async with self._database.transaction() as session:
+            now = self._now()
+            public = client_id or ids.new_client_id()
+            client, event = await clients.add(
+                session, network_id, name, device_type, room, public, now
+            )
+            token = await tokens.issue(session, network_id, public, None, now)
+        return client, token, event
+
+    async def clients(self, network_id: str) -> tuple[ClientInfo, ...]:
+        """All devices of a network, by name."""
+        async with self._database.session() as session:
+            return await clients.every(session, network_id)
+
+    async def client(self, network_id: str, client_id: str) -> ClientInfo:
+        """A device; raises NotFoundError."""
+        async with self._database.session() as session:
+            return await clients.one(session, network_id, client_id)
+
+    async def set_client_listening(
+        self, network_id: str, client_id: str, listening: bool
+    ) -> ClientChanged:
+        """Switches one device's listening on or off; raises NotFoundError."""
+        async with self._database.transaction() as session:
+            return await clients.set_listening(
+                session, network_id, client_id, listening, self._now()
+            )
+
+    async def touch_client(
+        self,
+        network_id: str,
+        client_id: str,
+        status: ConnectionStatus,
+        audio_quality_score: float | None = None,
+    ) -> None:
+        """Notes that a device was seen now; for comings and goings, not for every heartbeat."""
+        async with self._database.transaction() as session:
+            await clients.touch(
+                session, network_id, client_id, status, audio_quality_score, self._now()
+            )
+
+    async def all_clients_offline(self) -> None:
+        """To be called when the hub starts: nobody is connected yet."""
+        async with self._database.transaction() as session:
+            await clients.all_offline(session)
+
+    async def issue_token(
+        self,
+        network_id: str,
+        client_id: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> str:
+        """Another token for the network, or for one of its devices; raises NotFoundError."""
+        async with self._database.transaction() as session:
+            return await tokens.issue(session, network_id, client_id, expires_at, self._now())
+
+    async def look_up(self, token: str) -> Access | None:
+        """Whom a token lets in; None when it is unknown, revoked or expired."""
+        async with self._database.session() as session:
+            return await tokens.look_up(session, token, self._now())
+
+    async def revoke_token(self, network_id: str, token_id: str) -> bool:
+        """Ends a token for good; False when the network has no such token in force."""
+        async with self._database.transaction() as session:
+            return await tokens.revoke(session, network_id, token_id, self._now())
+
+    async def record_interaction(
+        self, interaction: InteractionRecord, election: ElectionRecord
+    ) -> InteractionCreated | None:
+        """Stores an interaction, its election and its event; see `interactions.record`."""
+        async with self._database.transaction() as session:
+            return await interactions.record(session, interaction, election, self._now())
+
+    async def record_election(self, election: ElectionRecord) -> None:
+        """Stores an election in which nothing was understood; a repeated one changes nothing."""
+        async with self._database.transaction() as session:
+            involved = elections.device_ids(election)
+            devices = await clients.keys(session, election.network_id, involved)
+            await elections.record(session, election, None, devices, self._now())
+
+    async def decided_utterances(
+        self, network_id: str, utterance_ids: Collection[str]
+    ) -> frozenset[str]:
+        """Those of the utterances that an election has dealt with: they may be released."""
+        async with self._database.session() as session:
+            return frozenset(await elections.decided(session, network_id, utterance_ids))
+
+    async def recent_elections(self, network_id: str, since_us: int) -> tuple[ElectionRecord, ...]:
+        """The elections since a time of the hub's clock, oldest first, best candidate first."""
+        async with self._database.session() as session:
+            return await elections.since(session, network_id, since_us)
+
+    async def events_after(
+        self, network_id: str, cursor: int, limit: int = 500
+    ) -> tuple[Event, ...]:
+        """What follows the cursor, oldest first; fewer than `limit` only at the log's end."""
+        async with self._database.session() as session:
+            return await events.after(session, network_id, cursor, limit)
+
+    async def last_seq(self, network_id: str) -> int:
+        """The seq of the network's newest event, 0 before the first; raises NotFoundError."""
+        async with self._database.session() as session:
+            return await events.last_seq(session, network_id)
+
+    async def interaction(self, network_id: str, interaction_id: str) -> InteractionInfo | None:
+        """An interaction; None when the network has none of this id."""
+        async with self._database.session() as session:
+            return await interactions.one(session, network_id, interaction_id)
+
+    async def recent_interactions(self, network_id: str, limit: int) -> tuple[InteractionInfo, ...]:
+        """The newest interactions, newest first."""
+        async with self._database.session() as session:
+            return await interactions.recent(session, network_id, limit)
+
+    async def ping(self) -> None:
+        """A round trip to the data, for the watchdog."""
+        await self._database.ping()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())

@@ -1,0 +1,98 @@
+"""Tokens: opaque, of 256 random bits, stored as their SHA-256 only.
+
+A plain hash is enough where a password would need a slow one: nobody guesses 256 bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from datetime import datetime
+from typing import cast
+
+from sqlalchemy import update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store import clients
+from hub.store.records import Access, NetworkStatus, Role
+from hub.store.tables import Client, Network, Token
+
+PREFIXES: dict[Role, str] = {"network": "mira_net_", "client": "mira_client_"}
+"""What a token begins with, so that people and secret scanners know one."""
+
+
+async def issue(
+    session: AsyncSession,
+    network_id: str,
+    client_id: str | None,
+    expires_at: datetime | None,
+    now: datetime,
+) -> str:
+    """A new token for a network, or for one of its devices; it is seen this once.
+
+    Raises:
+        NotFoundError: the network has no such device.
+        StoreConflictError: no such network.
+    """
+    role: Role = "network" if client_id is None else "client"
+    client = None if client_id is None else await clients.row_of(session, network_id, client_id)
+    token = PREFIXES[role] + secrets.token_urlsafe(32)
+    session.add(
+        Token(
+            id=str(uuid.uuid4()),
+            network_id=network_id,
+            token_hash=_hash(token),
+            role=role,
+            client_id=None if client is None else client.id,
+            created_at=now,
+            expires_at=expires_at,
+        )
+    )
+    await session.flush()
+    return token
+
+
+async def look_up(session: AsyncSession, token: str, now: datetime) -> Access | None:
+    """Whom a token lets in; None when it is unknown, revoked or expired."""
+    rows = await session.exec(
+        select(Token, Network, Client)
+        .join(Network, col(Token.network_id) == col(Network.id))
+        .outerjoin(Client, col(Token.client_id) == col(Client.id))
+        .where(Token.token_hash == _hash(token), col(Token.revoked_at).is_(None))
+    )
+    found = rows.first()
+    if found is None:
+        return None
+    row, network, _ = found
+    client: Client | None = found[2]  # an outer join: there may be none
+    if row.expires_at is not None and row.expires_at <= now:
+        return None
+    return Access(
+        token_id=row.id,
+        role=cast("Role", row.role),
+        network_id=network.id,
+        network_public_id=network.network_id,
+        network_status=cast("NetworkStatus", network.status),
+        client_id=None if client is None else client.client_id,
+        client_name=None if client is None else client.name,
+    )
+
+
+async def revoke(session: AsyncSession, network_id: str, token_id: str, now: datetime) -> bool:
+    """Ends a token for good; False when the network has no such token in force."""
+    result = await session.exec(
+        update(Token)
+        .where(
+            col(Token.network_id) == network_id,
+            col(Token.id) == token_id,
+            col(Token.revoked_at).is_(None),
+        )
+        .values(revoked_at=now)
+    )
+    return result.rowcount == 1
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
