@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import importlib.metadata
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +15,7 @@ from edge.config import EdgeConfig, load_edge_config
 from edge.control import Ask, AskListening, Status, ask
 from edge.microphone.sound_card import list_microphones
 from edge.startup import run
-from shared.errors import MiraError
+from shared.errors import ConfigError, MiraError
 from shared.logs import set_up_logging
 from shared.service import notifier_from
 
@@ -32,7 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except MiraError as error:
         print(f"mira-edge: {error}", file=sys.stderr)
-        return 1
+        # systemd restarts a daemon that failed, but not one that is configured wrongly.
+        return os.EX_CONFIG if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         return 130
 
@@ -85,6 +87,7 @@ def _config(args: argparse.Namespace) -> EdgeConfig:
 
 
 def _run(args: argparse.Namespace) -> int:
+    set_up_logging("INFO")  # for what is to be said about the configuration itself
     config = _config(args)
     set_up_logging(config.log.level)
     asyncio.run(run(config, notifier_from()))

@@ -11,7 +11,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from shared.config import Secret, default_state_dir, load, read_secret
+from shared.config import default_state_dir, load, read_secret
+from shared.config_keys import Secret
 from shared.errors import ConfigError
 from shared.ids import CLIENT_ID, NETWORK_ID
 from shared.logs import Log

@@ -6,7 +6,9 @@ import argparse
 import asyncio
 import importlib.metadata
 import json
+import os
 import sys
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from hub.store.store import Store
 from models.cli import add_models_commands
 from shared.clock import steady_clock
 from shared.discovery import Browser, DeviceRecord, open_mdns
-from shared.errors import MiraError
+from shared.errors import ConfigError, MiraError
 from shared.logs import set_up_logging
 from shared.service import notifier_from
 
@@ -33,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return code
     except MiraError as error:
         print(f"mira-hub: {error}", file=sys.stderr)
-        return 1
+        # systemd restarts a daemon that failed, but not one that is configured wrongly.
+        return os.EX_CONFIG if isinstance(error, ConfigError) else 1
     except KeyboardInterrupt:
         return 130
 
@@ -55,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     network_commands = network.add_subparsers(required=True, metavar="COMMAND")
     command = network_commands.add_parser("create", help="make a network; prints its token, once")
     command.add_argument("name", help="for people, such as a family's name")
+    _add_json(command)
     _add_config(command)
     command.set_defaults(handler=_with_store(_create_network))
     command = network_commands.add_parser("list", help="all networks")
@@ -64,13 +68,16 @@ def _parser() -> argparse.ArgumentParser:
     client = commands.add_parser("client", help="clients: the devices of a network")
     client_commands = client.add_subparsers(required=True, metavar="COMMAND")
     command = client_commands.add_parser(
-        "add", help="add a device; prints its configuration with its token, once"
+        "add", help="add devices; prints the configuration of each with its token, once"
     )
-    command.add_argument("name", help="for people, such as the place where it stands")
+    command.add_argument(
+        "names", nargs="+", metavar="NAME", help="for people, such as the place where it stands"
+    )
     command.add_argument("--network", required=True, metavar="ID", help="net_...")
-    command.add_argument("--room", default="", help="the room that it stands in")
+    command.add_argument("--room", default="", help="the room that they stand in")
+    _add_json(command)
     _add_config(command)
-    command.set_defaults(handler=_with_store(_add_client))
+    command.set_defaults(handler=_with_store(_add_clients))
     command = client_commands.add_parser("list", help="the devices of a network")
     command.add_argument("--network", required=True, metavar="ID", help="net_...")
     _add_config(command)
@@ -83,6 +90,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(command)
     command.set_defaults(handler=_devices)
 
+    command = commands.add_parser("transcribe", help="what a recogniser understands of recordings")
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a WAV file")
+    command.add_argument("--engine", help="the recogniser (default: the configured one)")
+    _add_json(command)
+    _add_config(command)
+    command.set_defaults(handler=_transcribe)
+
     add_models_commands(commands)
     return parser
 
@@ -94,6 +108,10 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"the configuration (default: {SYSTEM_CONFIG}, where it exists)",
     )
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
 
 
 def _config(args: argparse.Namespace) -> HubConfig:
@@ -125,6 +143,7 @@ def _with_store(
 def _serve(args: argparse.Namespace) -> int:
     from hub.daemon import run  # the recognisers' libraries take a second to load
 
+    set_up_logging("INFO")  # for what is to be said about the configuration itself
     config = _config(args)
     set_up_logging(config.log.level)
     asyncio.run(run(config, notifier_from()))
@@ -133,6 +152,9 @@ def _serve(args: argparse.Namespace) -> int:
 
 async def _create_network(store: Store, args: argparse.Namespace) -> None:
     network, token = await store.create_network(args.name)
+    if args.json:
+        print(json.dumps({"network_id": network.public_id, "token": token}))
+        return
     print(f"network_id  {network.public_id}")
     print(f"token       {token}")
     print("Keep the token: it is not shown again, and it opens everything of the network.")
@@ -144,24 +166,36 @@ async def _list_networks(store: Store, _: argparse.Namespace) -> None:
         print(f"{network.public_id}  {network.status}  {listening}  {network.name}")
 
 
-async def _add_client(store: Store, args: argparse.Namespace) -> None:
+async def _add_clients(store: Store, args: argparse.Namespace) -> None:
     network = await _network(store, args.network)
-    client, token, _ = await store.add_client(network.network_id, args.name, room=args.room or None)
-    # A JSON string is a TOML string.
-    print(
-        "\n".join(
-            (
-                "[hub]",
-                f"network_id = {json.dumps(network.public_id)}",
-                f"client_id = {json.dumps(client.client_id)}",
-                f"token = {json.dumps(token)}",
-                "",
-                "[device]",
-                f"name = {json.dumps(args.name, ensure_ascii=False)}",
-                f"room = {json.dumps(args.room, ensure_ascii=False)}",
-            )
+    added = [
+        (await store.add_client(network.network_id, name, room=args.room or None))[:2]
+        for name in args.names
+    ]
+    if args.json:
+        print(
+            json.dumps([{"client_id": client.client_id, "token": token} for client, token in added])
         )
-    )
+        return
+    for client, token in added:
+        if len(added) > 1:
+            print(f"# {client.name}")
+        # A JSON string is a TOML string.
+        print(
+            "\n".join(
+                (
+                    "[hub]",
+                    f"network_id = {json.dumps(network.public_id)}",
+                    f"client_id = {json.dumps(client.client_id)}",
+                    f"token = {json.dumps(token)}",
+                    "",
+                    "[device]",
+                    f"name = {json.dumps(client.name, ensure_ascii=False)}",
+                    f"room = {json.dumps(args.room, ensure_ascii=False)}",
+                )
+            ),
+            end="\n\n" if len(added) > 1 else "\n",
+        )
     print(
         "Put this into the device's edge.toml, readable by its daemon only; "
         "the token is not shown again.",
@@ -204,4 +238,37 @@ def _devices(args: argparse.Namespace) -> int:
 
     found = asyncio.run(look())
     print("\n".join(found) if found else "No device shows itself.")
+    return 0
+
+
+def _transcribe(args: argparse.Namespace) -> int:
+    # The recognisers' libraries take a second to load.
+    from hub.recognition.choice import load_pair
+    from shared.wav import read_wav
+
+    recognition = _config(args).recognition
+    recordings = [(str(file), read_wav(file)) for file in args.files]
+    recogniser, _ = load_pair(
+        args.engine or recognition.engine, "none", recognition.decode_budget_ms / 1000
+    )
+    results = []
+    for file, pcm in recordings:
+        started = time.perf_counter()
+        transcript = recogniser.transcribe(pcm)
+        seconds = round(time.perf_counter() - started, 3)
+        confidence = round(transcript.confidence, 4)
+        if not args.json:
+            print(f"{file}: {transcript.text}")
+            print(f"  confidence {confidence:.2f}, {seconds:.2f} s, {recogniser.name}")
+        results.append(
+            {
+                "file": file,
+                "text": transcript.text,
+                "confidence": confidence,
+                "seconds": seconds,
+                "engine": recogniser.name,
+            }
+        )
+    if args.json:
+        print(json.dumps(results))
     return 0

@@ -52,10 +52,9 @@ def pcm_to_bytes(pcm: Pcm) -> bytes:
 def pcm_from_float(signal: NDArray[np.floating]) -> Pcm:
     """int16 samples from floats in [-1, 1); louder is clipped, NaN and infinities become 0."""
     finite = np.nan_to_num(np.asarray(signal, dtype=np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    scaled: Pcm = np.clip(np.rint(finite * FULL_SCALE), -FULL_SCALE, FULL_SCALE - 1).astype(
-        np.int16
-    )
-    return scaled
+    scaled = np.rint(np.clip(finite, -1.0, 1.0) * FULL_SCALE)
+    pcm: Pcm = np.minimum(scaled, FULL_SCALE - 1).astype(np.int16)
+    return pcm
 
 
 def mono(signal: NDArray[np.int16]) -> Pcm:

@@ -3,47 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import wave
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge.microphone.paced import PacedMicrophone
-from shared.audio import FRAME_SAMPLES, SAMPLE_RATE, Pcm, mono, resample
+from shared.audio import FRAME_SAMPLES, SAMPLE_RATE, Pcm
 from shared.clock import Clock
-from shared.errors import MicrophoneError
-
-
-def read_wav(path: Path) -> Pcm:
-    """A WAV file's sound: PCM of 8, 16, 24 or 32 bits, any rate, its channels mixed.
-
-    Raises:
-        MicrophoneError: not there, not readable, or not such a file.
-        AudioFormatError: a rate that no microphone has.
-    """
-    try:
-        with wave.open(str(path), "rb") as file:
-            channels, width, rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            data = file.readframes(file.getnframes())
-    except OSError as error:
-        raise MicrophoneError(f"{path} cannot be read: {error.strerror or error}.") from error
-    except (wave.Error, EOFError) as error:
-        raise MicrophoneError(
-            f"{path} is not a WAV file of PCM samples: {error or 'it ends too early'}.",
-            "Convert it, for example: ffmpeg -i IN -c:a pcm_s16le -ar 16000 -ac 1 OUT.wav",
-        ) from error
-    whole = len(data) - len(data) % (width * channels)
-    samples = _to_int16(np.frombuffer(data[:whole], np.uint8), width)
-    return resample(mono(samples.reshape(-1, channels)), rate)
-
-
-def _to_int16(data: NDArray[np.uint8], width: int) -> NDArray[np.int16]:
-    """Little-endian samples of `width` bytes as int16; the lower bits are dropped."""
-    if width == 1:  # the only width that is unsigned
-        return (data.astype(np.int16) - 128) << 8
-    upper: NDArray[np.uint8] = np.ascontiguousarray(data.reshape(-1, width)[:, -2:])
-    return upper.view("<i2").ravel().astype(np.int16)
+from shared.errors import AudioFormatError, MicrophoneError
+from shared.wav import read_wav
 
 
 class FileMicrophone(PacedMicrophone):
@@ -56,7 +24,7 @@ class FileMicrophone(PacedMicrophone):
     def __init__(
         self, path: Path, clock: Clock, *, start_at_us: int | None = None, loop: bool = False
     ) -> None:
-        """Makes a closed microphone; `open` raises what `read_wav` raises.
+        """Makes a closed microphone; `open` raises MicrophoneError where there is no WAV file.
 
         Args:
             path: the file.
@@ -73,7 +41,10 @@ class FileMicrophone(PacedMicrophone):
     async def open(self) -> None:
         """Reads the file at the first call, then starts; see `Microphone`."""
         if self._pcm is None:
-            self._pcm = await asyncio.to_thread(read_wav, self._path)
+            try:
+                self._pcm = await asyncio.to_thread(read_wav, self._path)
+            except AudioFormatError as error:
+                raise MicrophoneError(error.message, error.hint) from error
             if self._start_at_us is None:
                 self._start_at_us = self._clock()
         await super().open()

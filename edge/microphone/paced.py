@@ -22,7 +22,6 @@ class PacedMicrophone(ABC):
         self.name = name
         self._clock = clock
         self._next_us: int | None = None  # capture time of the next frame; None: closed
-        self._due: asyncio.Future[None] | None = None
 
     @abstractmethod
     def sound(self, at_us: int) -> Pcm:
@@ -34,32 +33,18 @@ class PacedMicrophone(ABC):
             self._next_us = self._clock()
 
     async def close(self) -> None:
-        """Ends the frames; see `Microphone`."""
+        """Ends the frames, a reader's wait within 20 ms; see `Microphone`."""
         self._next_us = None
-        self._wake()
 
     def __aiter__(self) -> PacedMicrophone:
         return self
 
     async def __anext__(self) -> Frame:
         if self._next_us is not None:
-            await self._until(self._next_us + FRAME_US)
-        if self._next_us is None:
+            left_us = self._next_us + FRAME_US - self._clock()
+            await asyncio.sleep(max(0, left_us) / 1e6)  # late or not, others get their turn
+        if self._next_us is None:  # closed, perhaps in the meantime
             raise StopAsyncIteration
         frame = Frame(self.sound(self._next_us), self._next_us)
         self._next_us += FRAME_US
         return frame
-
-    async def _until(self, due_us: int) -> None:
-        """Returns at `due_us` by the device clock, or when woken."""
-        loop = asyncio.get_running_loop()
-        self._due = loop.create_future()
-        timer = loop.call_later((due_us - self._clock()) / 1e6, self._wake)
-        try:
-            await self._due
-        finally:
-            timer.cancel()
-
-    def _wake(self) -> None:
-        if self._due is not None and not self._due.done():
-            self._due.set_result(None)

@@ -63,7 +63,6 @@ class SimulatedMicrophone(PacedMicrophone):
     def unplug(self) -> None:
         """Takes the microphone away: reading and opening it raise MicrophoneError."""
         self._plugged = False
-        self._wake()
 
     def replug(self) -> None:
         """Puts it back; it must be opened again."""

@@ -16,6 +16,9 @@ MIN_DEVICES = 4
 TALKER_POSITIONS = 12
 """How many places a home knows where somebody speaks."""
 
+_MOUTH_M = 1.5
+"""The height of a mouth."""
+
 NoiseKind = Literal["fan", "tap", "television"]
 """What hums: a fan, running water, or a television with people talking."""
 
@@ -114,6 +117,21 @@ class Home:
             f"({point.x:.2f}, {point.y:.2f}, {point.z:.2f}) is in no room of the home.",
             "Choose a place within one of its rooms.",
         )
+
+    def middle_of(self, room: Room, apart_m: float) -> Point:
+        """Where somebody stands in the middle of a room, at least `apart_m` from each device.
+
+        That is, as near to the middle as the devices allow; the height is that of a mouth.
+        """
+        middle = Point(room.x + room.width / 2, room.y + room.depth / 2, _MOUTH_M)
+        free = [
+            point
+            for x in np.linspace(room.x + 0.5, room.x + room.width - 0.5, 9)
+            for y in np.linspace(room.y + 0.5, room.y + room.depth - 0.5, 9)
+            for point in [Point(float(x), float(y), _MOUTH_M)]
+            if all(point.distance_to(device.position) >= apart_m for device in self.devices)
+        ]
+        return min([*free, *([] if free else [middle])], key=middle.distance_to)
 
     def way(self, start: str, end: str) -> tuple[Door, ...]:
         """The doors on the shortest way between two rooms; none within one room."""

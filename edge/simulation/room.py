@@ -128,11 +128,26 @@ def render(home: Home, talks: Iterable[Talk], *, tail_s: float = 2.0) -> Recordi
     return Recording(pcm, spans, samples / SAMPLE_RATE)
 
 
+def heard_of_speech(acoustics: Acoustics, pcm: Pcm, position: Point) -> dict[str, Pcm]:
+    """What each device records of somebody's speech and nothing else, by device name.
+
+    Sample 0 is the moment of the first sample at the mouth; the echoes make it longer than `pcm`.
+
+    Raises:
+        ConfigError: the position lies outside the home.
+    """
+    signal = _spoken(pcm)
+    return {
+        device.name: _record(device, fftconvolve(signal, acoustics.response(position, device)))
+        for device in acoustics.home.devices
+    }
+
+
 class Acoustics:
     """The impulse responses of a home, each computed once."""
 
     def __init__(self, home: Home) -> None:
-        self._home = home
+        self.home = home
         self._within: dict[tuple[str, Point], dict[str, Signal]] = {}
         self._responses: dict[tuple[Point, str], Signal] = {}
 
@@ -147,12 +162,12 @@ class Acoustics:
         return self._responses[key]
 
     def _through_doors(self, source: Point, device: Device) -> Signal:
-        room = self._home.room_at(source)
+        room = self.home.room_at(source)
         response = np.ones(1)
-        for door in self._home.way(room.name, device.room):
+        for door in self.home.way(room.name, device.room):
             arriving = self._within_room(room, source)[_door_key(door)]
             response = _pass_door(door, fftconvolve(response, arriving))
-            room = self._home.room(door.rooms[1 - door.rooms.index(room.name)])
+            room = self.home.room(door.rooms[1 - door.rooms.index(room.name)])
             source = _inside(door, room)
         arrived: Signal = fftconvolve(response, self._within_room(room, source)[device.name])
         return arrived
@@ -161,10 +176,10 @@ class Acoustics:
         """Responses from the source to all devices and other doors of its room, by name."""
         key = room.name, source
         if key not in self._within:
-            ears = {d.name: d.position for d in self._home.devices if d.room == room.name}
+            ears = {d.name: d.position for d in self.home.devices if d.room == room.name}
             ears |= {
                 _door_key(door): _inside(door, room)
-                for door in self._home.doors
+                for door in self.home.doors
                 if room.name in door.rooms and _inside(door, room) != source
             }
             self._within[key] = _shoebox(room, source, ears)

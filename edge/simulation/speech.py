@@ -1,4 +1,6 @@
-"""Real speech for the demo: two readings, cut at their pauses into utterances with their text.
+"""What is said in a simulated home.
+
+Real speech: two readings, cut at their pauses into utterances with their text.
 
 The recordings are the `sample-speech` weights (see `models/catalog.toml`): the opening of
 Dickens' "A Tale of Two Cities" and a line of Beckett's "Worstward Ho".
@@ -6,16 +8,18 @@ Dickens' "A Tale of Two Cities" and a line of Beckett's "Worstward Ho".
 
 from __future__ import annotations
 
-import wave
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.signal import lfilter
 
-from shared.audio import SAMPLE_RATE, Pcm, mono, pcm_from_bytes, resample
-from shared.errors import WeightsError
+from shared.audio import SAMPLE_RATE, Pcm, pcm_from_float
+from shared.errors import AudioFormatError, WeightsError
+from shared.wav import read_wav
 
 _FADE_S = 0.02
+_FETCH = "Fetch it with: mira-hub models pull sample-speech"
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,28 @@ class SpokenUtterance:
     name: str
     pcm: Pcm
     reference: str
+
+
+def murmur(seconds: float = 2.0, seed: int = 0) -> Pcm:
+    """A voice without words, for whoever has no weights: shape (n,), int16, 16 kHz.
+
+    Four syllables a second, each a gliding pulse train through two formants of its own, with the
+    gaps that make voice detection take it for speech.
+    """
+    rng = np.random.default_rng(seed)
+    length = SAMPLE_RATE // 4
+    time = np.arange(length) / SAMPLE_RATE
+    shape = np.sin(np.pi * np.minimum(1, time / 0.19)) ** 0.5
+    syllables = []
+    for _ in range(round(seconds * 4)):
+        pitch = rng.uniform(95, 150) * (1 + rng.uniform(-0.2, 0.2) * time / time[-1])
+        pulses = (np.diff(np.floor(np.cumsum(pitch) / SAMPLE_RATE), prepend=0) > 0).astype(float)
+        signal = np.zeros(length)
+        for low_hz, high_hz in ((300, 800), (1000, 2400)):
+            angle = 2 * np.pi * rng.uniform(low_hz, high_hz) / SAMPLE_RATE
+            signal += lfilter([1], [1, -2 * 0.97 * np.cos(angle), 0.97**2], pulses)
+        syllables.append(signal / np.abs(signal).max() * shape)
+    return pcm_from_float(0.3 * np.concatenate([*syllables, np.zeros(0)]))
 
 
 @dataclass(frozen=True)
@@ -99,18 +125,10 @@ def utterances(folder: Path) -> list[SpokenUtterance]:
 
 
 def _read(path: Path) -> Pcm:
-    hint = "Fetch it with: mira-hub models pull sample-speech"
     try:
-        with wave.open(str(path), "rb") as file:
-            if file.getsampwidth() != 2:
-                raise WeightsError(f"{path} does not hold 16-bit samples.", hint)
-            channels, rate = file.getnchannels(), file.getframerate()
-            pcm = pcm_from_bytes(file.readframes(file.getnframes()))
-    except (OSError, EOFError, wave.Error) as error:
-        raise WeightsError(
-            f"The sample speech cannot be read from {path}: {error}", hint
-        ) from error
-    return resample(mono(pcm.reshape(-1, channels)), rate)
+        return read_wav(path)
+    except AudioFormatError as error:
+        raise WeightsError(f"The sample speech cannot be used: {error.message}", _FETCH) from error
 
 
 def _cut(recording: Pcm, cut: _Cut) -> Pcm:
@@ -120,7 +138,7 @@ def _cut(recording: Pcm, cut: _Cut) -> Pcm:
         raise WeightsError(
             f"{cut.file} is {len(recording) / SAMPLE_RATE:.1f} s long; at least {cut.end_s} s"
             " were expected.",
-            "Fetch it again with: mira-hub models pull sample-speech",
+            _FETCH,
         )
     fade = np.linspace(0, 1, round(_FADE_S * SAMPLE_RATE))
     stretch = recording[start:end].astype(np.float64)

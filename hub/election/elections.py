@@ -21,7 +21,7 @@ from hub.election.candidate import (
 )
 from hub.election.election import OPEN, Election, Phase, Timing
 from hub.election.grouping import affinity
-from shared.audio import us_to_samples
+from shared.audio import FRAME_SAMPLES, us_to_samples
 from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
 
 MAX_SAMPLES = us_to_samples(40_000_000)
@@ -160,6 +160,8 @@ class Elections:
         if candidate.ended_at_us is None:
             candidate.ended_at_us = now
         candidate.samples = samples
+        # Cut at its quietest point, it is shorter than it was: the rest is another utterance.
+        del candidate.envelope[-(-samples // FRAME_SAMPLES) :]
         if utterance_id in self._claims:
             return self._place(self._claims.pop(utterance_id), now)
         return self._progress(self._where[utterance_id], now)
@@ -306,6 +308,8 @@ class Elections:
         best: tuple[float, Election] | None = None
         for election in self.elections.values():
             for anchor in election.anchors:
+                if anchor.client_id == candidate.client_id:
+                    continue  # one device hears one thing at a time: this is the next
                 alike = affinity(candidate, anchor)
                 if alike is not None and (best is None or alike > best[0]):
                     best = alike, election

@@ -17,6 +17,8 @@ from shared.ids import new_id
 
 IMPROBABLE = 0.15
 """A text with less confidence than this is a guess at noise: recorded, but no interaction."""
+SHORT_IMPROBABLE = 0.5
+"""The same for one or two words, which is what recognisers make of noise."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Outcome:
         """Nobody spoke, or nobody could tell what."""
         if self.transcript is None:
             return False
-        return not self.transcript.text or self.transcript.confidence < IMPROBABLE
+        words = len(self.transcript.text.split())
+        least = SHORT_IMPROBABLE if words < 3 else IMPROBABLE
+        return not words or self.transcript.confidence < least
 
 
 def interaction_record(election: Election, outcome: Outcome) -> InteractionRecord | None:

@@ -33,10 +33,10 @@ T = TypeVar("T")
 
 LOAD_TIMEOUT_S = 120.0
 """Weights on a slow disk take long to load, but not so long."""
-_STOPPED, _AGAIN = "The recogniser was stopped.", "Offer the utterance again."
 MAX_STREAMS = 64
 """Utterances with live text at once; the one that was silent longest begins anew when it comes
 back."""
+_STOPPED, _AGAIN = "The recogniser was stopped.", "Offer the utterance again."
 
 
 class RecogniserBusyError(RecognitionError):
@@ -118,6 +118,8 @@ class RecognitionDesk:
         asked = time()
         self._waiting += 1
         self._pending += 1
+        if self._partial:
+            self._partial.stop()
         try:
             try:
                 await self._turn.acquire()
@@ -147,7 +149,7 @@ class RecognitionDesk:
         def feed(recogniser: Recogniser, cancelled: Cancelled) -> tuple[PartialStream, str | None]:
             opened = stream or recogniser.open_stream()
             try:
-                return opened, opened.feed(pcm[taken:], lambda: cancelled() or self._pending > 0)
+                return opened, opened.feed(pcm[taken:], cancelled)
             except DecodeCancelled:  # it keeps the samples
                 return opened, None
 
@@ -184,8 +186,12 @@ class _Lane:
     def start(self) -> None:
         self._worker = Worker(f"mira {self._name}")
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """Has the call that is running end at its next token."""
         self._stop.set()
+
+    def close(self) -> None:
+        self.stop()
         if self._worker:
             self._worker.shutdown()
             self._worker = None
@@ -198,15 +204,15 @@ class _Lane:
         """
         time = asyncio.get_running_loop().time
         self.busy = True
+        stop = self._stop = threading.Event()
         try:
             recogniser = self._recogniser or await self._loaded()
-            stop = self._stop = threading.Event()
             result = await self._call(lambda: job(recogniser, stop.is_set), self._timeout_s)
         except RecognitionError as error:
             self._trouble.failed(error, time())
             raise
         finally:
-            self._stop.set()
+            stop.set()
             self.busy = False
         self._trouble.recovered(time())
         return result

@@ -34,6 +34,9 @@ vosk.SetLogLevel(-1)  # it writes to stderr by itself otherwise
 class VoskRecogniser:
     """Vosk with the model in one folder.
 
+    Kaldi adds a little random noise to the samples (dither), so the same samples can give another
+    confidence the next time, and now and then another word.
+
     Args:
         name: what it is called: `vosk-ko`, `vosk:fr`, `vosk:/path/to/model`.
         folder: the model.
@@ -112,7 +115,7 @@ class VoskStream:
             step, self._waiting = self._waiting[:_STEP], self._waiting[_STEP:]
             if self._decoder.AcceptWaveform(pcm_to_bytes(step)):
                 self._finished = _joined(self._finished, json.loads(self._decoder.Result())["text"])
-        return _joined(self._finished, json.loads(self._decoder.PartialResult())["partial"])
+        return _joined(self._finished, json.loads(self._decoder.PartialResult()).get("partial", ""))
 
 
 def language_of_folder(folder: Path) -> str:

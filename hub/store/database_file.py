@@ -29,7 +29,7 @@ class DatabaseFile:
     """A database file of this program's schema, in use until `close`."""
 
     def __init__(self, lock: int) -> None:
-        self._lock = lock
+        self._lock: int | None = lock
 
     @classmethod
     def open(cls, path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> DatabaseFile:
@@ -56,8 +56,10 @@ class DatabaseFile:
         return cls(lock)
 
     def close(self) -> None:
-        """Lets others change the schema."""
-        os.close(self._lock)
+        """Lets others change the schema; a second time changes nothing."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            os.close(lock)
 
 
 def change_schema(path: Path, revision: str, timeout_s: float = LOCK_TIMEOUT_S) -> None:
@@ -153,7 +155,7 @@ def _rewrite(path: Path, revision: str) -> None:
             if path.exists():
                 until_swapped.enter_context(closing(_copied(path, copy)))
             _change(copy, revision)
-            _verify(copy, references=revision != schema.LEGACY)
+            _verify(copy, references=revision >= schema.TENANTS)
             copy.replace(path)
             _sync_folder(path.parent)
     finally:
@@ -190,7 +192,6 @@ def _change(copy: Path, revision: str) -> None:
 
 
 def _verify(copy: Path, *, references: bool) -> None:
-    """A legacy file's references were never enforced, and may dangle again after a downgrade."""
     with closing(sqlite3.connect(copy)) as connection:
         found = [row[0] for row in connection.execute("PRAGMA integrity_check") if row[0] != "ok"]
         if references:

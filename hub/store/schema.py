@@ -11,6 +11,8 @@ REVISIONS = ("0001", "0002", "0003", "0004")
 """All steps, oldest first."""
 LEGACY = REVISIONS[0]
 """The legacy system's schema."""
+TENANTS = "0003"
+"""From here on every reference holds; in the legacy tables before it they may dangle."""
 HEAD = REVISIONS[-1]
 """The schema that this program works with."""
 

@@ -15,7 +15,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients
+from hub.store import clients, networks
 from hub.store.records import Access, NetworkStatus, Role
 from hub.store.tables import Client, Network, Token
 
@@ -33,9 +33,9 @@ async def issue(
     """A new token for a network, or for one of its devices; it is seen this once.
 
     Raises:
-        NotFoundError: the network has no such device.
-        StoreConflictError: no such network.
+        NotFoundError: no such network, or it has no such device.
     """
+    await networks.one(session, network_id)
     role: Role = "network" if client_id is None else "client"
     client = None if client_id is None else await clients.row_of(session, network_id, client_id)
     token = PREFIXES[role] + secrets.token_urlsafe(32)
@@ -95,4 +95,5 @@ async def revoke(session: AsyncSession, network_id: str, token_id: str, now: dat
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    # A header's stray bytes arrive as surrogates; they are a wrong token, not an error.
+    return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

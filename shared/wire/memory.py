@@ -85,7 +85,6 @@ class MemoryChannel:
     def cut(self) -> None:
         """The link dies without a close: both ends see 1006, what was under way is lost."""
         for end in (self, self._peer):
-            end._under_way.clear()
             end._peer_end = end._peer_end or ChannelClosedError(1006, "the link died")
         self._link.wake()
 
@@ -102,11 +101,9 @@ class MemoryChannel:
 
     def _arrive(self) -> None:
         """The oldest item is here; timers due at one moment may fire in any order."""
-        if self._link.stalled or not self._under_way:
-            return
         item = self._under_way.popleft()
-        if self._peer_end is not None:
-            return
+        if self._link.stalled or self._peer_end is not None:
+            return  # lost
         if isinstance(item, ChannelClosedError):
             self._peer_end = item
         else:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.config import PREFIX, EdgeConfig, load_edge_config
-from shared.config import keys
+from shared.config_keys import keys
 from shared.errors import ConfigError
 from tests.shared.config_reference import section, tables, uncommented
 
@@ -96,5 +96,5 @@ def test_the_control_socket_lies_in_the_runtime_folder_else_with_the_state() -> 
 
 def test_a_control_socket_that_linux_would_not_take_is_refused() -> None:
     with pytest.raises(ConfigError, match="longer than 107 bytes"):
-        load_edge_config(None, {"MIRA_EDGE_PATHS_STATE_DIR": "/" + "x" * 96})
+        load_edge_config(None, {"MIRA_EDGE_PATHS_STATE_DIR": "/" + "x" * 94})
     load_edge_config(None, {"MIRA_EDGE_PATHS_STATE_DIR": "/" + "x" * 93})

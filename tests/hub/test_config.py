@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hub.config import PREFIX, HubConfig, load_hub_config
-from shared.config import keys
+from shared.config_keys import keys
 from shared.errors import ConfigError
 from tests.shared.config_reference import section, tables, uncommented
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from shared.config import Key, keys
+from shared.config_keys import Key, keys
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

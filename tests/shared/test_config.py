@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta, Struct
 
-from shared.config import Secret, default_state_dir, keys, load, read_secret
+from shared.config import default_state_dir, load, read_secret
+from shared.config_keys import Secret
 from shared.errors import ConfigError
 
 
@@ -237,22 +238,6 @@ def test_state_is_kept_where_systemd_says_else_in_the_xdg_folder() -> None:
     )
     assert default_state_dir({"XDG_STATE_HOME": "/s"}, "x") == Path("/s/x")
     assert default_state_dir({}, "x") == Path.home() / ".local/state/x"
-
-
-def test_keys_tell_unit_default_and_what_is_allowed() -> None:
-    found = {key.name: key for key in keys(Kitchen)}
-    heat = found["heat_c"]
-    assert (heat.table, heat.kind, heat.unit, heat.default) == (
-        "oven",
-        "whole number",
-        "°C",
-        "180",
-    )
-    assert heat.allowed == "a whole number from 30 to 300"
-    assert heat.variable("KITCHEN_") == "KITCHEN_OVEN_HEAT_C"
-    assert found["label"].default == "the maker's name"
-    assert found["dishes"].default == "[]"
-    assert found["code"].default == "none"
 
 
 FILLING = st.lists(

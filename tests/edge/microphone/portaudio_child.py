@@ -15,7 +15,7 @@ import os
 import sys
 import termios
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +41,29 @@ class Pipe:
     def write(self, pcm: Pcm) -> None:
         os.write(self._file, pcm_to_bytes(pcm))
 
+    async def flow_until(self, stopping: Awaitable[None]) -> None:
+        """Writes silence while a stream is stopped, which PortAudio does only between blocks."""
+        done = asyncio.ensure_future(stopping)
+        while not done.done():
+            if self.waiting() < 6400:
+                self.write(np.zeros(320, np.int16))
+            await asyncio.sleep(0.001)
+        await done
+
+    def waiting(self) -> int:
+        """Bytes that PortAudio has not read."""
+        number = bytearray(4)
+        fcntl.ioctl(self._file, termios.FIONREAD, number)
+        return int.from_bytes(number, sys.byteorder)
+
     def wait_until_empty(self) -> None:
-        waiting = bytearray(4)
-        while True:
-            fcntl.ioctl(self._file, termios.FIONREAD, waiting)
-            if not int.from_bytes(waiting, sys.byteorder):
-                return
-            time.sleep(0.001)  # another thread empties it; this one must not block the processor
+        """Blocks the event loop, as a busy daemon does, while PortAudio's thread reads."""
+        while self.waiting():
+            time.sleep(0.001)
 
     def readers(self) -> int:
         """How often this process has it open, but for our own end."""
-        links = [Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+        links = Path("/proc/self/fd").iterdir()
         return sum(os.path.realpath(link) == self._path for link in links) - 1
 
 
@@ -69,9 +81,7 @@ async def record(pipe: Pipe) -> Any:
     await microphone.open()
     pipe.write(pcm)
     frames = await read(microphone, 100)
-    # PortAudio waits for more samples and lets itself be stopped only when they come.
-    pipe.write(np.zeros(16_000, np.int16))
-    await microphone.close()
+    await pipe.flow_until(microphone.close())
     return {
         "name": microphone.name,
         "same": bool(np.array_equal(np.concatenate([frame.pcm for frame in frames]), pcm)),
@@ -95,22 +105,19 @@ async def lost(pipe: Pipe) -> Any:
     await microphone.open()
     pipe.write(pcm)
     await read(microphone, 40)
-    aborting = asyncio.create_task(asyncio.to_thread(microphone._stream.abort))
-    pipe.write(np.zeros(16_000, np.int16))
+    await pipe.flow_until(asyncio.to_thread(microphone._stream.abort))
     error = None
     try:
         async for _ in microphone:
             pass
     except MicrophoneError as caught:
         error = str(caught)
-    await aborting
-    pipe.wait_until_empty() if pipe.readers() else None
-    await microphone.open()
-    pipe.write(np.full(3200, 4321, np.int16))
-    heard = {int(frame.pcm[0]) for frame in await read(microphone, 10)}
-    pipe.write(np.zeros(16_000, np.int16))
-    await microphone.close()
-    return {"error": error, "heard_again": 4321 in heard}
+    await pipe.flow_until(microphone.open())
+    pipe.write(np.full(640, 4321, np.int16))
+    while 4321 not in (await anext(microphone)).pcm:
+        pass
+    await pipe.flow_until(microphone.close())
+    return {"error": error, "heard_again": True}
 
 
 async def busy(pipe: Pipe) -> Any:
@@ -125,21 +132,16 @@ async def busy(pipe: Pipe) -> Any:
     for part in (numbered[: 400 * 320], numbered[400 * 320 :]):
         pipe.write(part)
         pipe.wait_until_empty()
-    pipe.write(np.full(320 * 10, 9999, np.int16))
-    heard: list[int] = []
-    while 9999 not in heard:
-        heard += [int(frame.pcm[0]) for frame in await read(microphone, 1)]
-        if len(heard) == 250:
-            pipe.write(np.full(320 * 10, 9999, np.int16))
-    pipe.write(np.zeros(16_000, np.int16))
-    await microphone.close()
+    heard = [int(frame.pcm[0]) for frame in await read(microphone, 250)]
+    pipe.write(np.full(320, 9999, np.int16))
+    heard += [int(frame.pcm[0]) for frame in await read(microphone, 1)]
+    await pipe.flow_until(microphone.close())
     return {"first": heard[:250] == list(range(250)), "then": heard[250:], "warnings": said}
 
 
-CHECKS: dict[str, Callable[[Pipe], Awaitable[Any]]] = {
+CHECKS: dict[str, Callable[[Pipe], Coroutine[Any, Any, Any]]] = {
     check.__name__: check for check in (cards, record, wrong_name, lost, busy)
 }
 
 if __name__ == "__main__":
-    result = asyncio.run(CHECKS[sys.argv[1]](Pipe(Path(sys.argv[2]))))  # type: ignore[arg-type]
-    print(json.dumps(result))
+    print(json.dumps(asyncio.run(CHECKS[sys.argv[1]](Pipe(Path(sys.argv[2]))))))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.microphone.file import FileMicrophone, read_wav
+from edge.microphone.file import FileMicrophone
 from edge.microphone.microphone import Microphone
 from shared.audio import Pcm, pcm_to_bytes
 from shared.errors import MicrophoneError
@@ -66,40 +66,6 @@ async def test_a_looped_file_begins_again_without_a_gap(tmp_path: Path) -> None:
     heard = joined(await read(microphone, 100))
     assert not heard[:1600].any()
     assert np.array_equal(heard[1600:], np.resize(pcm, len(heard) - 1600))
-
-
-def bytes_of(pcm: Pcm, width: int) -> bytes:
-    if width == 1:
-        return ((pcm >> 8) + 128).astype(np.uint8).tobytes()
-    wide = pcm.astype("<i4") << 16
-    return wide.view(np.uint8).reshape(-1, 4)[:, 4 - width :].tobytes()
-
-
-@pytest.mark.parametrize("width", [1, 2, 3, 4])
-def test_files_of_any_sample_width_are_read(tmp_path: Path, width: int) -> None:
-    pcm = np.arange(-32768, 32768, 7).astype(np.int16)
-    got = read_wav(write_wav(tmp_path / "a.wav", bytes_of(pcm, width), width=width))
-    assert np.abs(got.astype(int) - pcm).max() <= (255 if width == 1 else 0)
-
-
-def test_other_rates_and_channels_are_converted(tmp_path: Path) -> None:
-    time = np.arange(48_000) / 48_000
-    tone = 8000 * np.sin(2 * np.pi * 440 * time)
-    stereo = np.column_stack((tone, tone / 2)).astype(np.int16)
-    got = read_wav(write_wav(tmp_path / "a.wav", stereo.tobytes(), rate=48_000, channels=2))
-    expected = 6000 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
-    assert len(got) == 16_000
-    assert np.abs(got - expected)[500:-500].max() < 20
-
-
-def test_a_truncated_file_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
-    path = write_wav(tmp_path / "a.wav", pcm_to_bytes(speech_like(1, -20)))
-    path.write_bytes(path.read_bytes()[:-9_001])
-    assert np.array_equal(read_wav(path), speech_like(1, -20)[: 16_000 - 4501])
-
-
-def test_an_empty_file_is_silence(tmp_path: Path) -> None:
-    assert len(read_wav(write_wav(tmp_path / "a.wav", b""))) == 0
 
 
 @pytest.mark.parametrize(

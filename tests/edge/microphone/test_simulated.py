@@ -79,7 +79,7 @@ async def test_its_noise_has_the_stated_level_and_differs_by_seed() -> None:
     for pcm in heard:
         level = 10 * np.log10(np.mean((pcm / 32768) ** 2))
         assert level == pytest.approx(-50, abs=0.3)
-    assert not np.array_equal(*heard)
+    assert not np.array_equal(heard[0], heard[1])
 
 
 async def test_unplugging_reaches_a_reader_that_waits_and_replugging_mends_it() -> None:

@@ -14,13 +14,13 @@ from shared.errors import WeightsError
 SECONDS = {"beckett.wav": 10, "two_cities.wav": 44}
 
 
-def write(path: Path, seconds: float, rate: int, channels: int = 1, width: int = 2) -> None:
+def write(path: Path, seconds: float, rate: int, channels: int = 1) -> None:
     """A tone of 400 Hz."""
     time = np.arange(round(seconds * rate)) / rate
     tone = (8000 * np.sin(2 * np.pi * 400 * time)).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(channels)
-        file.setsampwidth(width)
+        file.setsampwidth(2)
         file.setframerate(rate)
         file.writeframes(np.repeat(tone, channels).tobytes())
 
@@ -63,11 +63,7 @@ def test_a_recording_that_is_too_short_or_no_recording_is_refused(tmp_path: Path
         utterances(tmp_path)
 
     (tmp_path / "two_cities.wav").write_bytes(b"nothing of the kind")
-    with pytest.raises(WeightsError, match="cannot be read"):
-        utterances(tmp_path)
-
-    write(tmp_path / "two_cities.wav", 44, 16_000, width=1)
-    with pytest.raises(WeightsError, match="16-bit"):
+    with pytest.raises(WeightsError, match=r"two_cities\.wav is not a WAV file"):
         utterances(tmp_path)
 
 

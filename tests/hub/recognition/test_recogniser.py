@@ -38,10 +38,10 @@ def recogniser(engine: str, load: Callable[[str], Recogniser]) -> Recogniser:
 
 @pytest.fixture
 def speech(engine: str, request: pytest.FixtureRequest) -> Pcm:
-    """1.4 s: somebody says "it was the best of"; noise will do for the fake."""
+    """1 s: somebody says "in short"; noise will do for the fake."""
     if engine == "fake":
-        return noise(1.4)
-    pcm: Pcm = request.getfixturevalue("spoken")[0].pcm[: round(1.4 * SAMPLE_RATE)]
+        return noise(1.0)
+    pcm: Pcm = request.getfixturevalue("spoken")[9].pcm[:SAMPLE_RATE]
     return pcm
 
 
@@ -68,6 +68,16 @@ def after(questions: int) -> Asked:
     return cancelled
 
 
+def assert_same(engine: str, one: Transcript, other: Transcript) -> None:
+    """The two are equal, or as near as an engine comes that adds dither to the samples."""
+    if not engine.startswith("vosk"):
+        assert one == other
+        return
+    assert one.confidence == pytest.approx(other.confidence, abs=0.3)
+    common = set(one.text.split()) & set(other.text.split())
+    assert len(common) >= max(len(one.words), len(other.words)) / 2
+
+
 def test_speech_becomes_text_with_a_confidence(
     recogniser: Recogniser, transcript: Transcript
 ) -> None:
@@ -88,12 +98,6 @@ def test_words_follow_each_other_within_the_audio(transcript: Transcript, speech
 
 def test_the_engines_that_know_word_times_give_them(engine: str, transcript: Transcript) -> None:
     assert bool(transcript.words) == (not engine.startswith("moonshine"))
-
-
-def test_the_same_samples_give_the_same_transcript(
-    recogniser: Recogniser, transcript: Transcript, speech: Pcm
-) -> None:
-    assert recogniser.transcribe(speech.copy()) == transcript
 
 
 @pytest.mark.parametrize(
@@ -138,8 +142,8 @@ def test_a_cancelled_decode_stops(
         recogniser.transcribe(speech, after(questions))
 
 
-def test_threads_may_decode_at_the_same_time(
-    recogniser: Recogniser, transcript: Transcript, speech: Pcm
+def test_the_same_samples_give_the_same_transcript_in_threads_at_the_same_time(
+    engine: str, recogniser: Recogniser, transcript: Transcript, speech: Pcm
 ) -> None:
     together = threading.Barrier(2)
 
@@ -148,30 +152,32 @@ def test_threads_may_decode_at_the_same_time(
         return recogniser.transcribe(speech)
 
     with ThreadPoolExecutor(2) as threads:
-        assert list(threads.map(decode, range(2))) == [transcript, transcript]
+        for decoded in threads.map(decode, range(2)):
+            assert_same(engine, decoded, transcript)
 
 
 def test_a_stream_gives_the_text_so_far_of_its_own_utterance(
-    recogniser: Recogniser, speech: Pcm
+    engine: str, recogniser: Recogniser, transcript: Transcript, speech: Pcm
 ) -> None:
     stream, other = recogniser.open_stream(), recogniser.open_stream()
     half = len(speech) // 2
-    first = stream.feed(speech[:half])
+    stream.feed(speech[:half])
     assert other.feed(np.zeros(SAMPLE_RATE, np.int16)) == ""
-    text = stream.feed(speech[half:])
-    assert len(text) >= len(first)
-    assert text != ""
+    assert_same_live_text(engine, stream.feed(speech[half:]), transcript.text)
 
 
-def test_a_cancelled_stream_keeps_the_samples_for_the_next_feed(
-    recogniser: Recogniser, speech: Pcm
+def test_a_stopped_stream_keeps_the_samples_for_the_next_feed(
+    engine: str, recogniser: Recogniser, transcript: Transcript, speech: Pcm
 ) -> None:
-    half = len(speech) // 2
-    undisturbed, disturbed = recogniser.open_stream(), recogniser.open_stream()
-    undisturbed.feed(speech[:half])
+    stream = recogniser.open_stream()
     with pytest.raises(DecodeCancelled):
-        disturbed.feed(speech[:half], after(1))
-    assert disturbed.feed(speech[half:]) == undisturbed.feed(speech[half:])
+        stream.feed(speech, after(1 if engine == "fake" else 2))
+    assert_same_live_text(engine, stream.feed(speech[:0]), transcript.text)
+
+
+def assert_same_live_text(engine: str, live: str, final: str) -> None:
+    """Engines that decode anew agree with themselves; Vosk's live text lags behind its final."""
+    assert live == final if not engine.startswith("vosk") else live != ""
 
 
 def test_speech_that_is_quiet_or_rides_on_dc_is_audible() -> None:

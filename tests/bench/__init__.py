@@ -1,0 +1,1 @@
+"""Measurements that are run by hand: `script/bench NAME`; docs/performance.md explains each."""

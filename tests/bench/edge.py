@@ -1,0 +1,162 @@
+"""What one device costs: a whole daemon that hears somebody read, is elected and streams.
+
+Real processes: a hub with the engine `fake`, and `mira-edge run`, with mDNS and everything else
+that runs at home. The microphone is a sound card of ALSA's (its `file` plugin on a pipe that is
+fed in real time, through PortAudio) where PortAudio is installed, else a file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ctypes.util
+import fcntl
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from edge.activity import ActivityDetector
+from edge.candidate import QUALITY_EVERY_FRAMES
+from shared.audio import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes
+from shared.quality.meter import QualityMeter
+from tests.bench.tools import daemons
+from tests.bench.tools.report import parser, result, say
+from tests.bench.tools.speech import reading, write_wav
+from tests.bench.tools.store import Device, Understood, make_network, open_store, understood
+
+BLOCK_MS = int(os.environ.get("BLK", 20))
+BLOCK_SAMPLES = SAMPLE_RATE * BLOCK_MS // 1000
+SETTLE_S = 4.0
+"""After the start: imports, mDNS probing, the first connection."""
+LONGEST_FRAMES = 30_000 // FRAME_MS
+PIPE_BYTES = 65536
+F_SETPIPE_SZ = 1031
+"""Linux's fcntl to set a pipe's size."""
+
+
+def main() -> None:
+    """Runs the bench."""
+    options = parser("edge", "Processor time and memory of one device's daemon.")
+    options.add_argument("--seconds", type=float, default=30.0, help="how long it is measured")
+    options.add_argument(
+        "--microphone", choices=["auto", "card", "file"], default="auto", help="what it listens to"
+    )
+    args = options.parse_args()
+    card = args.microphone == "card"
+    if args.microphone == "auto":
+        card = ctypes.util.find_library("portaudio") is not None
+        if not card:
+            say("PortAudio is not installed (apt install libportaudio2): a file is listened to")
+    speech = reading()
+    with tempfile.TemporaryDirectory(prefix="mira-bench-") as folder:
+        figures = _measure_daemon(Path(folder), speech, args.seconds, card=card)
+    say("VAD and score alone")
+    result(scoring_share=round(_scoring_share(speech), 5), **figures)
+
+
+def _measure_daemon(folder: Path, speech: Pcm, seconds: float, *, card: bool) -> dict[str, object]:
+    (device,) = asyncio.run(_make_store(folder))
+    hub_config = daemons.hub_config(folder, "fake", "none")
+    with contextlib.ExitStack() as stack:
+        hub = stack.enter_context(daemons.running("mira-hub serve", folder, hub_config))
+        if card:
+            source = stack.enter_context(_sound_card(folder, speech))
+        else:
+            write_wav(folder / "speech.wav", speech)
+            source = f"file:{folder / 'speech.wav'}"
+        edge_config = daemons.edge_config(folder, device, hub.port, source)
+        environ = {"HOME": str(folder)}  # ALSA reads ~/.asoundrc
+        edge = stack.enter_context(daemons.running("mira-edge run", folder, edge_config, environ))
+        time.sleep(SETTLE_S)
+        say(f"the daemon hears {seconds:.0f} s of reading")
+        begun, cpu_s, hub_cpu_s = time.monotonic(), edge.cpu_s(), hub.cpu_s()
+        time.sleep(seconds)
+        wall_s = time.monotonic() - begun
+        figures = {
+            "core_share": round((edge.cpu_s() - cpu_s) / wall_s, 4),
+            "daemon_pss_mb": round(edge.pss_mb(), 1),
+            "hub_core_share": round((hub.cpu_s() - hub_cpu_s) / wall_s, 4),
+            "portaudio": edge.maps("libportaudio"),
+            "seconds": round(wall_s, 1),
+        }
+    stored = asyncio.run(_read_store(folder))
+    return {
+        **figures,
+        "interactions": len(stored),
+        "streamed_s": round(sum(one.audio_s for one in stored), 1),
+    }
+
+
+async def _make_store(folder: Path) -> list[Device]:
+    async with open_store(folder) as store:
+        return await make_network(store, devices=1)
+
+
+async def _read_store(folder: Path) -> list[Understood]:
+    async with open_store(folder) as store:
+        return await understood(store)
+
+
+@contextlib.contextmanager
+def _sound_card(folder: Path, speech: Pcm) -> Iterator[str]:
+    """A sound card that hears `speech` again and again; gives its name for the configuration."""
+    pipe = folder / "samples"
+    os.mkfifo(pipe)
+    (folder / ".asoundrc").write_text(
+        f"""pcm.bench {{
+            type file
+            slave.pcm null
+            file /dev/null
+            infile {pipe}
+            format raw
+        }}"""
+    )
+    handle = os.open(pipe, os.O_RDWR)  # for reading too, so that nobody waits to open it
+    fcntl.fcntl(handle, F_SETPIPE_SZ, PIPE_BYTES)
+    os.set_blocking(handle, False)
+    stop = threading.Event()
+    blocks = len(speech) // BLOCK_SAMPLES
+
+    def feed() -> None:
+        begun, count = time.monotonic(), 0
+        while not stop.wait(max(0.0, begun + count * BLOCK_MS / 1000 - time.monotonic())):
+            at = count % blocks * BLOCK_SAMPLES
+            with contextlib.suppress(BlockingIOError):  # nobody has opened the card yet
+                os.write(handle, pcm_to_bytes(speech[at : at + BLOCK_SAMPLES]))
+            count += 1
+
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    try:
+        yield "card:bench"
+    finally:
+        stop.set()
+        feeder.join()
+        os.close(handle)
+
+
+def _scoring_share(speech: Pcm, repetitions: int = 5) -> float:
+    """Share of a core for finding speech in `speech` and scoring it, as it comes."""
+    frames = speech.reshape(-1, FRAME_SAMPLES)
+
+    def once() -> float:
+        begun = time.process_time()
+        detector, meter = ActivityDetector(), QualityMeter()
+        for first in range(0, len(frames), QUALITY_EVERY_FRAMES):
+            if first % LONGEST_FRAMES == 0:
+                meter = QualityMeter()
+            for frame in frames[first : first + QUALITY_EVERY_FRAMES]:
+                detector.push(frame)
+            meter.push(frames[first : first + QUALITY_EVERY_FRAMES].reshape(-1))
+            meter.score  # noqa: B018 - it is computed when it is asked for
+        return time.process_time() - begun
+
+    return statistics.median(once() for _ in range(repetitions)) / (len(speech) / SAMPLE_RATE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,361 @@
+"""Stand-ins that need no thread, so that tests can run on virtual time.
+
+The store's fake passes the same suite as the real store (tests/hub/store/test_store.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import uuid
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from hub.recognition.desk import Decoded, RecognitionDesk
+from hub.recognition.fake import FakeRecogniser
+from hub.store.errors import ClientExistsError, NotFoundError
+from hub.store.records import (
+    Access,
+    CandidateRecord,
+    ClientInfo,
+    ConnectionStatus,
+    ElectionRecord,
+    InteractionInfo,
+    InteractionRecord,
+    NetworkInfo,
+)
+from hub.store.settings import NetworkSettings, parse_settings
+from hub.store.store import Store
+from shared import ids
+from shared.audio import Pcm
+from shared.clock import Clock
+from shared.errors import MiraError, RecognitionError
+from shared.wire.codec import Event
+from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+
+
+@dataclass
+class _Network:
+    info: NetworkInfo
+    clients: dict[str, ClientInfo] = field(default_factory=dict)
+    log: list[tuple[str, str]] = field(default_factory=list)  # what happened, to which row
+    interactions: dict[str, InteractionInfo] = field(default_factory=dict)
+    elections: dict[str, tuple[ElectionRecord, str | None]] = field(default_factory=dict)
+    decided: dict[str, str] = field(default_factory=dict)  # utterance: election
+
+
+class MemoryStore(Store):
+    """Keeps in memory what the real store keeps in a database."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._networks: dict[str, _Network] = {}
+        self._tokens: dict[str, Access] = {}
+        self._expiry: dict[str, datetime | None] = {}
+        self.failure: MiraError | None = None  # raised by the next writes while it is set
+
+    async def create_network(
+        self, name: str, settings: NetworkSettings | None = None
+    ) -> tuple[NetworkInfo, str]:
+        settings = settings or NetworkSettings()
+        parse_settings(msgspec.structs.asdict(settings))
+        info = NetworkInfo(str(uuid.uuid4()), ids.new_network_id(), name, "active", settings, 0)
+        self._networks[info.network_id] = _Network(info)
+        return info, await self.issue_token(info.network_id)
+
+    async def networks(self) -> tuple[NetworkInfo, ...]:
+        return tuple(network.info for network in self._networks.values())
+
+    async def network(self, network_id: str) -> NetworkInfo:
+        return self._of(network_id).info
+
+    async def change_settings(self, network_id: str, settings: NetworkSettings) -> SettingsChanged:
+        parse_settings(msgspec.structs.asdict(settings))
+        network = self._of(network_id)
+        network.info = replace(network.info, settings=settings)
+        event = self._append(network, "settings_changed", network_id)
+        assert isinstance(event, SettingsChanged)
+        return event
+
+    async def set_network_listening(self, network_id: str, listening: bool) -> SettingsChanged:
+        settings = self._of(network_id).info.settings
+        return await self.change_settings(
+            network_id, msgspec.structs.replace(settings, listening=listening)
+        )
+
+    async def add_client(
+        self,
+        network_id: str,
+        name: str,
+        device_type: str = "microphone",
+        room: str | None = None,
+        client_id: str | None = None,
+    ) -> tuple[ClientInfo, str, ClientChanged]:
+        network = self._of(network_id)
+        public = client_id or ids.new_client_id()
+        if not ids.CLIENT_ID.fullmatch(public):
+            raise ValueError(f"{public!r} is not a client id")
+        if public in network.clients:
+            raise ClientExistsError("The network has this device already.")
+        info = ClientInfo(public, name, device_type, room, True, "offline", None, None)
+        network.clients[public] = info
+        event = self._append(network, "client_changed", public)
+        assert isinstance(event, ClientChanged)
+        return info, await self.issue_token(network_id, public), event
+
+    async def clients(self, network_id: str) -> tuple[ClientInfo, ...]:
+        known = self._of(network_id).clients.values()
+        return tuple(sorted(known, key=lambda client: (client.name, client.client_id)))
+
+    async def client(self, network_id: str, client_id: str) -> ClientInfo:
+        clients = self._of(network_id).clients
+        if client_id not in clients:
+            raise NotFoundError("The network has no such device.")
+        return clients[client_id]
+
+    async def set_client_listening(
+        self, network_id: str, client_id: str, listening: bool
+    ) -> ClientChanged:
+        client = await self.client(network_id, client_id)
+        network = self._of(network_id)
+        network.clients[client_id] = replace(client, listening=listening)
+        event = self._append(network, "client_changed", client_id)
+        assert isinstance(event, ClientChanged)
+        return event
+
+    async def touch_client(
+        self,
+        network_id: str,
+        client_id: str,
+        status: ConnectionStatus,
+        audio_quality_score: float | None = None,
+    ) -> None:
+        network = self._networks.get(network_id)
+        if network is None or client_id not in network.clients:
+            return
+        client = network.clients[client_id]
+        network.clients[client_id] = replace(
+            client,
+            connection_status=status,
+            last_seen=self._now(),
+            audio_quality_score=client.audio_quality_score
+            if audio_quality_score is None
+            else audio_quality_score,
+        )
+
+    async def all_clients_offline(self) -> None:
+        for network in self._networks.values():
+            for client_id, client in network.clients.items():
+                network.clients[client_id] = replace(client, connection_status="offline")
+
+    async def issue_token(
+        self,
+        network_id: str,
+        client_id: str | None = None,
+        expires_at: datetime | None = None,
+    ) -> str:
+        network = self._of(network_id)
+        client = None if client_id is None else await self.client(network_id, client_id)
+        token = ("mira_client_" if client else "mira_net_") + secrets.token_urlsafe(32)
+        key = hashlib.sha256(token.encode()).hexdigest()
+        self._expiry[key] = expires_at
+        self._tokens[key] = Access(
+            token_id=str(uuid.uuid4()),
+            role="client" if client else "network",
+            network_id=network_id,
+            network_public_id=network.info.public_id,
+            network_status=network.info.status,
+            client_id=client_id,
+            client_name=client.name if client else None,
+        )
+        return token
+
+    async def look_up(self, token: str) -> Access | None:
+        key = hashlib.sha256(token.encode()).hexdigest()
+        expires = self._expiry.get(key)
+        return None if expires is not None and expires <= self._now() else self._tokens.get(key)
+
+    async def revoke_token(self, network_id: str, token_id: str) -> bool:
+        for key, access in self._tokens.items():
+            if access.token_id == token_id and access.network_id == network_id:
+                del self._tokens[key]
+                return True
+        return False
+
+    async def record_interaction(
+        self, interaction: InteractionRecord, election: ElectionRecord
+    ) -> InteractionCreated | None:
+        network = self._of(election.network_id)
+        known = self._record(network, election, interaction.interaction_id)
+        if known is not None:
+            return next(
+                (
+                    event
+                    for seq in range(1, len(network.log) + 1)
+                    if isinstance(event := self._event(network, seq), InteractionCreated)
+                    and event.interaction_id == network.elections[known][1]
+                ),
+                None,
+            )
+        speaker = interaction.client_id
+        network.interactions[interaction.interaction_id] = InteractionInfo(
+            interaction_id=interaction.interaction_id,
+            text=interaction.text,
+            timestamp=interaction.timestamp,
+            client_id=speaker if speaker in network.clients else None,
+            speaker_id=None,
+            conversation_id=None,
+            processing_status=interaction.processing_status,
+            processing_metadata=interaction.processing_metadata,
+            audio_quality_score=interaction.audio_quality_score,
+            audio_duration_s=interaction.audio_duration_s,
+        )
+        event = self._append(network, "interaction_created", interaction.interaction_id)
+        assert isinstance(event, InteractionCreated)
+        return event
+
+    async def record_election(self, election: ElectionRecord) -> None:
+        self._record(self._of(election.network_id), election, None)
+
+    async def decided_utterances(
+        self, network_id: str, utterance_ids: Collection[str]
+    ) -> frozenset[str]:
+        network = self._networks.get(network_id)
+        return frozenset(utterance_ids) & (network.decided.keys() if network else set())
+
+    async def recent_elections(self, network_id: str, since_us: int) -> tuple[ElectionRecord, ...]:
+        network = self._networks.get(network_id)
+        records = [record for record, _ in network.elections.values()] if network else []
+        return tuple(
+            replace(
+                record,
+                candidates=tuple(
+                    sorted(record.candidates, key=lambda c: (-c.score, c.utterance_id))
+                ),
+            )
+            for record in sorted(records, key=lambda r: (r.started_at_us, r.election_id))
+            if record.started_at_us >= since_us
+        )
+
+    async def events_after(
+        self, network_id: str, cursor: int, limit: int = 500
+    ) -> tuple[Event, ...]:
+        network = self._networks.get(network_id)
+        if network is None:
+            return ()
+        last = min(len(network.log), cursor + limit)
+        return tuple(self._event(network, seq) for seq in range(cursor + 1, last + 1))
+
+    async def last_seq(self, network_id: str) -> int:
+        return self._of(network_id).info.last_seq
+
+    async def interaction(self, network_id: str, interaction_id: str) -> InteractionInfo | None:
+        network = self._networks.get(network_id)
+        return network.interactions.get(interaction_id) if network else None
+
+    async def recent_interactions(self, network_id: str, limit: int) -> tuple[InteractionInfo, ...]:
+        network = self._networks.get(network_id)
+        known = network.interactions.values() if network else ()
+        oldest = datetime.min.replace(tzinfo=UTC)
+        newest_first = sorted(
+            sorted(known, key=lambda i: i.interaction_id),
+            key=lambda i: i.timestamp or oldest,
+            reverse=True,
+        )
+        return tuple(newest_first[:limit])
+
+    async def ping(self) -> None:
+        pass
+
+    # Parts
+
+    def _of(self, network_id: str) -> _Network:
+        if network_id not in self._networks:
+            raise NotFoundError("There is no such network.")
+        return self._networks[network_id]
+
+    def _append(self, network: _Network, kind: str, row_id: str) -> Event:
+        network.log.append((kind, row_id))
+        network.info = replace(network.info, last_seq=len(network.log))
+        return self._event(network, len(network.log))
+
+    def _event(self, network: _Network, seq: int) -> Event:
+        kind, row_id = network.log[seq - 1]
+        if kind == "interaction_created":
+            row = network.interactions[row_id]
+            assert row.timestamp is not None
+            return InteractionCreated(
+                seq=seq,
+                interaction_id=row_id,
+                text=row.text,
+                speaker_id=row.speaker_id,
+                client_id=row.client_id,
+                timestamp=row.timestamp,
+                processing_status=row.processing_status,
+            )
+        if kind == "client_changed":
+            client = network.clients[row_id]
+            return ClientChanged(
+                seq=seq, client_id=row_id, name=client.name, listening=client.listening
+            )
+        settings = network.info.settings
+        return SettingsChanged(seq=seq, listening=settings.listening, language=settings.language)
+
+    def _record(
+        self, network: _Network, election: ElectionRecord, interaction_id: str | None
+    ) -> str | None:
+        if self.failure is not None:
+            raise self.failure
+        before = {
+            c.utterance_id: network.decided[c.utterance_id]
+            for c in election.candidates
+            if c.utterance_id in network.decided
+        }
+        known = None
+        late: tuple[CandidateRecord, ...] = election.candidates
+        if before:
+            known = before.get(election.winner_utterance_id or "") or min(before.values())
+            late = tuple(
+                replace(c, outcome="not_chosen")
+                for c in election.candidates
+                if c.utterance_id not in before
+            )
+            record, interaction_id = network.elections[known]
+            election = replace(record, candidates=record.candidates + late)
+        network.elections[election.election_id] = (election, interaction_id)
+        network.decided |= {c.utterance_id: election.election_id for c in late}
+        return known
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
+
+
+class VirtualDesk(RecognitionDesk):
+    """Decodes at once, on the loop, in stated virtual time."""
+
+    def __init__(self, text_of: Callable[[Pcm], str], decode_s: float = 0.3) -> None:
+        self.recogniser = FakeRecogniser(text_of)
+        self.decode_s = decode_s
+        self.hangs = False
+
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def decode(self, pcm: Pcm) -> Decoded:
+        if self.hangs:
+            await asyncio.Event().wait()
+        await asyncio.sleep(self.decode_s)
+        try:
+            return Decoded(self.recogniser.transcribe(pcm), self.decode_s, 0.0)
+        except ValueError as error:
+            raise RecognitionError(f"fake failed: {error}") from error
+
+    async def partial(self, key: str, pcm: Pcm) -> str | None:
+        return self.recogniser.transcribe(pcm).text

@@ -1,0 +1,88 @@
+"""Devices of a network."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from hub.store.errors import ClientExistsError, NotFoundError
+from hub.store.records import NetworkInfo
+from hub.store.store import Store
+from shared.ids import CLIENT_ID, new_id
+from shared.wire.events import ClientChanged
+from tests.hub.store.making import WoundClock
+
+
+async def test_a_new_device_may_listen_and_is_announced(store: Store) -> None:
+    network, _ = await store.create_network("Home")
+    client, _, event = await store.add_client(network.network_id, "Kitchen", room="kitchen")
+    assert CLIENT_ID.fullmatch(client.client_id)
+    assert (client.name, client.device_type, client.room) == ("Kitchen", "microphone", "kitchen")
+    assert (client.listening, client.connection_status, client.last_seen) == (True, "offline", None)
+    assert event == ClientChanged(seq=1, client_id=client.client_id, name="Kitchen", listening=True)
+    assert await store.clients(network.network_id) == (client,)
+
+
+async def test_two_networks_may_call_a_device_the_same(store: Store, home: NetworkInfo) -> None:
+    other, _ = await store.create_network("Neighbours")
+    await store.add_client(other.network_id, "Theirs", client_id="kitchen")
+    assert (await store.client(home.network_id, "kitchen")).name == "kitchen"
+    assert (await store.client(other.network_id, "kitchen")).name == "Theirs"
+
+
+async def test_a_second_device_of_the_same_id_is_refused(store: Store, home: NetworkInfo) -> None:
+    before = await store.last_seq(home.network_id)
+    with pytest.raises(ClientExistsError):
+        await store.add_client(home.network_id, "Again", client_id="kitchen")
+    assert await store.last_seq(home.network_id) == before
+    assert len(await store.clients(home.network_id)) == 2
+
+
+async def test_an_id_that_is_none_is_refused(store: Store, home: NetworkInfo) -> None:
+    with pytest.raises(ValueError, match="not a client id"):
+        await store.add_client(home.network_id, "Odd", client_id="../etc")
+
+
+async def test_one_device_is_switched_off(store: Store, home: NetworkInfo) -> None:
+    event = await store.set_client_listening(home.network_id, "hall", listening=False)
+    assert event == ClientChanged(seq=3, client_id="hall", name="hall", listening=False)
+    listening = {each.client_id: each.listening for each in await store.clients(home.network_id)}
+    assert listening == {"hall": False, "kitchen": True}
+
+
+async def test_comings_and_goings_are_noted_without_an_event(
+    store: Store, home: NetworkInfo, clock: WoundClock
+) -> None:
+    clock.now_us = 1_800_000_000_000_001
+    await store.touch_client(home.network_id, "hall", "online", 71.5)
+    clock.now_us += 1_000_000
+    await store.touch_client(home.network_id, "hall", "offline")
+    hall = await store.client(home.network_id, "hall")
+    assert (hall.connection_status, hall.audio_quality_score) == ("offline", 71.5)
+    assert hall.last_seen == datetime(2027, 1, 15, 8, 0, 1, 1, tzinfo=UTC)
+    assert (await store.client(home.network_id, "kitchen")).last_seen is None
+    assert await store.last_seq(home.network_id) == 2
+
+
+async def test_after_a_crash_nobody_is_online(store: Store, home: NetworkInfo) -> None:
+    await store.touch_client(home.network_id, "hall", "online")
+    await store.all_clients_offline()
+    assert {each.connection_status for each in await store.clients(home.network_id)} == {"offline"}
+
+
+async def test_another_networks_device_looks_like_an_unknown_one(
+    store: Store, home: NetworkInfo
+) -> None:
+    other, _ = await store.create_network("Neighbours")
+    errors = []
+    for network_id, client_id in ((other.network_id, "kitchen"), (home.network_id, "cellar")):
+        with pytest.raises(NotFoundError) as unknown:
+            await store.set_client_listening(network_id, client_id, listening=False)
+        errors.append(str(unknown.value))
+    assert errors[0] == errors[1]
+
+
+async def test_a_device_of_an_unknown_network_is_refused(store: Store) -> None:
+    with pytest.raises(NotFoundError):
+        await store.add_client(new_id(), "Kitchen")

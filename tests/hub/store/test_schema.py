@@ -1,0 +1,59 @@
+"""The history makes what the table models say, forwards and backwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from pytest_alembic.tests import (
+    test_model_definitions_match_ddl,
+    test_single_head_revision,
+    test_up_down_consistency,
+    test_upgrade,
+)
+from sqlalchemy import Engine
+
+from hub.store import schema, sqlite
+from hub.store.tables import Row
+
+__all__ = (
+    "test_model_definitions_match_ddl",
+    "test_single_head_revision",
+    "test_up_down_consistency",
+    "test_upgrade",
+)
+
+
+@pytest.fixture
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    return config
+
+
+@pytest.fixture
+def alembic_engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = sqlite.migration_engine(tmp_path / "history.db")
+    yield engine
+    engine.dispose()
+
+
+def test_the_models_are_what_the_history_makes(path: Path) -> None:
+    engine = sqlite.migration_engine(path)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, Row.metadata) == []
+    engine.dispose()
+
+
+def test_the_program_knows_every_step_of_the_history(alembic_config: Config) -> None:
+    script = ScriptDirectory.from_config(alembic_config)
+    steps = [step.revision for step in script.walk_revisions()]
+    assert tuple(reversed(steps)) == schema.REVISIONS
