@@ -72,6 +72,26 @@ def test_a_vanished_hub_is_no_sighting_and_is_tried_last() -> None:
     assert len(book.addresses()) == 2
 
 
+def test_a_hub_that_vanished_and_came_back_elsewhere_is_tried_only_there() -> None:
+    book = HubBook([])
+    book.take(hub())
+    book.take(hub("vanished"))
+    assert book.take(hub("appeared", addresses=("192.0.2.9",)))
+    assert book.addresses() == ["http://192.0.2.9:8770"]
+
+
+def test_of_a_crowd_of_hubs_the_latest_are_kept() -> None:
+    book = HubBook([])
+    for port in range(1, 101):
+        book.take(hub(instance=str(port), port=port))
+    latest = [f"http://192.0.2.1:{port}" for port in range(100, 100 - MAX_INSTANCES, -1)]
+    assert book.addresses() == latest
+    for port in range(1, 101):
+        book.take(hub(instance=str(port), port=port))
+        book.take(hub("vanished", instance=str(port), port=port))
+    assert book.addresses() == latest
+
+
 def test_another_hub_than_the_configured_one_is_ignored() -> None:
     book = HubBook([], hub_id="hub-1")
     assert not book.take(hub(instance="b", hub_id="hub-2"))

@@ -291,18 +291,24 @@ async def test_a_hub_that_died_and_came_back_is_heard_again(speaker: Mdns, liste
                 await ear.next("heard")
 
 
-async def test_of_two_with_the_same_name_both_are_seen(speaker: Mdns, listener: Mdns) -> None:
+async def test_of_two_with_the_same_name_each_is_seen_where_it_is(
+    speaker: Mdns, listener: Mdns
+) -> None:
     record = HubRecord(id=new_client_id(), name="Hub")
     ear = Ear(record.id)
     async with (
         Browser(listener, HubRecord, ear.heard),
-        Announcer(speaker, record, port=1),
-        Announcer(listener, record, port=2) as renamed,
+        Announcer(speaker, record, port=1, host="192.0.2.1"),
+        Announcer(listener, record, port=2, host="192.0.2.2") as renamed,
     ):
-        seen = {(await ear.next("appeared")).port, (await ear.next("appeared")).port}
-        assert seen == {1, 2}
+        seen = {sighting.port: sighting for sighting in [await ear.next("appeared") for _ in "12"]}
+        assert {port: sighting.addresses for port, sighting in seen.items()} == {
+            1: ("192.0.2.1",),
+            2: ("192.0.2.2",),
+        }
         await renamed.update(HubRecord(id=record.id, name="Renamed"))
-        assert (await ear.next("updated")).port == 2
+        updated = await ear.next("updated")
+        assert (updated.instance, updated.port) == (seen[2].instance, 2)
 
 
 async def test_a_machine_that_gets_an_address_announces_it(

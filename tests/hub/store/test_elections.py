@@ -88,9 +88,9 @@ async def test_a_device_that_offers_the_same_speech_late_joins_the_election_of_t
 
 
 async def test_what_a_removed_device_heard_is_kept_without_its_name(
-    store: Store, home: NetworkInfo
+    sqlite_store: Store, sqlite_home: NetworkInfo
 ) -> None:
-    record = election(home.network_id, candidate(new_id(), "removed-meanwhile"))
-    await store.record_election(record)
-    (after,) = await store.recent_elections(home.network_id, 0)
+    record = election(sqlite_home.network_id, candidate(new_id(), "removed-meanwhile"))
+    await sqlite_store.record_election(record)
+    (after,) = await sqlite_store.recent_elections(sqlite_home.network_id, 0)
     assert after.candidates == (replace(record.candidates[0], client_id=None),)

@@ -118,7 +118,7 @@ async def _apply(
         expected.log.append(("client", name))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(operations=_operations, cursor=st.integers(0, 12))
 def test_the_log_tells_what_happened_in_order_and_speech_once(
     template: Path, operations: list[tuple[str, int, int]], cursor: int

@@ -234,7 +234,7 @@ def _legacy_rows(draw: st.DrawFn) -> legacy.Rows:
     }
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(rows=_legacy_rows())
 def test_every_value_of_a_legacy_file_survives_the_way_there_and_back(rows: legacy.Rows) -> None:
     with TemporaryDirectory() as folder:

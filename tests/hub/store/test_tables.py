@@ -31,7 +31,7 @@ TENANT_TABLES = [table for table in Row.metadata.sorted_tables if table.name != 
 REFERENCES = [
     (table, constraint)
     for table in TENANT_TABLES
-    for constraint in table.foreign_key_constraints
+    for constraint in sorted(table.foreign_key_constraints, key=lambda each: str(each.name))
     if constraint.referred_table.name != "networks"
 ]
 OUR_ID, THEIR_ID = (f"{d * 8}-{d * 4}-{d * 4}-{d * 4}-{d * 12}" for d in "ab")

@@ -50,6 +50,7 @@ async def test_a_cut_loses_what_was_under_way_and_keeps_what_had_arrived() -> No
     await asyncio.sleep(0.3)
     await one.send("under way")
     other.cut()
+    await asyncio.sleep(0.3)
     assert await other.receive() == "arrived"
     for end in (one, other):
         with pytest.raises(ChannelClosedError, match="1006"):
