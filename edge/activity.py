@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import webrtcvad
 
-from shared.audio import FRAME_MS, FULL_SCALE, SAMPLE_RATE, Pcm, pcm_to_bytes
+from shared.audio import FRAME_MS, FRAME_SAMPLES, FULL_SCALE, SAMPLE_RATE, Pcm, pcm_to_bytes
 
 HANGOVER_MS = 700
 """Silence that ends an utterance: longer than a pause within a sentence usually is."""
@@ -150,10 +150,14 @@ class ActivityDetector:
         return self._decider.push(voiced, level_db(pcm))
 
 
+_ONES = np.ones(FRAME_SAMPLES, np.float32)
+_LEAST_POWER = FULL_SCALE**2 * 10 ** (SILENCE_DB / 10)
+
+
 def level_db(pcm: Pcm) -> float:
     """Level of a frame without direct current, dB re full scale; `SILENCE_DB` at least."""
     signal = pcm.astype(np.float32)
-    count = len(signal)
-    power = float(np.dot(signal, signal)) / count - (float(signal.sum()) / count) ** 2
-    least = FULL_SCALE**2 * 10 ** (SILENCE_DB / 10)
-    return 10 * math.log10(max(power, least) / FULL_SCALE**2)
+    # A product with ones is the quickest sum of so few samples.
+    mean = float(np.dot(signal, _ONES)) / FRAME_SAMPLES
+    power = float(np.dot(signal, signal)) / FRAME_SAMPLES - mean**2
+    return 10 * math.log10(max(power, _LEAST_POWER) / FULL_SCALE**2)

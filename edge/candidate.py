@@ -251,7 +251,7 @@ class Candidates:
 
     def _cut(self, live: Candidate) -> list[Message]:
         """Ends the live utterance at its quietest late point and goes on with the rest."""
-        live.quality()
+        quality = live.quality()
         late = CUT_WITHIN_S * 1000 // FRAME_MS
         levels = np.asarray(live.meter.envelope[-late:], dtype=np.float32)
         loudness = np.convolve(levels, np.ones(QUIET_STEPS), mode="valid")
@@ -262,7 +262,7 @@ class Candidates:
         live.sent = min(live.sent, live.samples)
         live.ended = "longest"
         # The score has seen some of what is cut off; at most ten seconds of thirty, once.
-        return [live.ended_message(), *self._announce(rest)]
+        return [quality, live.ended_message(), *self._announce(rest)]
 
     def _release(self, candidate: Candidate, until: int | None) -> list[Message]:
         del self._held[candidate.utterance_id]

@@ -123,7 +123,7 @@ class Connector:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 socket = await self._http.ws_connect(
-                    url, headers=headers, max_msg_size=MAX_MESSAGE_BYTES, compress=0
+                    url, headers=headers, max_msg_size=MAX_MESSAGE_BYTES + 1, compress=0
                 )
         except aiohttp.WSServerHandshakeError as error:
             if error.status == 401:

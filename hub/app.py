@@ -35,7 +35,7 @@ def make_app(networks: Networks, store: Store) -> web.Application:
         if networks.connected >= MAX_CONNECTIONS:
             raise LimitExceededError("The hub has as many connections as it can serve.")
         socket = web.WebSocketResponse(
-            max_msg_size=MAX_MESSAGE_BYTES, compress=False, timeout=2.0, decode_text=True
+            max_msg_size=MAX_MESSAGE_BYTES + 1, compress=False, timeout=2.0, decode_text=True
         )
         await socket.prepare(request)
         await networks.serve(WebSocketChannel(socket, request.transport), access)

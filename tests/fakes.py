@@ -310,6 +310,11 @@ class MemoryStore(Store):
     ) -> str | None:
         if self.failure is not None:
             raise self.failure
+        candidates = tuple(
+            c if c.client_id in network.clients else replace(c, client_id=None)
+            for c in election.candidates
+        )
+        election = replace(election, candidates=candidates)
         before = {
             c.utterance_id: network.decided[c.utterance_id]
             for c in election.candidates

@@ -13,6 +13,7 @@ from shared.audio import SAMPLE_RATE, Pcm, pcm_from_float
 PITCHES = {"ba": 100, "de": 120, "fi": 144, "go": 173, "hu": 207, "ka": 249, "le": 299, "mi": 358}
 """The pitch of each word, Hz."""
 LENGTHS_S = dict(zip(PITCHES, (0.2, 0.4, 0.26, 0.46, 0.22, 0.34, 0.5, 0.3), strict=True))
+LOUDNESS = dict(zip(PITCHES, (1.0, 0.5, 0.8, 0.4, 0.6, 1.0, 0.45, 0.7), strict=True))
 GAP_S = 0.1
 
 
@@ -30,7 +31,8 @@ def say(text: str, gain: float = 1.0) -> Pcm:
             * np.exp(-(((pitch * k - 1800) / 400) ** 2))
             for k in range(1, 3500 // pitch)
         )
-        pieces += [tone / np.abs(tone).max() * 0.4 * fade, np.zeros(round(GAP_S * SAMPLE_RATE))]
+        tone *= 0.4 * LOUDNESS[word] / np.abs(tone).max()
+        pieces += [tone * fade, np.zeros(round(GAP_S * SAMPLE_RATE))]
     return pcm_from_float(np.concatenate(pieces) * gain)
 
 
@@ -41,7 +43,7 @@ def understand(pcm: Pcm) -> str:
     levels = np.sqrt((signal.reshape(-1, step) ** 2).mean(axis=1))
     if not len(levels) or levels.max() < 30:
         return ""
-    loud = np.concatenate(([False], levels > levels.max() / 8, [False]))
+    loud = np.concatenate(([False], levels > levels.max() / 10, [False]))
     edges = np.flatnonzero(np.diff(loud.astype(int)))
     words = []
     for start, end in zip(edges[::2], edges[1::2], strict=True):

@@ -51,10 +51,14 @@ class FileMicrophone(PacedMicrophone):
 
     def sound(self, at_us: int) -> Pcm:
         """See `PacedMicrophone`."""
-        out = np.zeros(FRAME_SAMPLES, np.int16)
         if self._pcm is None or self._start_at_us is None or not len(self._pcm):
-            return out
+            return np.zeros(FRAME_SAMPLES, np.int16)
         first = round((at_us - self._start_at_us) * SAMPLE_RATE / 1_000_000)
+        if self._loop and first >= 0:
+            first %= len(self._pcm)
+        if 0 <= first <= len(self._pcm) - FRAME_SAMPLES:
+            return self._pcm[first : first + FRAME_SAMPLES]
+        out = np.zeros(FRAME_SAMPLES, np.int16)
         places = np.arange(first, first + FRAME_SAMPLES)
         heard = places >= 0
         if self._loop:

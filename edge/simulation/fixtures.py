@@ -5,15 +5,13 @@ pytest_plugins = ["edge.simulation.fixtures"]
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest_asyncio
 
-from edge.simulation.household import SimulatedHousehold
-
-MakeHousehold = Callable[..., Awaitable[SimulatedHousehold]]
+from edge.simulation.household import MakeHousehold, SimulatedHousehold
 
 
 @pytest_asyncio.fixture

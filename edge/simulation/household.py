@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,10 +93,12 @@ class SimulatedHousehold:
             self.hub = HubProcess(folder / "hub", engine=self._engine)
             network = await self.hub.create_network("simulated household")
             names = [device.name for device in self.plan.devices]
-            accesses = await self.hub.add_clients(network.network_id, names)
-            background = await asyncio.to_thread(self._background)
-            await self.hub.start()
             stack.push_async_callback(self.hub.stop)
+            _, accesses, background = await asyncio.gather(
+                self.hub.start(),
+                self.hub.add_clients(network.network_id, names),
+                asyncio.to_thread(self._background),
+            )
             stack.push_async_callback(self._end_tasks)
             self.observer = Observer(http, network, self.hub)
             self._run(self.observer.run())
@@ -258,6 +260,10 @@ class SimulatedHousehold:
         if at not in rooms:
             raise ConfigError(f"There is no room {at!r}.", f"There are: {', '.join(rooms)}.")
         return self.plan.middle_of(rooms[at], _TALKER_APART_M)
+
+
+MakeHousehold = Callable[..., Awaitable[SimulatedHousehold]]
+"""What the fixture `household` gives: takes `seed`, `devices` and `engine` by name."""
 
 
 def _samples(what: str | SpokenUtterance | Pcm | None) -> Pcm:

@@ -29,6 +29,8 @@ MAX_SAMPLES = us_to_samples(40_000_000)
 MAX_OPEN_PER_CLIENT = 1024
 SWITCH_MARGIN = 2.0
 """The final winner replaces the one that streams only if it is better by this many points."""
+CUT_US = 20_000
+"""Devices cut at whole frames."""
 TAIL_US = 1_000_000
 """What a device holds this long beyond the elected utterance's end is another utterance."""
 
@@ -216,15 +218,16 @@ class Elections:
             and election.orphaned_us is None
             and self._window_closed(election, now)
         ):
-            strangers += self._regroup(election, decisions)
-            decisions += self._choose(election, now, "on the first moments of speech")
+            strangers += self._regroup(election, decisions, now)
+            if election.candidates:
+                decisions += self._choose(election, now, "on the first moments of speech")
         if (
             election.phase in (Phase.STREAMING, Phase.COLLECTING)
             or election.orphaned_us is not None
         ):
             decisions += self._watch(election, now)
         if election.phase is Phase.STREAMING and election.settled(self.timing, now):
-            strangers += self._regroup(election, decisions)
+            strangers += self._regroup(election, decisions, now)
             decisions += self._finish(election, now)
         if (
             election.phase is Phase.COLLECTING
@@ -307,6 +310,8 @@ class Elections:
         """Puts a new candidate into the election of the same utterance, or into a new one."""
         best: tuple[float, Election] | None = None
         for election in self.elections.values():
+            if _comes_after(candidate, election):
+                continue
             for anchor in election.anchors:
                 if anchor.client_id == candidate.client_id:
                     continue  # one device hears one thing at a time: this is the next
@@ -324,16 +329,24 @@ class Elections:
             return [self._release(election, candidate)]
         return self._progress(election, now)
 
-    def _regroup(self, election: Election, decisions: list[Decision]) -> list[Candidate]:
+    def _regroup(self, election: Election, decisions: list[Decision], now: int) -> list[Candidate]:
         """Holds every candidate against the best one: kin join from other elections.
 
-        Returns those who hear something else, taken out of the election, to be placed anew.
+        Where two elections turn out to be one utterance, the newer joins the older and is left
+        empty. Returns those who hear something else, taken out, to be placed anew.
         """
         anchor = next((c for c in election.ranked() if c.usable), None)
         if anchor is None:
             return []
         for other in [e for e in self.elections.values() if e.phase in OPEN and e is not election]:
             rival = other.chosen or other.ranked()[0]
+            if other.opened_us <= election.opened_us and affinity(anchor, rival) is not None:
+                for candidate in election.ranked():
+                    self._take_out(candidate, election, decisions)
+                    self._put(other, candidate)
+                self._forget(election)
+                decisions += self._progress(other, now)
+                return []
             for candidate in other.ranked():
                 alike = affinity(anchor, candidate)
                 theirs = None if candidate is rival else affinity(rival, candidate)
@@ -394,3 +407,16 @@ class Elections:
                 until = max(0, us_to_samples(chosen.end_us - candidate.started_us))
                 until = None if until >= candidate.samples and not live else until
         return Release(candidate.client_id, candidate.utterance_id, until)
+
+
+def _comes_after(candidate: Candidate, election: Election) -> bool:
+    """Whether it begins where a finished election's utterance ended.
+
+    It is what a device held beyond that end, and so like what others held beyond it.
+    """
+    chosen = election.chosen
+    return (
+        election.phase is Phase.DONE
+        and chosen is not None
+        and candidate.started_us >= chosen.end_us - CUT_US - candidate.uncertainty_us
+    )

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from edge.activity import ActivityDetector
 from edge.candidate import QUALITY_EVERY_FRAMES
+from edge.microphone.sound_card import BLOCK_MS
 from shared.audio import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes
 from shared.quality.meter import QualityMeter
 from tests.bench.tools import daemons
@@ -28,7 +29,6 @@ from tests.bench.tools.report import parser, result, say
 from tests.bench.tools.speech import reading, write_wav
 from tests.bench.tools.store import Device, Understood, make_network, open_store, understood
 
-BLOCK_MS = int(os.environ.get("BLK", 20))
 BLOCK_SAMPLES = SAMPLE_RATE * BLOCK_MS // 1000
 SETTLE_S = 4.0
 """After the start: imports, mDNS probing, the first connection."""

@@ -41,7 +41,7 @@ async def test_everybody_hears_one_is_elected_all_have_the_text(tmp_path: Path) 
 
 async def test_the_election_tells_who_heard_how_well(tmp_path: Path) -> None:
     async with home_with(tmp_path, "kitchen", "hall") as home:
-        speak(home, kitchen=0.5, hall=0.02)
+        speak(home, kitchen=0.5, hall=0.15)
         await home.settle()
         (record,) = await home.store.recent_elections(home.network.network_id, 0)
         outcomes = {c.client_id: c.outcome for c in record.candidates}
@@ -78,7 +78,7 @@ async def test_an_elected_device_that_vanishes_is_replaced_by_the_runner_up(
     tmp_path: Path,
 ) -> None:
     async with home_with(tmp_path, "kitchen", "hall", "bedroom") as home:
-        speak(home, kitchen=0.5, hall=0.05, bedroom=0.02)
+        speak(home, kitchen=0.5, hall=0.2, bedroom=0.1)
         await asyncio.sleep(SENTENCE_S / 2)
         home.devices["kitchen"].cut(for_good=True)
         await home.settle()
@@ -94,7 +94,7 @@ async def test_an_elected_device_that_vanishes_is_replaced_by_the_runner_up(
 
 async def test_an_elected_device_that_stalls_is_replaced_too(tmp_path: Path) -> None:
     async with home_with(tmp_path, "kitchen", "hall") as home:
-        speak(home, kitchen=0.5, hall=0.05)
+        speak(home, kitchen=0.5, hall=0.2)
         await asyncio.sleep(SENTENCE_S / 2)
         channel = home.devices["kitchen"].channel
         assert channel is not None
@@ -118,7 +118,7 @@ async def test_a_lone_device_whose_link_breaks_sends_the_rest_when_it_is_back(
 
 async def test_who_joins_late_or_leaves_changes_nothing_for_the_others(tmp_path: Path) -> None:
     async with home_with(tmp_path, "kitchen", "hall", "bath") as home:
-        speak(home, kitchen=0.5, hall=0.05)
+        speak(home, kitchen=0.5, hall=0.2)
         await asyncio.sleep(1)
         await home.add("garden")
         home.devices["bath"].cut(for_good=True)
@@ -142,7 +142,7 @@ async def test_a_device_that_was_away_gets_what_it_missed(tmp_path: Path) -> Non
 async def test_a_hub_killed_before_the_commit_loses_and_doubles_nothing(tmp_path: Path) -> None:
     async with home_with(tmp_path, "kitchen", "hall") as home:
         home.store.failure = StoreError("the disk is slow today")
-        speak(home, kitchen=0.5, hall=0.05)
+        speak(home, kitchen=0.5, hall=0.2)
         await home.settle()
         assert await home.texts() == []
         assert home.devices["kitchen"].daemon.status().held == 1
@@ -162,7 +162,7 @@ async def test_a_hub_killed_right_after_the_commit_does_not_store_it_again(
     async with home_with(tmp_path, "kitchen", "hall") as home:
         # The hall has no link while the hub works, and offers the same speech afterwards.
         home.devices["hall"].cut(for_good=True)
-        speak(home, kitchen=0.5, hall=0.05)
+        speak(home, kitchen=0.5, hall=0.2)
         await home.settle()
         assert await home.texts() == [SENTENCE]
         await home.stop_hub(killed=True)
@@ -176,7 +176,7 @@ async def test_a_hub_killed_right_after_the_commit_does_not_store_it_again(
 async def test_speech_while_there_is_no_hub_is_stored_later(tmp_path: Path) -> None:
     async with home_with(tmp_path, "kitchen", "hall") as home:
         await home.stop_hub()
-        speak(home, kitchen=0.5, hall=0.05)
+        speak(home, kitchen=0.5, hall=0.2)
         await asyncio.sleep(20)
         home.start_hub()
         await asyncio.sleep(120)
@@ -226,7 +226,7 @@ async def test_a_clock_that_is_wrong_changes_nothing(tmp_path: Path, error_us: i
     async with home_with(tmp_path, "kitchen") as home:
         await home.add("hall", clock_error_us=error_us)
         await asyncio.sleep(2)
-        speak(home, kitchen=0.05, hall=0.5)
+        speak(home, kitchen=0.2, hall=0.5)
         await home.settle()
         (interaction,) = await home.interactions()
         assert (interaction.text, interaction.client_id) == (SENTENCE, "hall")
@@ -243,7 +243,7 @@ async def test_listening_off_closes_the_microphone_here_or_everywhere(tmp_path: 
         await asyncio.sleep(1)
         assert (kitchen.microphone_state, hall.microphone_state) == ("closed", "open")
         assert not (await home.store.client(home.network.network_id, "kitchen")).listening
-        speak(home, kitchen=0.5, hall=0.05)
+        speak(home, kitchen=0.5, hall=0.2)
         await home.settle()
         assert [i.client_id for i in await home.interactions()] == ["hall"]
 

@@ -22,11 +22,18 @@ from typing import Any
 import numpy as np
 
 from edge.microphone.microphone import Frame
-from edge.microphone.sound_card import SoundCardMicrophone, list_microphones
-from shared.audio import Pcm, pcm_to_bytes
+from edge.microphone.sound_card import (
+    BLOCK_MS,
+    MAX_BLOCKS,
+    SoundCardMicrophone,
+    list_microphones,
+)
+from shared.audio import FRAME_MS, SAMPLE_RATE, Pcm, pcm_to_bytes
 from shared.clock import steady_clock
 from shared.errors import MicrophoneError
 from tests.shared.quality.sounds import speech_like
+
+BLOCK_SAMPLES = SAMPLE_RATE * BLOCK_MS // 1000
 
 
 class Pipe:
@@ -76,11 +83,11 @@ async def cards(_: Pipe) -> Any:
 
 
 async def record(pipe: Pipe) -> Any:
-    pcm = speech_like(2, -15)
+    pcm = speech_like(2.1, -15)
     microphone = SoundCardMicrophone(steady_clock(), "Kitch")
     await microphone.open()
     pipe.write(pcm)
-    frames = await read(microphone, 100)
+    frames = await read(microphone, 105)
     await pipe.flow_until(microphone.close())
     return {
         "name": microphone.name,
@@ -113,7 +120,7 @@ async def lost(pipe: Pipe) -> Any:
     except MicrophoneError as caught:
         error = str(caught)
     await pipe.flow_until(microphone.open())
-    pipe.write(np.full(640, 4321, np.int16))
+    pipe.write(np.full(2 * BLOCK_SAMPLES, 4321, np.int16))
     while 4321 not in (await anext(microphone)).pcm:
         pass
     await pipe.flow_until(microphone.close())
@@ -129,14 +136,19 @@ async def busy(pipe: Pipe) -> Any:
     microphone = SoundCardMicrophone(steady_clock(), "kitchen")
     await microphone.open()
     numbered = np.repeat(np.arange(600, dtype=np.int16), 320)
-    for part in (numbered[: 400 * 320], numbered[400 * 320 :]):
+    for part in (numbered[: 390 * 320], numbered[390 * 320 :]):
         pipe.write(part)
         pipe.wait_until_empty()
-    heard = [int(frame.pcm[0]) for frame in await read(microphone, 250)]
-    pipe.write(np.full(320, 9999, np.int16))
+    waited = MAX_BLOCKS * BLOCK_MS // FRAME_MS
+    heard = [int(frame.pcm[0]) for frame in await read(microphone, waited)]
+    pipe.write(np.full(BLOCK_SAMPLES, 9999, np.int16))
     heard += [int(frame.pcm[0]) for frame in await read(microphone, 1)]
     await pipe.flow_until(microphone.close())
-    return {"first": heard[:250] == list(range(250)), "then": heard[250:], "warnings": said}
+    return {
+        "first": heard[:waited] == list(range(waited)),
+        "then": heard[waited:],
+        "warnings": said,
+    }
 
 
 CHECKS: dict[str, Callable[[Pipe], Coroutine[Any, Any, Any]]] = {

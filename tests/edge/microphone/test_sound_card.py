@@ -15,7 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from edge.microphone.sound_card import SoundCard, SoundCardMicrophone, choose, list_microphones
+from edge.microphone.sound_card import (
+    BLOCK_MS,
+    SoundCard,
+    SoundCardMicrophone,
+    choose,
+    list_microphones,
+)
 from shared.errors import MicrophoneError
 from tests.edge.microphone.conformance import EPOCH_US, loop_clock
 
@@ -186,7 +192,7 @@ async def test_a_card_is_used_as_it_can_be_used(
     rate, channels = expected[-1]
     (stream,) = portaudio.streams
     assert stream.started
-    assert stream.arguments["blocksize"] == rate // 50
+    assert stream.arguments["blocksize"] == rate * BLOCK_MS // 1000
     for _ in range(4):
         stream.feed(np.full((rate // 50, channels), 1000))
     frame = await anext(microphone)

@@ -34,8 +34,8 @@ def speech(seed: int, seconds: float = 2.0, onset_s: float = 0.5) -> list[int]:
     levels = [-80.0] * round(onset_s * 50)
     while len(levels) < (onset_s + seconds) * 50:
         height = rng.uniform(-45, -15)
-        levels += [height + rng.normal(0, 1) for _ in range(rng.integers(3, 9))]
-        levels += [height - rng.uniform(15, 30)] * int(rng.integers(1, 4))
+        levels += [height + rng.normal(0, 1) for _ in range(rng.integers(3, 12))]
+        levels += [height - rng.uniform(15, 30)] * int(rng.integers(2, 9))
     return [round(level) for level in levels[: round((onset_s + seconds) * 50)]]
 
 

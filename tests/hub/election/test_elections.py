@@ -124,6 +124,31 @@ def test_a_better_one_that_does_not_end_is_not_waited_for_longer_than_a_second()
     assert home.decoded() == ["a1"]
 
 
+def test_what_two_devices_held_beyond_the_end_is_not_taken_for_the_finished_utterance() -> None:
+    """The rest that both announce anew is like what the other's finished candidate held, too."""
+    home = Driver("abc")
+    first, more = speech(1), speech(2, seconds=3, onset_s=0)
+    for client in "abc":
+        home.claim(client, heard(first, seed=ord(client)), utterance=f"{client}1", score=50)
+    home.hear("a1", [], score=80, start=len(first))
+    home.end("a1")
+    home.wait(1)
+    home.deliver("a1")
+    for client in "bc":
+        home.hear(f"{client}1", heard(more, seed=ord(client)), start=len(first))
+    home.decode_and_commit("election-1")
+    end = len(first) * 320
+    assert home.released() == {"a1": None, "b1": end, "c1": end}
+
+    rest_us = START - 15_000  # devices cut at whole frames
+    for client in "bc":
+        home.claim(client, heard(more, seed=ord(client)), utterance=f"{client}2", started=rest_us)
+    assert not {"b2", "c2"} & set(home.released())
+    home.wait(1)
+    assert home.selected()[-1] in [("b2", False), ("c2", False)]
+    assert len(home.elections.elections) == 2
+
+
 def test_two_people_in_two_rooms_are_two_utterances() -> None:
     home = Driver("abcd")
     one, other = speech(1), speech(2)

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import MalformedMessageError, UnknownMessageTypeError, WireError
@@ -33,6 +33,8 @@ from tests.shared.wire.examples import (
 
 Decode = Callable[[str | bytes], object]
 decoders = pytest.mark.parametrize("decode", [decode_device, decode_hub])
+
+fewer = settings(max_examples=40)  # making a whole message is slow; every run draws others
 
 any_text = st.text(st.characters(exclude_categories=()))  # lone surrogates, too
 json_values = st.recursive(
@@ -60,11 +62,13 @@ def _holds(decode: Decode, data: str | bytes) -> None:
         assert isinstance(message, Message | AudioFrame)
 
 
+@fewer
 @given(messages(DEVICE_TYPES))
 def test_what_a_device_says_survives_the_wire(message: Message) -> None:
     assert decode_device(encode(message)) == message
 
 
+@fewer
 @given(messages(HUB_TYPES))
 def test_what_a_hub_says_survives_the_wire(message: Message) -> None:
     assert decode_hub(encode(message)) == message
@@ -96,6 +100,7 @@ def test_fields_of_any_kind_are_taken_or_refused(
 
 
 @decoders
+@fewer
 @given(
     message=messages((*DEVICE_TYPES, *HUB_TYPES)),
     start=st.integers(0, 400),
@@ -117,6 +122,7 @@ def test_a_truncated_message_is_malformed(message: Message, cut: int) -> None:
         decode_device(text[: min(cut, len(text) - 1)])
 
 
+@fewer
 @given(
     messages(DEVICE_TYPES),
     st.dictionaries(st.text(min_size=1, max_size=10).map("x_{}".format), json_values, max_size=3),
@@ -125,6 +131,7 @@ def test_unknown_fields_of_a_device_are_ignored(message: Message, extra: dict[st
     assert decode_device(with_fields(encode(message), extra)) == message
 
 
+@fewer
 @given(
     messages(HUB_TYPES),
     st.dictionaries(st.text(min_size=1, max_size=10).map("x_{}".format), json_values, max_size=3),

@@ -1,0 +1,140 @@
+"""The command `mira-hub`: what people and programs get from it."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edge.config import load_edge_config
+from hub.cli import main
+from models.location import locate
+from shared.audio import pcm_from_float
+from shared.wav import write_wav
+
+
+class Command:
+    """Runs `mira-hub` on a hub of its own."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._config = folder / "hub.toml"
+        self._config.write_text(
+            f'[paths]\nstate_dir = "{folder}"\n[recognition]\nengine = "fake"\n'
+        )
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str) -> str:
+        """What it prints."""
+        assert main([*arguments, "--config", str(self._config)]) == 0
+        return self._capsys.readouterr().out
+
+    def json(self, *arguments: str) -> Any:
+        """What it prints for programs."""
+        return json.loads(self(*arguments, "--json"))
+
+    def failing(self, *arguments: str) -> str:
+        """What it complains about."""
+        assert main([*arguments, "--config", str(self._config)]) == 1
+        output = self._capsys.readouterr()
+        assert output.out == ""
+        return output.err
+
+
+@pytest.fixture
+def command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Command:
+    return Command(tmp_path, capsys)
+
+
+@pytest.fixture
+def network(command: Command) -> str:
+    network_id: str = command.json("network", "create", "Rivers")["network_id"]
+    return network_id
+
+
+def test_a_new_network_is_shown_with_its_token_to_people_and_programs(command: Command) -> None:
+    created = command.json("network", "create", "Rivers")
+    assert set(created) == {"network_id", "token"}
+    listed = command("network", "list")
+    assert created["network_id"] in listed
+    assert "Rivers" in listed
+    assert created["token"] not in listed
+    assert command("network", "create", "Lakes").startswith("network_id  net_")
+
+
+def test_what_is_printed_for_a_device_is_its_configuration(
+    command: Command, network: str, tmp_path: Path
+) -> None:
+    printed = command("client", "add", 'the "old" one', "--network", network, "--room", "Küche")
+    file = tmp_path / "edge.toml"
+    file.write_text(printed)
+    config = load_edge_config(file, {})
+    access = config.access()
+    assert (config.device.name, config.device.room) == ('the "old" one', "Küche")
+    assert access.network_id == network
+    assert access.client_id in command("client", "list", "--network", network)
+
+
+def test_several_devices_are_added_at_once_each_with_a_token_of_its_own(
+    command: Command, network: str
+) -> None:
+    added = command.json("client", "add", "kitchen", "hall", "attic", "--network", network)
+    assert [set(client) for client in added] == [{"client_id", "token"}] * 3
+    assert len({client["token"] for client in added}) == 3
+    listed = command("client", "list", "--network", network).splitlines()
+    assert {(line.split()[0], line.split()[-1]) for line in listed} == {
+        (client["client_id"], name)
+        for client, name in zip(added, ("kitchen", "hall", "attic"), strict=True)
+    }
+
+
+def test_several_configurations_are_told_apart_by_their_names(
+    command: Command, network: str
+) -> None:
+    printed = command("client", "add", "kitchen", "hall", "--network", network)
+    parts = [part for part in printed.split("# ") if part]
+    assert [part.splitlines()[0] for part in parts] == ["kitchen", "hall"]
+    for part in parts:
+        name, _, configuration = part.partition("\n")
+        assert tomllib.loads(configuration)["device"]["name"] == name
+
+
+def test_a_network_that_is_not_there_is_named_with_what_to_do(command: Command) -> None:
+    complaint = command.failing("client", "add", "kitchen", "--network", "net_0")
+    assert "no such network" in complaint
+    assert "network list" in complaint
+
+
+def test_recordings_are_transcribed_with_the_configured_engine(
+    command: Command, tmp_path: Path
+) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000)
+    for name, seconds in (("one.wav", 1), ("two.wav", 2)):
+        write_wav(tmp_path / name, pcm_from_float(np.tile(noise, seconds)))
+    files = [str(tmp_path / "one.wav"), str(tmp_path / "two.wav")]
+
+    results = command.json("transcribe", *files)
+    assert [result["file"] for result in results] == files
+    assert [result["text"] for result in results] == ["speech of 1000 ms", "speech of 2000 ms"]
+    assert all(result["engine"] == "fake" and result["seconds"] >= 0 for result in results)
+    assert all(0 < result["confidence"] <= 1 for result in results)
+    assert "one.wav: speech of 1000 ms" in command("transcribe", *files)
+
+
+def test_what_cannot_be_transcribed_is_said(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "text.wav").write_text("no sound")
+    assert "not a WAV file" in command.failing("transcribe", str(tmp_path / "text.wav"))
+    assert "cannot be read" in command.failing("transcribe", str(tmp_path / "missing.wav"))
+    write_wav(tmp_path / "a.wav", np.zeros(0, np.int16))
+    unknown = command.failing("transcribe", str(tmp_path / "a.wav"), "--engine", "whisper")
+    assert "no weights called 'whisper'" in unknown
+
+
+@pytest.mark.weights
+def test_real_speech_is_understood(command: Command) -> None:
+    speech = str(locate("sample-speech") / "beckett.wav")
+    (result,) = command.json("transcribe", speech, "--engine", "moonshine-tiny-en")
+    assert "no matter" in result["text"].lower()
