@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes.util
-import fcntl
 import os
 import statistics
 import tempfile
@@ -33,9 +32,7 @@ BLOCK_SAMPLES = SAMPLE_RATE * BLOCK_MS // 1000
 SETTLE_S = 4.0
 """After the start: imports, mDNS probing, the first connection."""
 LONGEST_FRAMES = 30_000 // FRAME_MS
-PIPE_BYTES = 65536
-F_SETPIPE_SZ = 1031
-"""Linux's fcntl to set a pipe's size."""
+"""An utterance, and with it a meter, lasts no longer."""
 
 
 def main() -> None:
@@ -116,7 +113,6 @@ def _sound_card(folder: Path, speech: Pcm) -> Iterator[str]:
         }}"""
     )
     handle = os.open(pipe, os.O_RDWR)  # for reading too, so that nobody waits to open it
-    fcntl.fcntl(handle, F_SETPIPE_SZ, PIPE_BYTES)
     os.set_blocking(handle, False)
     stop = threading.Event()
     blocks = len(speech) // BLOCK_SAMPLES
