@@ -26,6 +26,8 @@ HEARTBEAT_S = 5.0
 SILENCE_TIMEOUT_S = 30.0
 """A hub probes the clock every ten seconds; one that says nothing for this long is gone."""
 GREETING_TIMEOUT_S = 10.0
+FIRST_SIGHTING_S = 3.0
+"""mDNS takes a moment; only then is it worth a word that there is no hub."""
 CLOSE_REPLACED = 4409
 """The hub closes so when the same client connected anew."""
 
@@ -96,6 +98,8 @@ class HubLink:
 
     async def run(self) -> None:
         """Connects, and connects again, for ever."""
+        if not self._finder.addresses():
+            await self._finder.wait(FIRST_SIGHTING_S)
         while True:
             if await self._try_each():
                 self._backoff.reset()

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from hub.config import HubConfig, load_hub_config
+from hub.identity import hub_id
 from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.records import NetworkInfo
@@ -177,6 +178,7 @@ async def _add_clients(store: Store, args: argparse.Namespace) -> None:
             json.dumps([{"client_id": client.client_id, "token": token} for client, token in added])
         )
         return
+    own_id = hub_id(_config(args).paths.state_dir)
     for client, token in added:
         if len(added) > 1:
             print(f"# {client.name}")
@@ -185,6 +187,7 @@ async def _add_clients(store: Store, args: argparse.Namespace) -> None:
             "\n".join(
                 (
                     "[hub]",
+                    f"hub_id = {json.dumps(own_id)}",
                     f"network_id = {json.dumps(network.public_id)}",
                     f"client_id = {json.dumps(client.client_id)}",
                     f"token = {json.dumps(token)}",

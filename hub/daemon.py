@@ -6,7 +6,6 @@ import asyncio
 import logging
 import signal
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -14,6 +13,7 @@ from aiohttp import web
 from hub.app import make_app
 from hub.config import HubConfig
 from hub.election.election import Timing
+from hub.identity import hub_id
 from hub.networks import Networks
 from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
@@ -30,7 +30,6 @@ from shared.discovery import (
     open_mdns,
 )
 from shared.errors import Fault, MiraError
-from shared.ids import new_client_id
 from shared.logs import Trouble
 from shared.service import Notifier, Watchdog, watchdog_interval
 from shared.tasks import until_first_ends
@@ -71,10 +70,10 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         port = await _listen(config, networks, store, stack)
         # After the server in the stack, so before it at the end: sessions end, then the server.
         stack.push_async_callback(networks.close)
-        hub_id = _hub_id(config.paths.state_dir)
+        own_id = hub_id(config.paths.state_dir)
         if config.discovery.mdns:
-            await _show_by_mdns(config, hub_id, port, stack)
-        log.info("hub %s listens on %s port %d", hub_id, config.server.host, port)
+            await _show_by_mdns(config, own_id, port, stack)
+        log.info("hub %s listens on %s port %d", own_id, config.server.host, port)
         notifier.ready(f"listening on port {port}")
         watchdog = Watchdog(notifier, watchdog_interval())
         await until_first_ends(
@@ -129,7 +128,7 @@ async def _listen(
     return port
 
 
-async def _show_by_mdns(config: HubConfig, hub_id: str, port: int, stack: AsyncExitStack) -> None:
+async def _show_by_mdns(config: HubConfig, own_id: str, port: int, stack: AsyncExitStack) -> None:
     """Announces the hub, and sees the devices that announce themselves, paired or not."""
 
     def heard(sighting: Sighting[DeviceRecord]) -> None:
@@ -139,7 +138,7 @@ async def _show_by_mdns(config: HubConfig, hub_id: str, port: int, stack: AsyncE
 
     try:
         mdns = await stack.enter_async_context(open_mdns(config.discovery.interfaces))
-        record = HubRecord(id=hub_id, name=config.identity.name)
+        record = HubRecord(id=own_id, name=config.identity.name)
         await stack.enter_async_context(Announcer(mdns, record, port, config.server.host))
         await stack.enter_async_context(Browser(mdns, DeviceRecord, heard))
     except MdnsUnavailableError as error:
@@ -163,14 +162,6 @@ async def _watch(host: str, port: int, watchdog: Watchdog) -> None:
                 trouble.recovered(loop.time())
                 watchdog.pulse()
             await asyncio.sleep(ROUND_TRIP_S)
-
-
-def _hub_id(state_dir: Path) -> str:
-    """The hub's own id, made at its first start."""
-    path = state_dir / "hub_id"
-    if not path.exists():
-        path.write_text(new_client_id().replace("client_", "hub_") + "\n")
-    return path.read_text().strip()
 
 
 def _timing(config: HubConfig) -> Timing:

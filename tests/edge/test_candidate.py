@@ -56,7 +56,8 @@ def pump(candidates: Candidates) -> list[AudioFrame]:
 
 
 def joined(pieces: list[AudioFrame]) -> list[int]:
-    return pcm_from_bytes(b"".join(p.payload for p in pieces)).tolist()
+    samples: list[int] = pcm_from_bytes(b"".join(p.payload for p in pieces)).tolist()
+    return samples
 
 
 def samples_of(number: int, first: int = 0) -> list[int]:

@@ -44,9 +44,8 @@ def test_every_event_after_the_cursor_is_sent_exactly_once_in_order(
 
 def test_an_event_committed_while_the_log_is_read_is_read_too() -> None:
     cursor = Cursor(0)
-    assert not cursor.offer(1)
-    assert cursor.read(0, more=False)
-    assert not cursor.live
-    assert not cursor.read(1, more=False)
-    assert cursor.live
+    sent_at_once = cursor.offer(1)
+    more_after_nothing = cursor.read(0, more=False)
+    more_after_all = cursor.read(1, more=False)
+    assert (sent_at_once, more_after_nothing, more_after_all) == (False, True, False)
     assert cursor.offer(2)
