@@ -176,7 +176,7 @@ class Candidates:
             messages += self._cut(live)
         elif len(live.chunks) % QUALITY_EVERY_FRAMES == 0:
             messages.append(live.quality())
-        self._make_room()
+            self._make_room()
         return messages
 
     def end(self, reason: EndReason = "endpoint") -> list[Message]:

@@ -5,32 +5,25 @@ pytest_plugins = ["edge.simulation.fixtures"]
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from itertools import count
 from pathlib import Path
 
-import pytest_asyncio
+import pytest
 
 from edge.simulation.household import MakeHousehold, SimulatedHousehold
 
 
-@pytest_asyncio.fixture
-async def household(tmp_path: Path) -> AsyncIterator[MakeHousehold]:
-    """Makes households: `await household(seed=1, devices=5, engine="fake")`.
+@pytest.fixture
+def household(tmp_path: Path) -> MakeHousehold:
+    """Makes households: `async with household(seed=1, engine="fake") as home`.
 
-    Each is ready when it is returned, ends with the test, and keeps its files (the hub's log among
-    them) in the test's `tmp_path`.
+    Takes the arguments of `SimulatedHousehold`, by name. What it leaves (the hub's log among it)
+    is in the test's `tmp_path`.
     """
-    async with AsyncExitStack() as stack:
-        made = 0
+    numbers = count(1)
 
-        async def make(
-            *, seed: int = 0, devices: int = 5, engine: str = "fake"
-        ) -> SimulatedHousehold:
-            nonlocal made
-            made += 1
-            folder = tmp_path / f"household-{made}"
-            home = SimulatedHousehold(seed=seed, devices=devices, engine=engine, folder=folder)
-            return await stack.enter_async_context(home)
+    def make(*, seed: int = 0, devices: int = 5, engine: str = "fake") -> SimulatedHousehold:
+        folder = tmp_path / f"household-{next(numbers)}"
+        return SimulatedHousehold(seed=seed, devices=devices, engine=engine, folder=folder)
 
-        yield make
+    return make

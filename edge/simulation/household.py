@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import aiohttp
 
@@ -262,8 +262,13 @@ class SimulatedHousehold:
         return self.plan.middle_of(rooms[at], _TALKER_APART_M)
 
 
-MakeHousehold = Callable[..., Awaitable[SimulatedHousehold]]
-"""What the fixture `household` gives: takes `seed`, `devices` and `engine` by name."""
+class MakeHousehold(Protocol):
+    """What the fixture `household` gives."""
+
+    def __call__(
+        self, *, seed: int = 0, devices: int = 5, engine: str = "fake"
+    ) -> SimulatedHousehold:
+        """A household, to be entered as a context; see `SimulatedHousehold`."""
 
 
 def _samples(what: str | SpokenUtterance | Pcm | None) -> Pcm:

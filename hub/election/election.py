@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from statistics import median
 
 from hub.election.candidate import Candidate
 
@@ -33,6 +34,8 @@ class Phase(Enum):
     DONE = auto()
 
 
+MISSED_US = 400_000
+"""Who misses more of an utterance's beginning or end than this did not hear all of it."""
 OPEN = (Phase.GATHERING, Phase.STREAMING)
 
 
@@ -42,7 +45,8 @@ class Timing:
 
     window_us: int = 250_000  # from the first claim to the provisional winner, at most
     settle_us: int = 60_000  # after the best one ended, for the others to end
-    straggler_us: int = 1_000_000  # nobody waits longer for a better one that does not end
+    straggler_us: int = 1_000_000  # after most have ended, for a better one that has not
+    unending_us: int = 5_000_000  # the same after the first has ended: it may have ended too early
     stall_us: int = 1_000_000  # a chosen device that gives nothing for this long is replaced
     reoffer_window_us: int = 2_000_000  # devices reconnect at different moments
     orphan_us: int = 10_000_000  # with nobody left to ask, until the election is given up
@@ -90,16 +94,35 @@ class Election:
             and self.chosen.utterance_id == utterance_id
         )
 
-    def settled(self, timing: Timing, now: int) -> bool:
-        """Whether the final winner can be chosen."""
+    def contenders(self) -> list[Candidate]:
+        """Usable candidates that heard all of it, the best first.
+
+        A device may hear a piece only: it found speech late, or took a pause for the end. What
+        begins later or ends earlier than half of the others is out, unless everything is.
+        """
         usable = [c for c in self.ranked() if c.usable]
-        ends = [c.ended_at_us for c in usable if c.ended_at_us is not None]
-        if not ends or len(ends) == len(usable):
-            return bool(ends)
-        best_end = usable[0].ended_at_us
-        if best_end is not None and now >= best_end + timing.settle_us:
-            return True
-        return now >= min(ends) + timing.straggler_us
+        if not usable:
+            return []
+        onset = median(c.onset_us for c in usable) + MISSED_US
+        end = median(c.end_us for c in usable) - MISSED_US
+        whole = [c for c in usable if c.onset_us <= onset and c.end_us >= end]
+        return whole or usable
+
+    def settles_at(self, timing: Timing) -> int | None:
+        """When the final winner can be chosen, as far as is known by now; None: not yet."""
+        contenders = self.contenders()
+        ends = sorted(c.ended_at_us for c in contenders if c.ended_at_us is not None)
+        if not ends:
+            return None
+        if len(ends) == len(contenders):
+            return ends[-1]
+        # Somebody still hears something: the best one is waited for longest.
+        moments = [ends[0] + timing.unending_us]
+        if 2 * len(ends) > len(contenders):
+            moments.append(ends[len(contenders) // 2] + timing.straggler_us)
+        if contenders[0].ended_at_us is not None:
+            moments.append(contenders[0].ended_at_us + timing.settle_us)
+        return min(moments)
 
     def stalls_at(self, chosen: Candidate, timing: Timing) -> int:
         """When the chosen device counts as stalled, unless audio comes."""
@@ -118,13 +141,8 @@ class Election:
             yield self.window_at_us
         elif chosen is not None and chosen.usable and not chosen.complete:
             yield self.stalls_at(chosen, timing)
-        if self.phase is Phase.STREAMING:
-            usable = [c for c in self.ranked() if c.usable]
-            ends = [c.ended_at_us for c in usable if c.ended_at_us is not None]
-            if ends:
-                yield min(ends) + timing.straggler_us
-                if usable[0].ended_at_us is not None:
-                    yield usable[0].ended_at_us + timing.settle_us
+        if self.phase is Phase.STREAMING and (due := self.settles_at(timing)) is not None:
+            yield due
 
     def explain(self, why: str) -> str:
         """Why the chosen one was chosen, for people."""

@@ -226,7 +226,8 @@ class Elections:
             or election.orphaned_us is not None
         ):
             decisions += self._watch(election, now)
-        if election.phase is Phase.STREAMING and election.settled(self.timing, now):
+        settles_at = election.settles_at(self.timing)
+        if election.phase is Phase.STREAMING and settles_at is not None and now >= settles_at:
             strangers += self._regroup(election, decisions, now)
             decisions += self._finish(election, now)
         if (
@@ -266,7 +267,7 @@ class Elections:
 
     def _finish(self, election: Election, now: int) -> list[Decision]:
         """Chooses the final winner on the whole utterance."""
-        ended = [c for c in election.ranked() if c.usable and c.ended_at_us is not None]
+        ended = [c for c in election.contenders() if c.ended_at_us is not None]
         if not ended:
             return []  # regrouping took them; the rest goes on
         best, streaming = ended[0], election.chosen

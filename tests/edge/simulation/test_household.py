@@ -1,45 +1,98 @@
-"""Tests of households as a developer writes them; the first one stands in the README."""
+"""Simulated households, used as a developer uses them."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from edge.simulation.household import MakeHousehold
+from edge.simulation.home import Point
+from edge.simulation.household import HouseholdError, MakeHousehold, SimulatedHousehold
+from edge.simulation.process import ProcessError
+from shared.errors import ConfigError
 
 pytest_plugins = ["edge.simulation.fixtures"]
 pytestmark = pytest.mark.process
 
+PROJECT = Path(__file__).parents[3]
+
+
+def test_the_example_of_the_readme_passes(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    (example,) = (block for block in blocks if "household" in block)
+    (tmp_path / "test_example.py").write_text(example)
+    command = [sys.executable, "-m", "pytest", "-o", "asyncio_mode=auto", "-W", "error", "-q", "."]
+    done = subprocess.run(  # noqa: S603 - our own example
+        command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
 
 @pytest.mark.weights
 async def test_the_kitchen_hears_what_is_said_in_the_kitchen(household: MakeHousehold) -> None:
-    home = await household(seed=1, devices=5, engine="moonshine-tiny-en")
-    await home.say("tried", at="kitchen")
-    heard = await home.next_interaction()
-    assert "failed" in heard.text
-    assert heard.device == "kitchen-counter"
-    assert all(device.texts == [heard.text] for device in home.devices.values())
+    async with household(seed=1, engine="moonshine-tiny-en") as home:
+        await home.say("tried", at="kitchen")
+        heard = await home.next_interaction()
+        assert "failed" in heard.text
+        assert heard.device == "kitchen-counter"
+        assert all(device.texts == [heard.text] for device in home.devices.values())
 
 
-async def test_whoever_is_gone_or_switched_off_misses_nothing_that_others_hear(
-    household: MakeHousehold,
-) -> None:
-    home = await household(seed=1)
-    counter, window = home.devices["kitchen-counter"], home.devices["living-window"]
+async def test_what_is_done_to_a_device_concerns_no_other(household: MakeHousehold) -> None:
+    async with household(seed=1) as home:
+        counter, window = home.devices["kitchen-counter"], home.devices["living-window"]
+        await window.cut_link()
+        counter.set_listening(False)
+        await home.say(at="kitchen")
+        first = await home.next_interaction()
+        assert not {counter.name, window.name} & {first.device, *first.scores}
+        assert (counter.texts, window.texts) == ([first.text], [])
 
-    await window.cut_link()
-    counter.set_listening(False)
-    await home.say(at="kitchen")
-    first = await home.next_interaction()
-    assert first.device not in (counter.name, window.name)
-    assert counter.name not in first.scores
-    assert counter.texts == [first.text]
-    assert window.texts == []
+        window.mend_link()
+        counter.set_listening(True)
+        await home.set_listening(True)
+        await home.say(at="kitchen")
+        second = await home.next_interaction()
+        assert second.device == counter.name
+        assert counter.texts == window.texts == [i.text for i in home.interactions]
 
-    window.mend_link()
-    counter.set_listening(True)
-    await home.set_listening(True)
-    await home.say(at="kitchen")
-    second = await home.next_interaction()
-    assert second.device == counter.name
-    assert counter.texts == window.texts == [first.text, second.text]
-    assert home.interactions == [first, second]
+
+async def test_a_hub_that_is_killed_comes_back_with_what_it_knew(household: MakeHousehold) -> None:
+    async with household(seed=0, devices=4) as home:
+        await home.say()
+        first = await home.next_interaction()
+        port = home.hub.port
+        await home.restart_hub(kill=True)
+        assert home.hub.port == port
+        await home.say()
+        second = await home.next_interaction()
+        assert home.interactions == [first, second]
+        assert all(d.texts == [first.text, second.text] for d in home.devices.values())
+
+
+async def test_switched_off_a_home_hears_nothing(household: MakeHousehold) -> None:
+    async with household(seed=0, devices=4) as home:
+        await home.set_listening(False)
+        await home.say()
+        with pytest.raises(HouseholdError, match=r"nothing is understood(.|\n)*microphone closed"):
+            await home.next_interaction(timeout_s=1)
+        assert home.interactions == []
+
+
+async def test_a_hub_that_cannot_start_says_why() -> None:
+    with pytest.raises(ProcessError, match="no weights called 'whisper'"):
+        async with SimulatedHousehold(engine="whisper"):
+            raise AssertionError("it must not start")
+
+
+async def test_what_cannot_be_said_is_named_with_what_can(household: MakeHousehold) -> None:
+    home = household()
+    with pytest.raises(ConfigError, match=r"no room 'attic'.*kitchen"):
+        await home.say(at="attic")
+    with pytest.raises(ConfigError, match="in no room of the home"):
+        await home.say(np.zeros(16_000, np.int16), at=Point(-3, 0, 1))

@@ -1,0 +1,195 @@
+"""What is stored of an election."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+
+import pytest
+
+from hub.election.candidate import Candidate
+from hub.election.election import Election
+from hub.network.outcome import (
+    IMPROBABLE,
+    SHORT_IMPROBABLE,
+    Outcome,
+    election_record,
+    interaction_record,
+)
+from hub.recognition.desk import Decoded, RecogniserTimeoutError
+from hub.recognition.recogniser import Transcript
+
+START_US = 1_760_000_000_000_000
+
+
+def transcript(text: str, confidence: float = 0.9) -> Transcript:
+    log = math.log(confidence) if confidence else float("-inf")
+    return Transcript(text, confidence, log, "en")
+
+
+def decoded(text: str, confidence: float = 0.9) -> Outcome:
+    return Outcome.of(Decoded(transcript(text, confidence), 0.25, 0.125))
+
+
+FAILED = Outcome(None, error=RecogniserTimeoutError("It took too long.", "Try again."))
+
+
+def candidate(name: str, score: float, started_us: int = START_US, **fields: object) -> Candidate:
+    given: dict[str, object] = {
+        "utterance_id": f"{name}-1",
+        "client_id": name,
+        "started_us": started_us,
+        "uncertainty_us": 2_000,
+        "onset_sample": 8_000,
+        "reoffered": False,
+        "score": score,
+        "features": {"snr": score / 2},
+        "envelope": bytearray([40, 50]),
+        "samples": 24_000,
+    }
+    return Candidate(**(given | fields))  # type: ignore[arg-type]
+
+
+def election(*candidates: Candidate, chosen: Candidate | None = None) -> Election:
+    made = Election("election-1", START_US, START_US)
+    made.candidates = {c.utterance_id: c for c in candidates}
+    made.chosen = made.provisional = chosen or (candidates[0] if candidates else None)
+    made.reason = made.explain("on the whole utterance")
+    return made
+
+
+# Was anything understood?
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "understood"),
+    [
+        ("", 1.0, False),
+        ("   ", 1.0, False),
+        ("one", SHORT_IMPROBABLE, True),
+        ("one", SHORT_IMPROBABLE - 0.01, False),
+        ("one two", SHORT_IMPROBABLE, True),
+        ("one two", SHORT_IMPROBABLE - 0.01, False),
+        ("one two three", SHORT_IMPROBABLE - 0.01, True),
+        ("one two three", IMPROBABLE, True),
+        ("one two three", IMPROBABLE - 0.01, False),
+    ],
+)
+def test_empty_and_improbable_texts_count_as_nothing(
+    text: str, confidence: float, understood: bool
+) -> None:
+    outcome = decoded(text, confidence)
+    assert outcome.nothing_understood is not understood
+    kitchen = election(candidate("kitchen", 80))
+    assert (interaction_record(kitchen, outcome) is not None) is understood
+    record = election_record(kitchen, "network", outcome)
+    assert ("nothing was understood" in record.reason) is not understood
+
+
+# The interaction
+
+
+def test_an_interaction_has_the_text_who_heard_it_and_when_speech_began() -> None:
+    chosen = candidate("kitchen", 80)
+    made = interaction_record(election(chosen, candidate("hall", 60)), decoded("lights off please"))
+    assert made is not None
+    assert made.text == "lights off please"
+    assert made.client_id == "kitchen"
+    assert made.timestamp == datetime.fromtimestamp(START_US / 1e6 + 0.5, UTC)
+    assert made.audio_quality_score == 80
+    assert made.audio_duration_s == 1.5
+    assert made.processing_status == "completed"
+    assert made.processing_metadata == {
+        "election_id": "election-1",
+        "confidence": 0.9,
+        "language": "en",
+        "decode_ms": 250,
+        "queued_ms": 125,
+    }
+
+
+def test_every_interaction_has_an_id_of_its_own() -> None:
+    made = [
+        interaction_record(election(candidate("kitchen", 80)), decoded("one two three"))
+        for _ in range(2)
+    ]
+    assert len({record.interaction_id for record in made if record}) == 2
+
+
+def test_a_failure_is_an_interaction_too_with_its_reason_and_no_text() -> None:
+    made = interaction_record(election(candidate("kitchen", 80)), FAILED)
+    assert made is not None
+    assert (made.text, made.processing_status) == ("", "failed")
+    assert made.processing_metadata == {
+        "election_id": "election-1",
+        "error": {"code": "RECOGNISER_TIMEOUT", "message": "It took too long."},
+    }
+    assert not FAILED.nothing_understood
+
+
+# The election's record
+
+
+def test_the_record_tells_each_candidate_the_best_first_and_what_became_of_it() -> None:
+    elected = candidate("kitchen", 70)
+    record = election_record(
+        election(
+            candidate("attic", 10),
+            candidate("hall", 60),
+            candidate("bath", 75, linked=False),
+            elected,
+            candidate("cellar", 65, failure="stalled"),
+            chosen=elected,
+        ),
+        "network",
+        decoded("lights off please"),
+    )
+    assert [(c.client_id, c.outcome) for c in record.candidates] == [
+        ("bath", "failed"),
+        ("kitchen", "elected"),
+        ("cellar", "failed"),
+        ("hall", "not_chosen"),
+        ("attic", "not_chosen"),
+    ]
+    assert record.winner_utterance_id == "kitchen-1"
+    assert record.margin == -5
+    assert record.network_id == "network"
+
+
+def test_the_next_best_is_the_runner_up() -> None:
+    record = election_record(
+        election(candidate("kitchen", 70), candidate("hall", 60), candidate("attic", 10)),
+        "network",
+        decoded("lights off please"),
+    )
+    assert [c.outcome for c in record.candidates] == ["elected", "runner_up", "not_chosen"]
+    assert record.margin == 10
+    assert record.reason == (
+        "kitchen hears best on the whole utterance: 70 against 60 (hall)"
+    )
+
+
+def test_what_a_candidate_said_of_itself_is_kept() -> None:
+    record = election_record(election(candidate("kitchen", 70)), "network", decoded("one two"))
+    (only,) = record.candidates
+    assert (only.score, only.features, only.envelope) == (70, {"snr": 35}, bytes([40, 50]))
+    assert (only.started_at_us, only.samples) == (START_US, 24_000)
+    assert record.margin is None
+    assert record.decodes == 1
+
+
+def test_an_election_began_with_its_earliest_sample() -> None:
+    early = candidate("hall", 60, started_us=START_US - 40_000)
+    record = election_record(
+        election(candidate("kitchen", 70), early), "network", decoded("one two three")
+    )
+    assert record.started_at_us == START_US - 40_000
+
+
+def test_a_provisional_winner_that_was_moved_to_another_election_is_not_named() -> None:
+    made = election(candidate("kitchen", 70), candidate("hall", 60))
+    made.provisional = made.candidates["hall-1"]
+    outcome = decoded("one two three")
+    assert election_record(made, "network", outcome).provisional_utterance_id == "hall-1"
+    made.provisional = candidate("garden", 90)
+    assert election_record(made, "network", outcome).provisional_utterance_id is None
