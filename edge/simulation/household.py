@@ -159,7 +159,7 @@ class SimulatedHousehold:
         await asyncio.sleep(_LEAD_US / 1e6 + len(pcm) / SAMPLE_RATE)
 
     async def set_listening(self, listening: bool) -> None:
-        """Switches listening for the whole network; returns when every microphone has obeyed.
+        """Switches listening for the whole network; returns when all that are on are ready.
 
         Raises:
             HouseholdError: one has not.
@@ -171,6 +171,7 @@ class SimulatedHousehold:
             f"not every microphone is {state}",
             _READY_TIMEOUT_S,
         )
+        await asyncio.sleep(_SETTLE_S if listening else 0)
 
     # What comes of it
 

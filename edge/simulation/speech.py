@@ -34,23 +34,24 @@ class SpokenUtterance:
 def murmur(seconds: float = 2.0, seed: int = 0) -> Pcm:
     """A voice without words, for whoever has no weights: shape (n,), int16, 16 kHz.
 
-    Four syllables a second, each a gliding pulse train through two formants of its own, with the
-    gaps that make voice detection take it for speech.
+    About four syllables a second of different length and loudness: gliding pulse trains, each
+    through two formants of its own, with the gaps that make voice detection take it for speech.
     """
     rng = np.random.default_rng(seed)
-    length = SAMPLE_RATE // 4
-    time = np.arange(length) / SAMPLE_RATE
-    shape = np.sin(np.pi * np.minimum(1, time / 0.19)) ** 0.5
-    syllables = []
-    for _ in range(round(seconds * 4)):
-        pitch = rng.uniform(95, 150) * (1 + rng.uniform(-0.2, 0.2) * time / time[-1])
+    signal = np.zeros(0)
+    while len(signal) < seconds * SAMPLE_RATE:
+        length = int(rng.uniform(0.16, 0.34) * SAMPLE_RATE)
+        time = np.linspace(0, 1, length)
+        pitch = rng.uniform(95, 150) * (1 + rng.uniform(-0.2, 0.2) * time)
         pulses = (np.diff(np.floor(np.cumsum(pitch) / SAMPLE_RATE), prepend=0) > 0).astype(float)
-        signal = np.zeros(length)
+        syllable = np.zeros(length)
         for low_hz, high_hz in ((300, 800), (1000, 2400)):
             angle = 2 * np.pi * rng.uniform(low_hz, high_hz) / SAMPLE_RATE
-            signal += lfilter([1], [1, -2 * 0.97 * np.cos(angle), 0.97**2], pulses)
-        syllables.append(signal / np.abs(signal).max() * shape)
-    return pcm_from_float(0.3 * np.concatenate([*syllables, np.zeros(0)]))
+            syllable += lfilter([1], [1, -2 * 0.97 * np.cos(angle), 0.97**2], pulses)
+        syllable *= np.sin(np.pi * np.minimum(1, time / 0.8)) ** 0.5  # a fifth of it is a gap
+        syllable *= rng.uniform(0.1, 0.4) / np.abs(syllable).max()
+        signal = np.concatenate((signal, syllable))
+    return pcm_from_float(signal[: round(seconds * SAMPLE_RATE)])
 
 
 @dataclass(frozen=True)

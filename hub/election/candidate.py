@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 
 from shared.audio import samples_to_us
 
+RECENT_STEPS = 10
+SPEECH_RANGE_DB = 10
+"""Syllables are within this of the loud ones; a hangover's silence is below."""
+
 
 @dataclass
 class Candidate:
@@ -32,6 +36,14 @@ class Candidate:
     def usable(self) -> bool:
         """Its audio can be asked for."""
         return (self.linked and not self.failure) or self.complete
+
+    @property
+    def speaking(self) -> bool:
+        """Whether the last moments are about as loud as the speech before them."""
+        if self.ended_at_us is not None or not self.envelope:
+            return False
+        loud = sorted(self.envelope)[len(self.envelope) * 9 // 10]
+        return max(self.envelope[-RECENT_STEPS:]) >= loud - SPEECH_RANGE_DB
 
     @property
     def end_us(self) -> int:

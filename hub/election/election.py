@@ -116,12 +116,15 @@ class Election:
             return None
         if len(ends) == len(contenders):
             return ends[-1]
-        # Somebody still hears something: the best one is waited for longest.
+        # Somebody still hears something. If most do, who has ended took a pause for the end; if
+        # not, it is noise, and only a better one is waited for.
         moments = [ends[0] + timing.unending_us]
         if 2 * len(ends) > len(contenders):
             moments.append(ends[len(contenders) // 2] + timing.straggler_us)
-        if contenders[0].ended_at_us is not None:
-            moments.append(contenders[0].ended_at_us + timing.settle_us)
+        best_end = contenders[0].ended_at_us
+        speaking = sum(c.speaking for c in contenders)
+        if best_end is not None and 2 * speaking <= len(contenders):
+            moments.append(best_end + timing.settle_us)
         return min(moments)
 
     def stalls_at(self, chosen: Candidate, timing: Timing) -> int:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from edge.candidate import Candidate
 from shared.audio import FRAME_SAMPLES, Pcm
+from shared.clock import Clock
 from shared.ids import new_id
 from shared.wire.channel import Channel
 from shared.wire.codec import HubMessage, decode_hub, encode
@@ -20,11 +21,21 @@ M = TypeVar("M", bound=Message)
 PATIENCE_S = 10.0
 
 
-class ScriptedDevice:
-    """Sends what it is told and answers clock probes; keeps what the hub said."""
+def _wall_clock() -> int:
+    return time.time_ns() // 1000
 
-    def __init__(self, channel: Channel) -> None:
+
+class ScriptedDevice:
+    """Sends what it is told and answers clock probes; keeps what the hub said.
+
+    Args:
+        channel: its connection.
+        clock: the device's clock.
+    """
+
+    def __init__(self, channel: Channel, clock: Clock = _wall_clock) -> None:
         self.channel = channel
+        self.clock = clock
         self.said: list[HubMessage] = []  # by the hub, probes left out
 
     async def greet(self, cursor: int = 0, **changes: object) -> ConnectionEstablished:
@@ -33,7 +44,7 @@ class ScriptedDevice:
             "version": 1,
             "min_version": 1,
             "software": "scripted",
-            "device_time_us": time.time_ns() // 1000,
+            "device_time_us": self.clock(),
             "cursor": cursor,
             "capabilities": ["microphone"],
         }
@@ -64,22 +75,36 @@ class ScriptedDevice:
             if not isinstance(message, ClockProbe):
                 self.said.append(message)
                 return message
-            now = time.time_ns() // 1000
+            now = self.clock()
             await self.send(
                 ClockReply(probe_id=message.probe_id, received_at_us=now, sent_at_us=now)
             )
 
-    async def speak(self, pcm: Pcm) -> str:
-        """Offers a whole utterance that was just heard, and sends it when asked."""
-        candidate = Candidate(new_id(), time.time_ns() // 1000 - len(pcm) * 1000 // 16, 0)
+    def just_heard(self, pcm: Pcm) -> Candidate:
+        """An utterance that ended this moment."""
+        candidate = Candidate(new_id(), self.clock() - len(pcm) * 1000 // 16, 0)
         for start in range(0, len(pcm) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
             candidate.add(pcm[start : start + FRAME_SAMPLES], True)
-        await self.send(*candidate.started(reoffered=False), *candidate.end("endpoint"))
+        candidate.end("endpoint")
+        return candidate
+
+    async def offer(self, candidate: Candidate, *, reoffered: bool = False) -> None:
+        """Offers a whole utterance."""
+        await self.send(*candidate.started(reoffered=reoffered), candidate.ended_message())
+
+    async def deliver(self, candidate: Candidate) -> None:
+        """Sends an utterance's audio as soon as it is asked for."""
         asked = await self.expect(SendAudio)
         assert asked.utterance_id == candidate.utterance_id
         candidate.sending, candidate.sent = True, asked.from_sample
         while (frame := candidate.audio()) is not None:
             await self.channel.send(frame.encode())
+
+    async def speak(self, pcm: Pcm) -> str:
+        """Offers what was just heard, sends it, and waits for its release."""
+        candidate = self.just_heard(pcm)
+        await self.offer(candidate)
+        await self.deliver(candidate)
         released = await self.expect(Release)
         assert released.utterance_id == candidate.utterance_id
         return candidate.utterance_id

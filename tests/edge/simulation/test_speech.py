@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.simulation.speech import SpokenUtterance, utterances
+from edge.activity import ActivityDetector, Endpoint, Onset
+from edge.simulation.speech import SpokenUtterance, murmur, utterances
 from models.location import locate
 from shared.audio import SAMPLE_RATE
 from shared.errors import WeightsError
@@ -80,3 +81,22 @@ def test_the_real_recordings_give_whole_utterances() -> None:
         levels = 10 * np.log10(np.mean(frames.astype(np.float64) ** 2, axis=1) + 1)
         # Begins and ends in a pause: no word is cut.
         assert max(levels[:4].max(), levels[-4:].max()) < np.percentile(levels, 95) - 15
+
+
+def test_a_murmur_is_speech_to_voice_detection_and_the_same_for_the_same_seed() -> None:
+    pcm = murmur(3.0, seed=4)
+    assert len(pcm) == 3 * SAMPLE_RATE
+    assert np.array_equal(pcm, murmur(3.0, seed=4))
+    assert not np.array_equal(pcm, murmur(3.0, seed=5))
+
+    noise = np.random.default_rng(0).normal(0, 20, 5 * SAMPLE_RATE)
+    noise[SAMPLE_RATE : 4 * SAMPLE_RATE] += pcm
+    detector = ActivityDetector()
+    found = [
+        (type(event), number * 0.02)
+        for number, frame in enumerate(noise.astype(np.int16).reshape(-1, 320))
+        if (event := detector.push(frame))
+    ]
+    assert [kind for kind, _ in found] == [Onset, Endpoint]
+    assert 1.0 < found[0][1] < 1.5
+    assert 4.4 < found[1][1] < 4.9

@@ -137,7 +137,8 @@ def test_a_device_that_heard_a_piece_only_is_not_elected_however_well_it_heard_t
     home.claim("c", heard(TALK[:60], seed=2), utterance="c1", score=40)
     home.end("a1")  # took a pause for the end
     home.deliver("a1")
-    home.wait(2)
+    home.wait(0.5)
+    assert not any(final for _, final in home.selected())
     home.hear("b1", heard(TALK, seed=1)[60:], start=60, score=50)
     home.hear("c1", heard(TALK, seed=2)[60:], start=60, score=40)
     home.end("b1")

@@ -164,9 +164,7 @@ def test_the_next_best_is_the_runner_up() -> None:
     )
     assert [c.outcome for c in record.candidates] == ["elected", "runner_up", "not_chosen"]
     assert record.margin == 10
-    assert record.reason == (
-        "kitchen hears best on the whole utterance: 70 against 60 (hall)"
-    )
+    assert record.reason == ("kitchen hears best on the whole utterance: 70 against 60 (hall)")
 
 
 def test_what_a_candidate_said_of_itself_is_kept() -> None:
