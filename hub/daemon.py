@@ -149,7 +149,8 @@ async def _watch(host: str, port: int, watchdog: Watchdog) -> None:
     """A round trip through socket and store, again and again; each is a sign of life."""
     trouble = Trouble(log, "the hub's own health check")
     loop = asyncio.get_running_loop()
-    own = "127.0.0.1" if host in ("0.0.0.0", "", "::") else host  # noqa: S104 - compared, not bound
+    # "::" is all of IPv6 and nothing else: asyncio's servers take no IPv4 there.
+    own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
     url = f"http://{f'[{own}]' if ':' in own else own}:{port}/api/v1/health"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ROUND_TRIP_S)) as http:
         while True:

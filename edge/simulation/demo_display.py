@@ -107,6 +107,9 @@ class PlainDisplay:
 
     def show(self, view: View) -> None:
         """See `Display`."""
+        if view.heading != self._before.heading:
+            for line in view.heading:
+                self._print(line)
         for line in news(self._before, view):
             self._print(f"{view.seconds:5.1f} s  {line}")
         self._before = view

@@ -8,7 +8,8 @@ It goes through these phases:
 | STREAMING  | a provisional winner streams          | the best one ended and the others had    |
 |            |                                       | their moment: final winner               |
 | COLLECTING | the final winner is chosen            | the hub has its whole audio              |
-| DECODING   | the audio is with the recogniser      | a text, or a failure                     |
+| DECODING   | the audio is with the recogniser      | a sure text or a failure; else back to   |
+|            |                                       | COLLECTING for a second opinion          |
 | RECORDING  | the outcome is being stored           | it is committed: buffers are released    |
 | DONE       | remembered for late offers            | forgotten after a while                  |
 """
@@ -36,6 +37,10 @@ class Phase(Enum):
 
 MISSED_US = 400_000
 """Who misses more of an utterance's beginning or end than this did not hear all of it."""
+SURE = 0.8
+"""A text of at least this confidence needs no second opinion."""
+THIN_MARGIN = 15.0
+"""Points below the elected one at which a device is not worth a second decode."""
 OPEN = (Phase.GATHERING, Phase.STREAMING)
 
 
@@ -64,6 +69,7 @@ class Election:
     phase: Phase = Phase.GATHERING
     chosen: Candidate | None = None  # whose audio is taken
     provisional: Candidate | None = None  # the first one chosen
+    confidences: dict[str, float] = field(default_factory=dict)  # of decodes, by utterance id
     asked_us: int = 0  # when the chosen one was asked for audio
     orphaned_us: int | None = None  # since when nobody can be asked
     reason: str = ""
@@ -107,6 +113,20 @@ class Election:
         end = median(c.end_us for c in usable) - MISSED_US
         whole = [c for c in usable if c.onset_us <= onset and c.end_us >= end]
         return whole or usable
+
+    def second_opinion(self) -> Candidate | None:
+        """Whom to decode too, when the first decode was unsure and the choice was a close one."""
+        if self.chosen is None or len(self.confidences) != 1:
+            return None
+        if self.confidences[self.chosen.utterance_id] >= SURE:
+            return None
+        others = (
+            c
+            for c in self.contenders()
+            if c.ended_at_us is not None and c.utterance_id not in self.confidences
+        )
+        other = next(others, None)
+        return other if other and other.score >= self.chosen.score - THIN_MARGIN else None
 
     def settles_at(self, timing: Timing) -> int | None:
         """When the final winner can be chosen, as far as is known by now; None: not yet."""

@@ -187,11 +187,23 @@ class Elections:
                 decisions += self._progress(self._where[candidate.utterance_id], now)
         return decisions
 
-    def decoded(self, election_id: str, now: int) -> list[Decision]:
-        """The recogniser is done with the chosen utterance, well or not."""
+    def decoded(self, election_id: str, confidence: float | None, now: int) -> list[Decision]:
+        """The recogniser is done with the chosen utterance.
+
+        Args:
+            election_id: which election.
+            confidence: of the text, 0 to 1; None: the recogniser failed.
+            now: hub time.
+        """
         election = self.elections[election_id]
-        election.phase = Phase.RECORDING
-        return [Record(election_id)]
+        if election.chosen is not None:
+            election.confidences[election.chosen.utterance_id] = confidence or 0.0
+        other = None if confidence is None else election.second_opinion()
+        if other is None:
+            return self._conclude(election)
+        election.chosen, election.asked_us, election.phase = other, now, Phase.COLLECTING
+        asked = [] if other.complete else [SendAudio(other, other.received)]
+        return [*asked, *self._progress(election, now)]
 
     def committed(self, election_id: str, now: int) -> list[Decision]:
         """The outcome is on disk: nobody needs to hold the audio any longer."""
@@ -284,6 +296,19 @@ class Elections:
         election.reason = election.explain("on the whole utterance")
         return [*decisions, Select(election.election_id, best, election.reason, final=True)]
 
+    def _conclude(self, election: Election) -> list[Decision]:
+        """Takes the surest of the texts and has it stored."""
+        election.phase, election.orphaned_us = Phase.RECORDING, None
+        first, *_ = election.confidences
+        surest = max(election.confidences, key=lambda utterance: election.confidences[utterance])
+        election.chosen = best = election.candidates[surest]
+        decisions: list[Decision] = []
+        if len(election.confidences) > 1:
+            election.reason += f"; after a second decode, {best.client_id} is surest"
+        if surest != first:
+            decisions.append(Select(election.election_id, best, election.reason, final=True))
+        return [*decisions, Record(election.election_id)]
+
     def _watch(self, election: Election, now: int) -> list[Decision]:
         """Replaces a chosen device that is gone or gives nothing; gives up when nobody is left."""
         chosen, why = election.chosen, "since the others are gone"
@@ -293,6 +318,8 @@ class Elections:
                 if chosen.complete or now < election.stalls_at(chosen, self.timing):
                     return []
                 chosen.failure = "stalled"
+            if election.confidences:
+                return self._conclude(election)  # it was for a second opinion only
             why = f"since {chosen.client_id} {'stalls' if chosen.failure else 'lost its link'}"
         decisions = self._choose(election, now, why)
         if decisions or election.orphaned_us is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from hub.election.candidate import Candidate
@@ -36,6 +36,11 @@ class Outcome:
         return cls(decoded.transcript, decoded.decode_s, decoded.queued_s)
 
     @property
+    def confidence(self) -> float | None:
+        """Of the text, 0 to 1; None where the recogniser failed."""
+        return None if self.transcript is None else self.transcript.confidence
+
+    @property
     def nothing_understood(self) -> bool:
         """Nobody spoke, or nobody could tell what."""
         if self.transcript is None:
@@ -43,6 +48,17 @@ class Outcome:
         words = len(self.transcript.text.split())
         least = SHORT_IMPROBABLE if words < 3 else IMPROBABLE
         return not words or self.transcript.confidence < least
+
+
+def surest(election: Election, outcomes: dict[str, Outcome]) -> Outcome:
+    """The outcome of the chosen candidate, with the time that all decodes took."""
+    chosen = election.chosen
+    outcome = outcomes[chosen.utterance_id] if chosen else next(iter(outcomes.values()))
+    return replace(
+        outcome,
+        decode_s=sum(one.decode_s for one in outcomes.values()),
+        queued_s=sum(one.queued_s for one in outcomes.values()),
+    )
 
 
 def interaction_record(election: Election, outcome: Outcome) -> InteractionRecord | None:
@@ -90,7 +106,7 @@ def election_record(election: Election, network_id: str, outcome: Outcome) -> El
         provisional_utterance_id=provisional.utterance_id
         if provisional and provisional.utterance_id in election.candidates
         else None,
-        decodes=1,
+        decodes=len(election.confidences),
         candidates=tuple(
             CandidateRecord(
                 utterance_id=c.utterance_id,

@@ -23,7 +23,7 @@ from hub.election.candidate import (
 from hub.election.election import Timing
 from hub.election.elections import Elections
 from hub.network.assembly import Assembly
-from hub.network.outcome import Outcome, election_record, interaction_record
+from hub.network.outcome import Outcome, election_record, interaction_record, surest
 from hub.network.session import CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_REPLACED, Session
 from hub.recognition.desk import RecogniserBusyError, RecognitionDesk
 from hub.store.store import Store
@@ -91,7 +91,7 @@ class Room:
         self._clock = clock
         self._elections = Elections(new_id, timing)
         self._audio: dict[str, Assembly] = {}
-        self._outcomes: dict[str, Outcome] = {}
+        self._outcomes: dict[str, dict[str, Outcome]] = {}  # by election and utterance
         self._partial_at: dict[str, int] = {}  # samples at the last partial decode
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
@@ -363,21 +363,23 @@ class Room:
     async def _decode(self, election_id: str, candidate: Candidate) -> None:
         """Recognises the chosen utterance; failing is an outcome too."""
         pcm = self._audio[candidate.utterance_id].pcm(candidate.samples)
-        while election_id not in self._outcomes:
+        outcome: Outcome | None = None
+        while outcome is None:
             try:
-                self._outcomes[election_id] = Outcome.of(await self._desk.decode(pcm))
+                outcome = Outcome.of(await self._desk.decode(pcm))
             except RecogniserBusyError:
                 # Nothing is lost: the devices hold the utterance, and it waits here for its turn.
                 await asyncio.sleep(BUSY_RETRY_S)
             except RecognitionError as error:
                 log.warning("election %s: recognition failed: %s", election_id, error)
-                self._outcomes[election_id] = Outcome(None, error=error)
-        self._carry_out(self._elections.decoded(election_id, self._clock()))
+                outcome = Outcome(None, error=error)
+        self._outcomes.setdefault(election_id, {})[candidate.utterance_id] = outcome
+        self._carry_out(self._elections.decoded(election_id, outcome.confidence, self._clock()))
 
     async def _record(self, election_id: str) -> None:
         """Stores what came of an election; until that is done the devices keep the audio."""
         election = self._elections.elections[election_id]
-        outcome = self._outcomes.pop(election_id)
+        outcome = surest(election, self._outcomes.pop(election_id))
         record = election_record(election, self.network_id, outcome)
         interaction = interaction_record(election, outcome)
         while True:

@@ -103,10 +103,18 @@ class Driver:
         """The device's link is lost."""
         self._note(self.elections.link_lost(client, self.now))
 
+    def decode(self, election_id: str, confidence: float | None = 0.95) -> None:
+        """The recogniser is done."""
+        self._note(self.elections.decoded(election_id, confidence, self.now))
+
     def decode_and_commit(self, election_id: str) -> None:
         """The recogniser and the store do their work."""
-        self._note(self.elections.decoded(election_id, self.now))
+        self.decode(election_id)
         assert self.of(Record)[-1].election_id == election_id
+        self.commit(election_id)
+
+    def commit(self, election_id: str) -> None:
+        """The store is done."""
         self._note(self.elections.committed(election_id, self.now))
 
     def wait(self, seconds: float) -> None:

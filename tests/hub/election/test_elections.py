@@ -79,6 +79,56 @@ def test_a_hair_better_does_not_change_the_stream() -> None:
     assert home.selected()[-1] == ("a1", True)
 
 
+def close_call(margin: float = 5) -> Driver:
+    """Two devices heard it whole, one a little better; its audio is with the recogniser."""
+    home = Driver("ab")
+    home.claim("a", heard(TALK), utterance="a1", score=60)
+    home.claim("b", heard(TALK, seed=1), utterance="b1", score=60 - margin)
+    home.end("a1")
+    home.end("b1")
+    home.deliver("a1")
+    assert home.decoded() == ["a1"]
+    return home
+
+
+def test_an_unsure_text_after_a_close_call_gets_a_second_opinion_and_the_surer_wins() -> None:
+    home = close_call()
+    election = home.of(Decode)[0].election_id
+    home.decode(election, 0.5)
+    assert home.of(Record) == []
+    home.deliver("b1")
+    assert home.decoded() == ["a1", "b1"]
+    home.decode(election, 0.7)
+    assert home.selected()[-1] == ("b1", True)
+    assert [r.election_id for r in home.of(Record)] == [election]
+    home.commit(election)
+    assert set(home.released()) == {"a1", "b1"}
+
+
+@pytest.mark.parametrize(
+    ("margin", "confidence"), [(5, 0.9), (30, 0.5), (5, None)], ids=["sure", "clear", "failed"]
+)
+def test_a_sure_text_a_clear_choice_or_a_failure_needs_no_second_opinion(
+    margin: float, confidence: float | None
+) -> None:
+    home = close_call(margin)
+    home.decode(home.of(Decode)[0].election_id, confidence)
+    assert home.decoded() == ["a1"]
+    assert len(home.of(Record)) == 1
+
+
+@pytest.mark.parametrize("how", ["lost", "stalled"])
+def test_a_second_opinion_that_cannot_be_had_is_done_without(how: str) -> None:
+    home = close_call()
+    home.decode(home.of(Decode)[0].election_id, 0.5)
+    if how == "lost":
+        home.lose("b")
+    else:
+        home.wait(1.1)
+    assert len(home.of(Record)) == 1
+    assert home.selected()[-1] == ("a1", True)
+
+
 def test_buffers_are_released_only_after_the_commit() -> None:
     home = Driver("ab")
     home.claim("a", heard(TALK), utterance="a1", score=70)
@@ -88,9 +138,9 @@ def test_buffers_are_released_only_after_the_commit() -> None:
     home.deliver("a1")
     election = home.of(Decode)[0].election_id
     assert home.released() == {}
-    home.elections.decoded(election, home.now)
+    home.decode(election)
     assert home.released() == {}
-    home.decode_and_commit(election)
+    home.commit(election)
     assert home.released() == {"a1": None, "b1": None}
 
 

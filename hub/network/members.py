@@ -1,0 +1,70 @@
+"""Who of a network is connected, and how each of them is told what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hub.network.session import Session
+from hub.store.store import Store
+from shared.wire.codec import Event, encode
+from shared.wire.fields import Message
+from shared.wire.utterance import StreamQuality
+
+EVENTS_AT_ONCE = 500
+
+
+class Members:
+    """The sessions of one network, at most one for each client.
+
+    Args:
+        network_id: the network's UUID.
+        store: where its event log is.
+    """
+
+    def __init__(self, network_id: str, store: Store) -> None:
+        self.sessions: dict[str, Session] = {}
+        self._network_id = network_id
+        self._store = store
+
+    def send(self, client_id: str, message: Message) -> None:
+        """To one device, if it is connected."""
+        if client_id in self.sessions:
+            self.sessions[client_id].send(message)
+
+    def broadcast(self, message: Message, leave_out: Session | None = None) -> None:
+        """To every device, or to all but the one that caused it."""
+        text = encode(message)
+        for session in list(self.sessions.values()):
+            if session is not leave_out:
+                session.send_text(text)
+
+    def tell_monitors(self, quality: StreamQuality) -> None:
+        """To those who asked to see what every device hears."""
+        watchers = [session for session in self.sessions.values() if session.monitor]
+        if watchers:
+            text = encode(quality)
+            for watcher in watchers:
+                watcher.send_text(text)
+
+    def publish(self, events: Iterable[Event]) -> None:
+        """Committed events, to every device that has all before them."""
+        for event in events:
+            text = encode(event)
+            for session in list(self.sessions.values()):
+                session.offer_event(event.seq, text)
+
+    async def read_log(self, session: Session) -> None:
+        """The next part of what a session is owed."""
+        events = await self._store.events_after(
+            self._network_id, session.cursor.seq, EVENTS_AT_ONCE
+        )
+        for event in events:
+            session.send(event)
+        last = events[-1].seq if events else session.cursor.seq
+        session.cursor.read(last, more=len(events) == EVENTS_AT_ONCE)
+
+    async def poll_log(self) -> None:
+        """Notices what another process committed."""
+        newest = await self._store.last_seq(self._network_id)
+        for session in list(self.sessions.values()):
+            session.notice(newest)

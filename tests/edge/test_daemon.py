@@ -1,0 +1,619 @@
+"""The daemon: what it tells a hub, whom it obeys, and how it shows that it is alive."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from edge.activity import ActivityDetector
+from edge.candidate import Candidates
+from edge.control import Ask, AskListening, DaemonUnreachableError
+from edge.daemon import IDLE_PULSE_S, REOPEN_S, Daemon
+from edge.ear import Ear
+from edge.hub_finder import HubFinder
+from edge.microphone.microphone import Frame
+from edge.microphone.simulated import SimulatedMicrophone
+from edge.preroll import PreRoll
+from edge.replica import Replica
+from shared.audio import FRAME_MS
+from shared.ids import new_id
+from shared.wire.audio import AudioFrame
+from shared.wire.channel import Channel
+from shared.wire.codec import decode_device, encode
+from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.fields import Message
+from shared.wire.memory import MemoryChannel, memory_channels
+from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientLeft
+from shared.wire.session import (
+    ClientStatus,
+    ClockProbe,
+    ClockReply,
+    ConnectionEstablished,
+    Error,
+    Heartbeat,
+    Hello,
+    Settings,
+)
+from shared.wire.utterance import (
+    PartialText,
+    Quality,
+    Release,
+    SendAudio,
+    UtteranceEnded,
+    UtteranceStarted,
+)
+from tests.flows.home import now_us
+from tests.voice import say
+
+pytestmark = pytest.mark.looptime
+
+T = TypeVar("T")
+
+NETWORK = "net_" + "0" * 32
+CLOCK_AHEAD_US = 5_000_000
+SENTENCE = "ba de fi go"
+SENTENCE_S = 1.8
+EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Virtual time does not wait for threads."""
+
+    async def at_once(function: Callable[..., T], *arguments: object) -> T:
+        return function(*arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", at_once)
+
+
+def device_clock() -> int:
+    return now_us() + CLOCK_AHEAD_US
+
+
+class StuckMicrophone(SimulatedMicrophone):
+    """Its driver may hang, in opening or in reading."""
+
+    def __init__(self) -> None:
+        super().__init__(device_clock, noise_dbfs=-70)
+        self.sticks_open = asyncio.Event()
+        self.sticks_open.set()
+        self.sticks_reading = asyncio.Event()
+        self.sticks_reading.set()
+        self.is_open = False
+
+    async def open(self) -> None:
+        await self.sticks_open.wait()
+        await super().open()
+        self.is_open = True
+
+    async def close(self) -> None:
+        await super().close()
+        self.is_open = False
+
+    async def __anext__(self) -> Frame:
+        await self.sticks_reading.wait()
+        return await super().__anext__()
+
+
+class Hub:
+    """A hub's end of one connection, played by hand."""
+
+    def __init__(self, channel: MemoryChannel) -> None:
+        self.channel = channel
+        self.said: list[Message | AudioFrame] = []  # by the device, heartbeats left out
+        self.hello: Hello | None = None
+
+    async def greet(
+        self, *, cursor: int = 0, released: list[str] | None = None, **settings: bool
+    ) -> Hello:
+        """Takes the greeting and answers it."""
+        hello = decode_device(await self.channel.receive())
+        assert isinstance(hello, Hello)
+        await self.send(
+            ConnectionEstablished(
+                version=1,
+                client_id="kitchen",
+                network_id=NETWORK,
+                cursor=cursor,
+                server_time=EPOCH,
+                settings=Settings(**settings),
+                released=released or [],
+            )
+        )
+        self.hello = hello
+        return hello
+
+    async def send(self, *messages: Message) -> None:
+        for message in messages:
+            await self.channel.send(encode(message))
+
+    async def hear(self, seconds: float = 0.5) -> list[Message | AudioFrame]:
+        """What the device says within some seconds."""
+        known = len(self.said)
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    message = decode_device(await self.channel.receive())
+                    if not isinstance(message, Heartbeat):
+                        self.said.append(message)
+        except TimeoutError:
+            return self.said[known:]
+
+    def of(self, kind: type[T]) -> list[T]:
+        """What the device said of one kind."""
+        return [message for message in self.said if isinstance(message, kind)]
+
+
+class Device:
+    """A daemon with a simulated microphone; its hub is played by the test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.microphone = StuckMicrophone()
+        self.replica = Replica(folder / "replica.db", NETWORK)
+        self.pulses: list[float] = []
+        self.shown: list[bool] = []  # as told to `on_listening`
+        self.reachable = True
+        self.calls: asyncio.Queue[MemoryChannel] = asyncio.Queue()
+        ids = (f"00000000-0000-4000-8000-{n:012d}" for n in count(1))
+        self.candidates = Candidates(lambda: next(ids))
+        self.daemon = Daemon(
+            client_id="kitchen",
+            ear=Ear(ActivityDetector(hangover_ms=300), PreRoll(660), self.candidates),
+            microphone=self.microphone,
+            replica=self.replica,
+            finder=HubFinder(["hub"]),
+            connect=self._connect,
+            clock=device_clock,
+            pulse=lambda: self.pulses.append(seconds()),
+            on_listening=self.shown.append,
+        )
+
+    async def _connect(self, _: str) -> Channel:
+        if not self.reachable:
+            raise ConnectionRefusedError("no hub")
+        ours, theirs = memory_channels()
+        self.calls.put_nowait(ours)
+        return theirs
+
+    async def hub(self) -> Hub:
+        """The next connection, not greeted yet."""
+        return Hub(await self.calls.get())
+
+    async def greeted(self, **answer: object) -> Hub:
+        """The next connection, greeted; what the device says first is in `said`."""
+        hub = await self.hub()
+        await hub.greet(**answer)  # type: ignore[arg-type]
+        await hub.hear()
+        return hub
+
+    async def hears(self, text: str = SENTENCE) -> None:
+        """Somebody speaks; returns when it is quiet again."""
+        self.microphone.play_at(say(text, 0.5), device_clock())
+        await asyncio.sleep(SENTENCE_S + 0.7)
+
+    @property
+    def state(self) -> str:
+        return self.daemon.microphone_state
+
+
+def seconds() -> float:
+    """Virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+@asynccontextmanager
+async def running(folder: Path, *, reachable: bool = True) -> AsyncIterator[Device]:
+    """A daemon at work; whatever ends it fails the test."""
+    device = Device(folder)
+    device.reachable = reachable
+    task = asyncio.ensure_future(device.daemon.run())
+    try:
+        yield device
+        assert not task.done(), task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+        device.replica.close()
+
+
+def change(listening: bool, seq: int, scope: str = "client") -> Change:
+    return Change(client_seq=seq, kind="set_listening", scope=scope, listening=listening)  # type: ignore[arg-type]
+
+
+def interaction(seq: int) -> InteractionCreated:
+    return InteractionCreated(
+        seq=seq,
+        interaction_id=new_id(),
+        text=f"sentence {seq}",
+        speaker_id=None,
+        client_id="hall",
+        timestamp=EPOCH,
+        processing_status="completed",
+    )
+
+
+# The greeting
+
+
+async def test_it_greets_a_hub_with_what_the_hub_has_to_know(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.hub()
+        hello = await hub.greet()
+        assert (hello.version, hello.min_version, hello.cursor) == (1, 1, 0)
+        assert hello.software.startswith("mira-edge ")
+        assert hello.capabilities == ["microphone"]
+        assert hello.held == []
+        assert hello.listening
+        assert hello.device_time_us == device_clock()
+        assert await hub.hear() == [ClientStatus(microphone="open")]
+
+
+async def test_what_was_heard_without_a_hub_is_offered_whole_when_there_is_one(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, reachable=False) as device:
+        await asyncio.sleep(1)
+        await device.hears()
+        await device.hears()
+        assert device.daemon.status().held == 2
+        device.reachable = True
+        hub = await device.hub()
+        hello = await hub.greet()
+        assert hello.held == device.candidates.held
+        said = await hub.hear()
+        for utterance_id in hello.held:
+            own = [m for m in said if getattr(m, "utterance_id", "") == utterance_id]
+            assert [type(m) for m in own] == [UtteranceStarted, Quality, UtteranceEnded]
+            assert own[0].reoffered  # type: ignore[union-attr]
+
+
+async def test_what_the_hub_has_is_not_offered_again(tmp_path: Path) -> None:
+    async with running(tmp_path, reachable=False) as device:
+        await asyncio.sleep(1)
+        await device.hears()
+        await device.hears()
+        first, second = device.candidates.held
+        device.reachable = True
+        hub = await device.greeted(released=[first])
+        assert [m.utterance_id for m in hub.of(UtteranceStarted)] == [second]
+        assert device.daemon.status().held == 1
+
+
+async def test_a_hub_that_lost_its_log_is_believed(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted(cursor=2)
+        await hub.send(interaction(1), interaction(2))
+        await hub.hear()
+        hub.channel.cut()
+        again = await device.hub()
+        assert (await again.greet(cursor=1)).cursor == 2
+        third = await device.hub()
+        assert (await third.greet(cursor=1)).cursor == 0
+        await third.hear()
+        assert device.replica.interactions() == []
+        assert device.daemon.link.connected
+
+
+# Speech
+
+
+async def test_what_it_hears_is_claimed_at_once_sent_when_asked_and_kept_until_released(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        await asyncio.sleep(1)
+        device.microphone.play_at(say(SENTENCE, 0.5), device_clock())
+        await hub.hear(0.5)
+        (claim,) = hub.of(UtteranceStarted)
+        assert not claim.reoffered
+        assert abs(claim.captured_at_us - (device_clock() - 1_000_000)) < 200_000
+        assert device.daemon.status().speech
+        assert hub.of(AudioFrame) == []
+        await hub.send(SendAudio(utterance_id=claim.utterance_id))
+        await hub.hear(SENTENCE_S + 1)
+        (ended,) = hub.of(UtteranceEnded)
+        assert ended.samples == sum(len(f.payload) // 2 for f in hub.of(AudioFrame))
+        assert hub.of(AudioFrame)[-1].last
+        assert (device.daemon.status().held, device.daemon.status().speech) == (1, False)
+        await hub.send(Release(utterance_id=claim.utterance_id))
+        await hub.hear()
+        assert device.daemon.status().held == 0
+
+
+async def test_a_link_that_breaks_in_the_middle_costs_no_word(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        await asyncio.sleep(1)
+        device.microphone.play_at(say(SENTENCE, 0.5), device_clock())
+        await hub.hear(1)
+        (claim,) = hub.of(UtteranceStarted)
+        hub.channel.cut()
+        again = await device.hub()
+        assert (await again.greet()).held == [claim.utterance_id]
+        await again.send(SendAudio(utterance_id=claim.utterance_id))
+        await again.hear(SENTENCE_S + 1)
+        assert again.of(UtteranceStarted)[0].captured_at_us == claim.captured_at_us
+        (ended,) = again.of(UtteranceEnded)
+        assert ended.samples == sum(len(f.payload) // 2 for f in again.of(AudioFrame))
+
+
+async def test_what_is_being_said_when_the_microphone_closes_is_not_lost(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        await asyncio.sleep(1)
+        device.microphone.play_at(say(SENTENCE, 0.5), device_clock())
+        await asyncio.sleep(1)
+        device.daemon.set_listening(False, "client")
+        await hub.hear()
+        (ended,) = hub.of(UtteranceEnded)
+        assert ended.reason == "closed"
+        assert device.candidates.held == [ended.utterance_id]
+
+
+async def test_probes_are_answered_with_the_devices_clock(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        await hub.send(ClockProbe(probe_id=9, sent_at_us=1))
+        now = device_clock()
+        assert await hub.hear() == [ClockReply(probe_id=9, received_at_us=now, sent_at_us=now)]
+
+
+# Events
+
+
+async def test_events_are_confirmed_when_they_are_on_disk(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted(cursor=3)
+        await hub.send(*(interaction(seq) for seq in (1, 2, 3)))
+        await hub.hear()
+        assert hub.of(Ack)[-1] == Ack(cursor=3)
+        other = Replica(tmp_path / "replica.db", NETWORK)
+        assert [i.seq for i in other.interactions()] == [3, 2, 1]
+        other.close()
+        assert device.daemon.status().cursor == 3
+
+
+async def test_what_is_for_devices_with_a_screen_is_passed_over(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        await hub.send(
+            PartialText(election_id=new_id(), text="ba de"),
+            ClientLeft(client_id="hall", timestamp=EPOCH),
+            Release(utterance_id=new_id()),
+            SendAudio(utterance_id=new_id()),
+        )
+        assert await hub.hear() == []
+
+
+async def test_complaints_of_the_hub_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        await hub.send(
+            Error(code="UNKNOWN_UTTERANCE", message="Never heard of it."),
+            ChangeRefused(client_seq=1, code="NOT_FOUND", message="No such device."),
+        )
+        assert await hub.hear() == []
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert any("UNKNOWN_UTTERANCE Never heard of it." in line for line in warnings)
+    assert any("No such device." in line for line in warnings)
+
+
+# Listening or not
+
+
+@pytest.mark.parametrize("whose", ["listening", "client_listening"])
+async def test_a_hub_that_says_no_closes_the_microphone(tmp_path: Path, whose: str) -> None:
+    async with running(tmp_path) as device:
+        await asyncio.sleep(1)
+        assert (device.state, device.microphone.is_open, device.shown) == ("open", True, [True])
+        hub = await device.greeted(**{whose: False})
+        assert (device.state, device.microphone.is_open) == ("closed", False)
+        assert device.shown == [True, False]
+        assert hub.of(ClientStatus)[-1] == ClientStatus(microphone="closed")
+        hub.channel.cut()
+        hello = await (await device.hub()).greet(**{whose: False})
+        assert not hello.listening
+
+
+async def test_it_obeys_what_the_log_says_of_its_network_and_of_itself(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        steps = [
+            (SettingsChanged(seq=1, listening=False, language="en"), "closed"),
+            (ClientChanged(seq=2, client_id="kitchen", name="Kitchen", listening=False), "closed"),
+            (SettingsChanged(seq=3, listening=True, language="en"), "closed"),
+            (ClientChanged(seq=4, client_id="hall", name="Hall", listening=True), "closed"),
+            (ClientChanged(seq=5, client_id="kitchen", name="Kitchen", listening=True), "open"),
+            (ClientChanged(seq=6, client_id="hall", name="Hall", listening=False), "open"),
+        ]
+        for event, state in steps:
+            await hub.send(event)
+            await hub.hear()
+            assert device.state == state, event
+
+
+async def test_a_person_at_the_device_is_obeyed_at_once_and_the_hub_is_told(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        status = await device.daemon.answer(AskListening(listening=False))
+        assert not status.listening
+        await asyncio.sleep(0.1)
+        assert device.state == "closed"
+        assert change(False, 1) in await hub.hear()
+        # Until the hub has confirmed it, what the hub says of this device is older.
+        await hub.send(ClientChanged(seq=1, client_id="kitchen", name="Kitchen", listening=True))
+        await hub.hear()
+        assert device.state == "closed"
+        await hub.send(ChangeApplied(client_seq=1))
+        await hub.send(ClientChanged(seq=2, client_id="kitchen", name="Kitchen", listening=True))
+        await hub.hear()
+        assert device.state == "open"
+
+
+async def test_only_the_last_choice_has_to_be_confirmed(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        device.daemon.set_listening(False, "client")
+        device.daemon.set_listening(True, "client")
+        device.daemon.set_listening(False, "client")
+        await hub.hear()
+        assert [m.client_seq for m in hub.of(Change)] == [1, 2, 3]
+        for seq, listening in ((1, False), (2, True)):
+            await hub.send(
+                ChangeApplied(client_seq=seq),
+                ClientChanged(seq=seq, client_id="kitchen", name="Kitchen", listening=listening),
+            )
+            await hub.hear()
+            assert device.state == "closed"
+            assert device.replica.pending_listening is False
+        await hub.send(ChangeApplied(client_seq=3))
+        await hub.hear()
+        assert device.replica.pending_listening is None
+
+
+async def test_a_choice_made_without_a_hub_is_told_to_the_first_one_and_wins(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path, reachable=False) as device:
+        await asyncio.sleep(1)
+        device.daemon.set_listening(False, "client")
+        await asyncio.sleep(1)
+        assert device.state == "closed"
+        device.reachable = True
+        hub = await device.greeted(client_listening=True)
+        assert hub.of(Change) == [change(False, 2)]
+        assert device.state == "closed"
+
+
+async def test_what_was_chosen_holds_after_a_restart_without_a_hub(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        device.daemon.set_listening(False, "client")
+        await hub.send(ChangeApplied(client_seq=1))
+        await hub.hear()
+    async with running(tmp_path, reachable=False) as device:
+        await asyncio.sleep(5)
+        assert (device.state, device.shown) == ("closed", [])
+        assert not device.daemon.listening
+
+
+async def test_the_whole_network_is_switched_by_the_hub_and_not_without_one(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path) as device:
+        await asyncio.sleep(1)
+        with pytest.raises(DaemonUnreachableError, match="No hub is connected"):
+            await device.daemon.answer(AskListening(listening=False, scope="network"))
+        assert device.state == "open"
+        hub = await device.greeted()
+        await device.daemon.answer(AskListening(listening=False, scope="network"))
+        assert await hub.hear() == [change(False, 1, "network")]
+        assert device.state == "open"  # the hub decides, for all alike
+        await hub.send(SettingsChanged(seq=1, listening=False, language="en"))
+        await hub.hear()
+        assert device.state == "closed"
+
+
+# What it does, for people
+
+
+async def test_its_status_tells_what_it_does(tmp_path: Path) -> None:
+    async with running(tmp_path, reachable=False) as device:
+        await asyncio.sleep(1)
+        status = await device.daemon.answer(Ask())
+        assert (status.name, status.hub, status.listening) == ("kitchen", None, True)
+        assert (status.microphone, status.speech, status.held) == ("open", False, 0)
+        device.reachable = True
+        await device.greeted()
+        assert (await device.daemon.answer(Ask())).hub == "hub"
+
+
+# Signs of life
+
+
+async def test_while_it_listens_every_frame_is_a_sign_of_life(tmp_path: Path) -> None:
+    async with running(tmp_path, reachable=False) as device:
+        await asyncio.sleep(1)
+        known = len(device.pulses)
+        await asyncio.sleep(1)
+        assert len(device.pulses) - known == 1000 // FRAME_MS
+
+
+async def test_while_it_does_not_listen_there_are_signs_of_life_too(tmp_path: Path) -> None:
+    async with running(tmp_path, reachable=False) as device:
+        device.daemon.set_listening(False, "client")
+        await asyncio.sleep(1)
+        device.pulses.clear()
+        await asyncio.sleep(10 * IDLE_PULSE_S)
+        assert 9 <= len(device.pulses) <= 11
+        assert device.state == "closed"
+
+
+async def test_while_it_looks_for_its_microphone_there_are_signs_of_life_too(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted()
+        device.microphone.unplug()
+        device.pulses.clear()
+        await hub.hear(10 * REOPEN_S)
+        assert 9 <= len(device.pulses) <= 11
+        assert hub.of(ClientStatus)[-1] == ClientStatus(microphone="lost")
+        assert device.daemon.status().microphone == "lost"
+        device.microphone.replug()
+        await hub.hear(REOPEN_S + 0.1)
+        assert device.state == "open"
+        assert device.shown == [True, False, True]
+    warnings = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert ["has gone away" in r.getMessage() for r in warnings] == [True]
+
+
+async def test_a_microphone_that_is_missing_can_be_switched_off(tmp_path: Path) -> None:
+    async with running(tmp_path, reachable=False) as device:
+        device.microphone.unplug()
+        await asyncio.sleep(1)
+        assert device.state == "lost"
+        device.daemon.set_listening(False, "client")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0.001)
+        assert device.state == "closed"
+
+
+@pytest.mark.parametrize("where", ["sticks_open", "sticks_reading"])
+async def test_a_microphone_that_hangs_gives_no_sign_of_life_though_all_else_goes_on(
+    tmp_path: Path, where: str
+) -> None:
+    async with running(tmp_path) as device:
+        sticks: asyncio.Event = getattr(device.microphone, where)
+        sticks.clear()
+        hub = await device.hub()
+        await hub.greet()
+        await hub.hear(0.5)
+        device.pulses.clear()
+        for _ in range(10):
+            await hub.send(ClockProbe(probe_id=1, sent_at_us=1))
+            assert any(isinstance(m, ClockReply) for m in await hub.hear(20))
+        assert device.pulses == []
+        sticks.set()
+        await hub.hear(1)
+        assert device.pulses
+
+
+async def test_when_it_ends_the_microphone_is_closed(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        await device.greeted()
+        assert device.microphone.is_open
+    assert not device.microphone.is_open

@@ -1,0 +1,156 @@
+"""All networks of a hub: opened when they are needed, apart from each other, closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from hub.networks import POLL_INTERVAL_S
+from hub.store.records import ElectionRecord
+from shared.errors import StoreError
+from shared.wire.events import SettingsChanged
+from tests.fakes import MemoryStore
+from tests.flows.home import now_us
+from tests.hub.memory import MemoryHub, open_hub
+
+pytestmark = pytest.mark.looptime
+
+
+class SlowStore(MemoryStore):
+    """Takes a moment to read the elections, and may fail."""
+
+    def __init__(self) -> None:
+        super().__init__(now_us)
+        self.opened: list[str] = []
+        self.trouble: StoreError | None = None
+
+    async def recent_elections(self, network_id: str, since_us: int) -> tuple[ElectionRecord, ...]:
+        self.opened.append(network_id)
+        await asyncio.sleep(1)
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().recent_elections(network_id, since_us)
+
+    async def last_seq(self, network_id: str) -> int:
+        if self.trouble is not None:
+            raise self.trouble
+        return await super().last_seq(network_id)
+
+
+@pytest.fixture
+def store() -> SlowStore:
+    return SlowStore()
+
+
+@pytest.fixture
+async def hub(store: SlowStore) -> AsyncIterator[MemoryHub]:
+    async with open_hub(store) as hub:
+        yield hub
+
+
+@asynccontextmanager
+async def polling(hub: MemoryHub) -> AsyncIterator[asyncio.Task[None]]:
+    """The hub looks for what others committed. (Time is virtual within a test only.)"""
+    task = asyncio.ensure_future(hub.networks.poll())
+    yield task
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_devices_that_come_at_once_meet_in_one_room_that_was_opened_once(
+    hub: MemoryHub, store: SlowStore
+) -> None:
+    devices = [await hub.connect(await hub.token(name)) for name in ("kitchen", "hall", "attic")]
+    await asyncio.gather(*(device.greet() for device in devices))
+    assert store.opened == [hub.network.network_id]
+    assert set((await hub.room()).sessions) == {"kitchen", "hall", "attic"}
+    assert hub.networks.connected == 3
+    await hub.device("bath")
+    assert store.opened == [hub.network.network_id]
+
+
+async def test_each_network_has_a_room_of_its_own(hub: MemoryHub, store: SlowStore) -> None:
+    other, _ = await hub.store.create_network("Neighbours")
+    await hub.device("kitchen")
+    await hub.device("kitchen", other)
+    assert store.opened == [hub.network.network_id, other.network_id]
+    assert hub.networks.connected == 2
+
+
+async def test_connections_are_counted_while_they_last(hub: MemoryHub) -> None:
+    assert hub.networks.connected == 0
+    device = await hub.device("kitchen")
+    assert hub.networks.connected == 1
+    device.channel.cut()
+    await hub.serving[device]
+    assert hub.networks.connected == 0
+
+
+async def test_a_room_that_cannot_be_opened_turns_all_away_and_is_opened_for_the_next(
+    hub: MemoryHub, store: SlowStore
+) -> None:
+    store.trouble = StoreError("the disk is gone")
+    tokens = [await hub.token(name) for name in ("kitchen", "hall")]
+    devices = [await hub.connect(token) for token in tokens]
+    await asyncio.wait([hub.serving[device] for device in devices])
+    first, waiting = (hub.serving[device] for device in devices)
+    assert first.exception() is store.trouble
+    assert waiting.cancelled()
+    assert hub.networks.connected == 0
+    store.trouble = None
+    again = await hub.connect(tokens[0])
+    await again.greet()
+    assert hub.networks.connected == 1
+
+
+async def test_who_stops_waiting_for_a_room_does_not_stop_the_others(hub: MemoryHub) -> None:
+    devices = [await hub.connect(await hub.token(name)) for name in ("kitchen", "hall", "attic")]
+    await asyncio.sleep(0.5)
+    hub.serving[devices[1]].cancel()
+    for device in (devices[0], devices[2]):
+        await device.greet()
+    assert set((await hub.room()).sessions) == {"kitchen", "attic"}
+
+
+async def test_what_other_processes_commit_is_found_within_seconds_in_every_network(
+    hub: MemoryHub,
+) -> None:
+    other, _ = await hub.store.create_network("Neighbours")
+    devices = [await hub.device("kitchen"), await hub.device("kitchen", other)]
+    async with polling(hub):
+        for network in (hub.network, other):
+            await hub.store.set_network_listening(network.network_id, False)
+        await asyncio.gather(*(device.read_for(POLL_INTERVAL_S + 0.1) for device in devices))
+    for device in devices:
+        assert [m.listening for m in device.said if isinstance(m, SettingsChanged)] == [False]
+
+
+async def test_looking_goes_on_when_the_store_fails_now_and_then(
+    hub: MemoryHub, store: SlowStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hub.networks")
+    device = await hub.device("kitchen")
+    async with polling(hub) as task:
+        store.trouble = StoreError("the disk is gone")
+        await device.read_for(3 * POLL_INTERVAL_S + 1)
+        assert [r.levelname for r in caplog.records] == ["WARNING"]
+        store.trouble = None
+        await hub.store.set_network_listening(hub.network.network_id, False)
+        await device.read_for(POLL_INTERVAL_S)
+        assert not task.done()
+    assert [m.listening for m in device.said if isinstance(m, SettingsChanged)] == [False]
+    assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
+
+
+async def test_when_the_hub_stops_every_connection_ends(hub: MemoryHub) -> None:
+    other, _ = await hub.store.create_network("Neighbours")
+    devices = [await hub.device("kitchen"), await hub.device("kitchen", other)]
+    await hub.networks.close()
+    assert [await device.close_code() for device in devices] == [1001, 1001]
+    await asyncio.gather(*(hub.serving[device] for device in devices))
+    assert hub.networks.connected == 0
