@@ -252,7 +252,8 @@ class Candidates:
     def _cut(self, live: Candidate) -> list[Message]:
         """Ends the live utterance at its quietest late point and goes on with the rest."""
         quality = live.quality()
-        late = CUT_WITHIN_S * 1000 // FRAME_MS
+        # Never in its first half: the rest would soon be too long again, and be cut to crumbs.
+        late = min(CUT_WITHIN_S * 1000 // FRAME_MS, len(live.chunks) // 2)
         levels = np.asarray(live.meter.envelope[-late:], dtype=np.float32)
         loudness = np.convolve(levels, np.ones(QUIET_STEPS), mode="valid")
         quietest = int(loudness.argmin()) + QUIET_STEPS // 2

@@ -37,9 +37,12 @@ class Phase(Enum):
 
 MISSED_US = 400_000
 """Who misses more of an utterance's beginning or end than this did not hear all of it."""
-SURE = 0.8
-"""A text of at least this confidence needs no second opinion."""
-THIN_MARGIN = 15.0
+SURE = 0.65
+"""A text of at least this confidence needs no second opinion. In 64 simulated utterances at five
+microphones each, with Moonshine base, such texts had 21 % of their words wrong, less sure ones
+63 %; a second decode below it, where the margin is thin, took the whole from 36 to 32 %, at 1.3
+decodes an utterance, and a higher bound gained no more."""
+THIN_MARGIN = 8.0
 """Points below the elected one at which a device is not worth a second decode."""
 OPEN = (Phase.GATHERING, Phase.STREAMING)
 

@@ -475,12 +475,17 @@ class Room:
             log.error("a task of network %s failed", self._public_id, exc_info=error)
 
     def _reschedule(self) -> None:
-        if self._timer:
-            self._timer.cancel()
         due = self._elections.next_deadline_us()
-        if due is not None:
-            delay = max(0, due - self._clock()) / 1e6
-            self._timer = asyncio.get_running_loop().call_later(delay, self._tick)
+        if due is None:
+            return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(0, due - self._clock()) / 1e6
+        if self._timer:
+            # Each message moves deadlines away; a tick too many costs less than a timer for each.
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
@@ -25,7 +26,8 @@ from edge.candidate import Candidates
 from edge.daemon import Daemon
 from edge.ear import Ear
 from edge.hub_finder import HubFinder
-from edge.microphone.paced import PacedMicrophone
+from edge.microphone.microphone import Frame
+from edge.microphone.sound_card import BLOCK_MS
 from edge.preroll import PreRoll
 from edge.replica import Replica
 from edge.simulation.speech import utterances
@@ -34,7 +36,7 @@ from hub.recognition.choice import load_recogniser
 from hub.recognition.desk import RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 from hub.store.store import Store
-from shared.audio import FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes, us_to_samples
+from shared.audio import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes, us_to_samples
 from shared.clock import Clock
 from shared.ids import new_id
 from shared.wire.channel import Channel
@@ -57,17 +59,45 @@ QUIET_S = 0.5
 TIMEOUT_S = 15.0
 
 
-class Talk(PacedMicrophone):
-    """Hears `speech` from `start_us` on (device clock), and faint noise before and after."""
+class Talk:
+    """A microphone that hears `speech` from `start_us` on, and faint noise before and after.
+
+    It gives its frames as the sound card does: some at a time.
+    """
+
+    name = "talk"
 
     def __init__(self, clock: Clock, speech: Pcm) -> None:
-        super().__init__("talk", clock)
         self.start_us = 2**60
+        self._clock = clock
         self._speech = speech
         self._noise = heard(np.zeros(SAMPLE_RATE, np.int16), 0.0, NOISE_DB, seed=0)
+        self._next_us: int | None = None  # capture time of the next frame; None: closed
+        self._frames: deque[Frame] = deque()
 
-    def sound(self, at_us: int) -> Pcm:
-        """See `PacedMicrophone`."""
+    async def open(self) -> None:
+        """See `Microphone`."""
+        self._next_us = self._clock()
+
+    async def close(self) -> None:
+        """See `Microphone`."""
+        self._next_us = None
+
+    def __aiter__(self) -> Talk:
+        return self
+
+    async def __anext__(self) -> Frame:
+        if not self._frames:
+            if self._next_us is None:
+                raise StopAsyncIteration
+            begun_us, end_us = self._next_us, self._next_us + BLOCK_MS * 1000
+            await asyncio.sleep(max(0, end_us - self._clock()) / 1e6)
+            self._next_us = end_us
+            for at_us in range(begun_us, end_us, FRAME_MS * 1000):
+                self._frames.append(Frame(self._sound(at_us), at_us))
+        return self._frames.popleft()
+
+    def _sound(self, at_us: int) -> Pcm:
         first = us_to_samples(at_us - self.start_us)
         if 0 <= first <= len(self._speech) - FRAME_SAMPLES:
             return self._speech[first : first + FRAME_SAMPLES]
@@ -181,28 +211,31 @@ async def _listen(folder: Path, talks: list[Pcm], *, hurry: bool) -> float:
         return origin_us + round(loop.time() * 1e6)
 
     measured = threading.Event()
-    async with open_store(folder) as store, _hub(store, clock, measured) as networks:
-        async with contextlib.AsyncExitStack() as stack:
-            microphones = [Talk(clock, talk) for talk in talks]
-            devices = []
-            for number, microphone in enumerate(microphones):
-                path = folder / f"replica{number}.db"
-                devices.append(await _device(store, networks, stack, microphone, path, clock))
-            for device in devices:
-                await device.connected.wait()
-            await asyncio.sleep(QUIET_S)
-            loop.hurrying.hurries = hurry
-            for microphone in microphones:
-                microphone.start_us = clock()
-            begun = time.process_time()
-            try:
-                async with asyncio.timeout(TIMEOUT_S):
-                    for device in devices:
-                        await device.elected.wait()
-                return time.process_time() - begun
-            finally:
-                loop.hurrying.hurries = False
-                measured.set()
+    async with (
+        open_store(folder) as store,
+        _hub(store, clock, measured) as networks,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        microphones = [Talk(clock, talk) for talk in talks]
+        devices = []
+        for number, microphone in enumerate(microphones):
+            path = folder / f"replica{number}.db"
+            devices.append(await _device(store, networks, stack, microphone, path, clock))
+        for device in devices:
+            await device.connected.wait()
+        await asyncio.sleep(QUIET_S)
+        loop.hurrying.hurries = hurry
+        for microphone in microphones:
+            microphone.start_us = clock()
+        begun = time.process_time()
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                for device in devices:
+                    await device.elected.wait()
+            return time.process_time() - begun
+        finally:
+            loop.hurrying.hurries = False
+            measured.set()
 
 
 @contextlib.asynccontextmanager

@@ -231,3 +231,13 @@ def test_a_very_long_speech_becomes_utterances_that_follow_each_other_without_a_
     assert len(parts) >= 3
     assert list(chain(*parts)) == list(range(parts[0][0], parts[-1][-1] + 1))
     assert parts[-1][-1] == 40 + 790 + HANGOVER_FRAMES - 1
+
+
+@pytest.mark.parametrize("longest_s", [5, 8, 12, 30])
+def test_a_very_long_speech_is_not_cut_to_crumbs(longest_s: int) -> None:
+    ear = new_ear(longest_s=longest_s)
+    # The quiet before the first word is the quietest point of all, and no place to cut.
+    hear(ear, silence(1), spoken("ba de fi go hu ka le mi " * 12), silence(1))
+    *cut, _ = [candidate.samples / SAMPLE_RATE for candidate in held(ear)]
+    assert cut
+    assert all(longest_s / 2 <= length_s <= longest_s for length_s in cut)
