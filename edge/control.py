@@ -106,5 +106,11 @@ def ask(path: Path, question: Question) -> Status:
     try:
         return msgspec.json.decode(line, type=Status)
     except msgspec.DecodeError:
-        refused = msgspec.json.decode(line, type=Refused)
-        raise DaemonUnreachableError(refused.error) from None
+        raise DaemonUnreachableError(_refusal(line)) from None
+
+
+def _refusal(line: bytes) -> str:
+    try:
+        return msgspec.json.decode(line, type=Refused).error
+    except msgspec.DecodeError:
+        return "The daemon broke off its answer; its log tells why."

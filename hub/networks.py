@@ -61,7 +61,7 @@ class Networks:
             await asyncio.sleep(POLL_INTERVAL_S)
             try:
                 for room in self._open_rooms():
-                    await room.poll_log()
+                    await room.members.poll_log()
             except StoreError as error:
                 trouble.failed(error, loop.time())
             else:
@@ -74,7 +74,7 @@ class Networks:
     @property
     def connected(self) -> int:
         """Number of connections."""
-        return sum(len(room.sessions) for room in self._open_rooms())
+        return sum(len(room.members.sessions) for room in self._open_rooms())
 
     def _open_rooms(self) -> list[Room]:
         return [f.result() for f in self._rooms.values() if f.done() and not f.exception()]

@@ -23,6 +23,7 @@ from shared.wire.events import InteractionCreated
 
 LOOPBACK = ("127.0.0.1",)
 """The demo shows itself to this machine only: its devices are nobody else's."""
+HANGOVER_MS = 1000
 MDNS_TIMEOUT_S = 5.0
 READY_TIMEOUT_S = 60.0
 SYNC_TIMEOUT_S = 5.0
@@ -59,6 +60,8 @@ class DemoDevice:
             f"start_at_us = {spec.start_at_us}\n"
             # Nobody listens before everybody is there: it is switched on when all are.
             "listening = false\n"
+            # The readers pause for longer than people do who want something.
+            f"[activity]\nhangover_ms = {HANGOVER_MS}\n"
             f'[discovery]\ninterfaces = ["{LOOPBACK[0]}"]\n'
             f"[paths]\nstate_dir = {json.dumps(str(self._state_dir))}\n"
         )
@@ -115,6 +118,12 @@ class DemoHome:
         await self.hub.stop()
         if self._http is not None:
             await self._http.close()
+
+    @property
+    def about(self) -> str:
+        """The hub in one line."""
+        how = "found by mDNS" if self.found_by_mdns else "by its address, for want of mDNS"
+        return f"hub {self.hub.url} ({how}), recogniser {self.hub.recogniser}"
 
     async def enrol(self, names: list[str]) -> list[Access]:
         """Makes the network, and its devices."""

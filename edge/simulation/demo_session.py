@@ -220,7 +220,7 @@ async def simulated_session(
         heading = (
             f"A home with {devices} microphones and a {plan.noise.kind} in the {plan.noise.room}"
             f" (seed {seed})",
-            _about(home),
+            home.about,
         )
         session = Session(home, display, specs, accesses, heading, recording.spans)
         session.begin()
@@ -256,7 +256,7 @@ async def microphone_session(
             accesses = await home.enrol([spec.name for spec in specs])
             await _start_hub(home, display)
             await home.start_devices(specs, accesses)
-            heading = (f"Speak into {card}; Ctrl-C ends the demo", _about(home))
+            heading = (f"Speak into {card}; Ctrl-C ends the demo", home.about)
             session = Session(home, display, specs, accesses, heading)
             await home.listen()
 
@@ -275,11 +275,6 @@ async def _start_hub(home: DemoHome, display: Display) -> None:
         display.say(
             "mDNS does not work on this machine: the devices are given the hub's address instead."
         )
-
-
-def _about(home: DemoHome) -> str:
-    how = "found by mDNS" if home.found_by_mdns else "by its address, for want of mDNS"
-    return f"hub {home.hub.url} ({how}), recogniser {home.hub.recogniser}"
 
 
 def _wall_us() -> int:

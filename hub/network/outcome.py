@@ -131,3 +131,23 @@ def _outcome_of(
     if candidate.failure or not candidate.linked:
         return "failed"
     return "runner_up" if candidate is others[0] else "not_chosen"
+
+
+def stored_candidates(record: ElectionRecord) -> list[Candidate]:
+    """The candidates of a stored election, as far as late offers are held against them."""
+    return [
+        Candidate(
+            utterance_id=c.utterance_id,
+            client_id=c.client_id,
+            started_us=c.started_at_us,
+            uncertainty_us=0,
+            onset_sample=0,
+            reoffered=False,
+            score=c.score,
+            envelope=bytearray(c.envelope),
+            samples=c.samples,
+            linked=False,
+        )
+        for c in record.candidates
+        if c.client_id is not None
+    ]

@@ -23,7 +23,14 @@ from hub.election.candidate import (
 from hub.election.election import Timing
 from hub.election.elections import Elections
 from hub.network.assembly import Assembly
-from hub.network.outcome import Outcome, election_record, interaction_record, surest
+from hub.network.members import Members
+from hub.network.outcome import (
+    Outcome,
+    election_record,
+    interaction_record,
+    stored_candidates,
+    surest,
+)
 from hub.network.session import CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_REPLACED, Session
 from hub.recognition.desk import RecogniserBusyError, RecognitionDesk
 from hub.store.store import Store
@@ -40,15 +47,14 @@ from shared.ids import new_id
 from shared.logs import Trouble
 from shared.wire import utterance as wire
 from shared.wire.audio import AudioFrame
-from shared.wire.codec import DeviceMessage, Event, encode
+from shared.wire.codec import DeviceMessage, Event
 from shared.wire.events import Ack
-from shared.wire.fields import PROTOCOL_VERSION, Message
+from shared.wire.fields import PROTOCOL_VERSION
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
 from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hello, Settings
 
 log = logging.getLogger(__name__)
 
-EVENTS_AT_ONCE = 500
 PARTIAL_EVERY_SAMPLES = SAMPLE_RATE // 2
 STORE_RETRY_S = 2.0
 BUSY_RETRY_S = 0.2
@@ -85,7 +91,7 @@ class Room:
     ) -> None:
         self.network_id = network_id
         self._public_id = public_id
-        self.sessions: dict[str, Session] = {}
+        self.members = Members(network_id, store)
         self._store = store
         self._desk = desk
         self._clock = clock
@@ -104,30 +110,14 @@ class Room:
         now = self._clock()
         since = now - self._elections.timing.remember_us
         for record in await self._store.recent_elections(self.network_id, since):
-            candidates = [
-                Candidate(
-                    utterance_id=c.utterance_id,
-                    client_id=c.client_id,
-                    started_us=c.started_at_us,
-                    uncertainty_us=0,
-                    onset_sample=0,
-                    reoffered=False,
-                    score=c.score,
-                    envelope=bytearray(c.envelope),
-                    samples=c.samples,
-                    linked=False,
-                )
-                for c in record.candidates
-                if c.client_id is not None
-            ]
             self._elections.remember(
-                record.election_id, candidates, record.winner_utterance_id, now
+                record.election_id, stored_candidates(record), record.winner_utterance_id, now
             )
         self._reschedule()
 
     async def close(self) -> None:
         """Ends all sessions and tasks; what is not committed stays with the devices."""
-        for session in list(self.sessions.values()):
+        for session in list(self.members.sessions.values()):
             session.close(CLOSE_GOING_AWAY, "the hub stops")
         for task in self._tasks:
             task.cancel()
@@ -145,11 +135,11 @@ class Room:
             client = await self._store.client(self.network_id, session.client_id)
             name, client_listens = client.name, client.listening
             await self._store.touch_client(self.network_id, session.client_id, "online")
-        before = self.sessions.get(session.client_id)
+        before = self.members.sessions.get(session.client_id)
         if before is not None:
             self._drop(before)
             before.close(CLOSE_REPLACED, "replaced by a newer connection")
-        self.sessions[session.client_id] = session
+        self.members.sessions[session.client_id] = session
         session.send(
             ConnectionEstablished(
                 version=PROTOCOL_VERSION,
@@ -167,21 +157,21 @@ class Room:
         )
         log.info("%s connected (%s)", session.client_id, hello.software)
         joined = ClientJoined(client_id=session.client_id, name=name, timestamp=self._now())
-        self._broadcast(joined, leave_out=session)
+        self.members.broadcast(joined, leave_out=session)
         self._elections.device_listens(session.client_id, session.hears and session.listening)
         try:
             yield
         finally:
-            if self.sessions.get(session.client_id) is session:
+            if self.members.sessions.get(session.client_id) is session:
                 self._drop(session)
                 left = ClientLeft(client_id=session.client_id, timestamp=self._now())
-                self._broadcast(left)
+                self.members.broadcast(left)
                 if not session.observer:
                     await self._store.touch_client(self.network_id, session.client_id, "offline")
             log.info("%s disconnected", session.client_id)
 
     def _drop(self, session: Session) -> None:
-        del self.sessions[session.client_id]
+        del self.members.sessions[session.client_id]
         self._carry_out(self._elections.link_lost(session.client_id, self._clock()))
 
     # What devices say
@@ -293,6 +283,19 @@ class Room:
         complete = candidate.ended_at_us is not None and received >= candidate.samples
         return self._elections.audio(utterance_id, received, complete, now)
 
+    def _tell_monitors(self, session: Session, message: wire.Quality) -> None:
+        election = self._elections.election_of(message.utterance_id)
+        if election is not None and message.envelope:
+            self.members.tell_monitors(
+                wire.StreamQuality(
+                    client_id=session.client_id,
+                    utterance_id=message.utterance_id,
+                    election_id=election.election_id,
+                    quality_score=message.score,
+                    level=message.envelope[-1],
+                )
+            )
+
     async def _change(self, session: Session, change: Change) -> None:
         try:
             event: Event
@@ -308,7 +311,7 @@ class Room:
             )
             return
         session.send(ChangeApplied(client_seq=change.client_seq))
-        self.publish([event])
+        self.members.publish([event])
 
     # What the election decides
 
@@ -317,20 +320,18 @@ class Room:
             match decision:
                 case SendAudio(candidate, from_sample):
                     self._audio.setdefault(candidate.utterance_id, Assembly())
-                    self._send_to(
+                    self.members.send(
                         candidate.client_id,
                         wire.SendAudio(
                             utterance_id=candidate.utterance_id, from_sample=from_sample
                         ),
                     )
                 case StopAudio(candidate):
-                    self._send_to(
+                    self.members.send(
                         candidate.client_id, wire.StopAudio(utterance_id=candidate.utterance_id)
                     )
                 case Release(client_id, utterance_id, until_sample):
-                    self._audio.pop(utterance_id, None)
-                    self._partial_at.pop(utterance_id, None)
-                    self._send_to(
+                    self.members.send(
                         client_id,
                         wire.Release(utterance_id=utterance_id, until_sample=until_sample),
                     )
@@ -341,14 +342,23 @@ class Room:
                 case Record(election_id):
                     self._start(self._record(election_id))
                 case Disconnect(client_id, reason):
-                    if client_id in self.sessions:
-                        self.sessions[client_id].close(CLOSE_POLICY, reason)
+                    if client_id in self.members.sessions:
+                        self.members.sessions[client_id].close(CLOSE_POLICY, reason)
+        self._forget_audio()
         self._reschedule()
+
+    def _forget_audio(self) -> None:
+        """Drops the audio of elections that are over or were given up."""
+        for utterance_id in list(self._audio):
+            known = self._elections.candidate(utterance_id) is not None
+            if not known or self._elections.finished(utterance_id):
+                del self._audio[utterance_id]
+                self._partial_at.pop(utterance_id, None)
 
     def _announce(self, select: Select) -> None:
         candidate = select.candidate
         log.info("election %s: %s", select.election_id, select.reason)
-        self._broadcast(
+        self.members.broadcast(
             wire.AudioStreamSelected(
                 election_id=select.election_id,
                 utterance_id=candidate.utterance_id,
@@ -387,7 +397,7 @@ class Room:
                 if interaction is None:
                     await self._store.record_election(record)
                 elif event := await self._store.record_interaction(interaction, record):
-                    self.publish([event])
+                    self.members.publish([event])
                 break
             except StoreError as error:
                 self._trouble.failed(error, asyncio.get_running_loop().time())
@@ -409,58 +419,7 @@ class Room:
         text = await self._desk.partial(utterance_id, assembly.pcm())
         election = self._elections.election_of(utterance_id)
         if text and election is not None and election.streams(utterance_id):
-            self._broadcast(wire.PartialText(election_id=election_id, text=text[:4096]))
-
-    # What devices are told
-
-    def publish(self, events: Iterable[Event]) -> None:
-        """Sends committed events to every device of the network."""
-        for event in events:
-            text = encode(event)
-            for session in list(self.sessions.values()):
-                session.offer_event(event.seq, text)
-
-    async def poll_log(self) -> None:
-        """Notices what another process committed."""
-        newest = await self._store.last_seq(self.network_id)
-        for session in self.sessions.values():
-            session.notice(newest)
-
-    async def read_log(self, session: Session) -> None:
-        """Sends a session the next part of what it is owed."""
-        events = await self._store.events_after(self.network_id, session.cursor.seq, EVENTS_AT_ONCE)
-        for event in events:
-            session.send(event)
-        last = events[-1].seq if events else session.cursor.seq
-        session.cursor.read(last, more=len(events) == EVENTS_AT_ONCE)
-
-    def _tell_monitors(self, session: Session, message: wire.Quality) -> None:
-        election = self._elections.election_of(message.utterance_id)
-        if election is None or not message.envelope:
-            return
-        watchers = [s for s in self.sessions.values() if s.monitor]
-        if watchers:
-            text = encode(
-                wire.StreamQuality(
-                    client_id=session.client_id,
-                    utterance_id=message.utterance_id,
-                    election_id=election.election_id,
-                    quality_score=message.score,
-                    level=message.envelope[-1],
-                )
-            )
-            for watcher in watchers:
-                watcher.send_text(text)
-
-    def _send_to(self, client_id: str, message: Message) -> None:
-        if client_id in self.sessions:
-            self.sessions[client_id].send(message)
-
-    def _broadcast(self, message: Message, leave_out: Session | None = None) -> None:
-        text = encode(message)
-        for session in list(self.sessions.values()):
-            if session is not leave_out:
-                session.send_text(text)
+            self.members.broadcast(wire.PartialText(election_id=election_id, text=text[:4096]))
 
     # Small parts
 

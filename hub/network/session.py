@@ -205,7 +205,7 @@ class Session:
         while True:
             while not self.cursor.live:
                 await self.outbox.wait_half_empty()
-                await self.room.read_log(self)
+                await self.room.members.read_log(self)
             await self._catch_up.wait()
             self._catch_up.clear()
 

@@ -110,7 +110,7 @@ def test_every_command_explains_itself(
     assert text.startswith("usage: mira-edge")
     if len(arguments) == 1:
         for command in COMMANDS:
-            assert f"    {command} " in text
+            assert f"\n    {command}" in text
 
 
 def test_the_version_is_that_of_the_installed_package(capsys: pytest.CaptureFixture[str]) -> None:

@@ -88,7 +88,7 @@ class MemoryHub:
 
     async def session(self, name: str) -> Session:
         """The hub's side of a device's connection."""
-        return (await self.room()).sessions[name]
+        return (await self.room()).members.sessions[name]
 
     async def texts(self) -> list[str]:
         """What is stored, oldest first."""

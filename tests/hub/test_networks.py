@@ -68,7 +68,7 @@ async def test_devices_that_come_at_once_meet_in_one_room_that_was_opened_once(
     devices = [await hub.connect(await hub.token(name)) for name in ("kitchen", "hall", "attic")]
     await asyncio.gather(*(device.greet() for device in devices))
     assert store.opened == [hub.network.network_id]
-    assert set((await hub.room()).sessions) == {"kitchen", "hall", "attic"}
+    assert set((await hub.room()).members.sessions) == {"kitchen", "hall", "attic"}
     assert hub.networks.connected == 3
     await hub.device("bath")
     assert store.opened == [hub.network.network_id]
@@ -114,7 +114,7 @@ async def test_who_stops_waiting_for_a_room_does_not_stop_the_others(hub: Memory
     hub.serving[devices[1]].cancel()
     for device in (devices[0], devices[2]):
         await device.greet()
-    assert set((await hub.room()).sessions) == {"kitchen", "attic"}
+    assert set((await hub.room()).members.sessions) == {"kitchen", "attic"}
 
 
 async def test_what_other_processes_commit_is_found_within_seconds_in_every_network(

@@ -99,3 +99,19 @@ def test_the_way_between_rooms_goes_through_the_fewest_doors() -> None:
 def test_a_place_outside_the_home_is_in_no_room() -> None:
     with pytest.raises(ConfigError, match="in no room"):
         small_home().room_at(Point(-1, 0, 0))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_middle_of_a_room_keeps_clear_of_its_devices(seed: int) -> None:
+    home = make_home(seed, devices=8)
+    for room in home.rooms:
+        middle = home.middle_of(room, apart_m=0.7)
+        assert home.room_at(middle) is room
+        assert all(middle.distance_to(device.position) >= 0.7 for device in home.devices)
+
+
+def test_where_devices_leave_no_room_the_middle_is_the_middle() -> None:
+    home = make_home(0)
+    room = home.rooms[0]
+    middle = home.middle_of(room, apart_m=20)
+    assert middle == Point(room.x + room.width / 2, room.y + room.depth / 2, 1.5)

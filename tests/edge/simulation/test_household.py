@@ -36,9 +36,9 @@ def test_the_example_of_the_readme_passes(tmp_path: Path) -> None:
 @pytest.mark.weights
 async def test_the_kitchen_hears_what_is_said_in_the_kitchen(household: MakeHousehold) -> None:
     async with household(seed=1, engine="moonshine-tiny-en") as home:
-        await home.say("tried", at="kitchen")
+        await home.say("light", at="kitchen")
         heard = await home.next_interaction()
-        assert "failed" in heard.text
+        assert "season" in heard.text.lower()
         assert heard.device == "kitchen-counter"
         assert all(device.texts == [heard.text] for device in home.devices.values())
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from edge.simulation.home import Home, Point, make_home
-from edge.simulation.room import SPEECH_LEVEL_DB, Acoustics, in_turn, render
+from edge.simulation.room import SPEECH_LEVEL_DB, Acoustics, heard_of_speech, in_turn, render
 from edge.simulation.speech import SpokenUtterance
 from shared.audio import SAMPLE_RATE, Pcm
 from shared.errors import ConfigError
@@ -194,3 +194,15 @@ def test_utterances_in_turn_follow_each_other_from_place_to_place() -> None:
     assert [talk.name for talk in talks] == ["u0", "u1", "u2"]
     first, second = home.talkers
     assert [talk.position for talk in talks] == [first, second, first]
+
+
+def test_speech_alone_is_heard_as_in_a_session_without_noise() -> None:
+    home = without_noise(small_home())
+    said = talk(home, start_s=0.0)
+    session = render(home, [said], tail_s=0.5).pcm
+    alone = heard_of_speech(Acoustics(home), said.pcm, said.position)
+    for name, pcm in session.items():
+        assert len(alone[name]) > len(said.pcm)
+        both = min(len(pcm), len(alone[name]))
+        assert np.abs(pcm[:both].astype(int) - alone[name][:both]).max() <= 1
+        assert alone[name].any()

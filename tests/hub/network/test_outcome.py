@@ -15,6 +15,7 @@ from hub.network.outcome import (
     Outcome,
     election_record,
     interaction_record,
+    surest,
 )
 from hub.recognition.desk import Decoded, RecogniserTimeoutError
 from hub.recognition.recogniser import Transcript
@@ -84,6 +85,18 @@ def test_empty_and_improbable_texts_count_as_nothing(
     assert (interaction_record(kitchen, outcome) is not None) is understood
     record = election_record(kitchen, "network", outcome)
     assert ("nothing was understood" in record.reason) is not understood
+
+
+# Of several decodes
+
+
+def test_the_chosen_ones_text_is_taken_and_all_the_time_that_it_took() -> None:
+    made = election(candidate("kitchen", 70), candidate("hall", 68))
+    outcomes = {"kitchen-1": decoded("one two three"), "hall-1": decoded("won too free", 0.5)}
+    taken = surest(made, outcomes)
+    assert taken.transcript == transcript("one two three")
+    assert (taken.decode_s, taken.queued_s) == (0.5, 0.25)
+    assert surest(made, outcomes | {"kitchen-1": FAILED}).error is FAILED.error
 
 
 # The interaction
@@ -173,7 +186,14 @@ def test_what_a_candidate_said_of_itself_is_kept() -> None:
     assert (only.score, only.features, only.envelope) == (70, {"snr": 35}, bytes([40, 50]))
     assert (only.started_at_us, only.samples) == (START_US, 24_000)
     assert record.margin is None
-    assert record.decodes == 1
+
+
+def test_the_record_tells_how_many_were_decoded() -> None:
+    made = election(candidate("kitchen", 70), candidate("hall", 68))
+    outcome = decoded("one two three")
+    for utterance_id, decodes in (("kitchen-1", 1), ("hall-1", 2)):
+        made.confidences[utterance_id] = 0.5
+        assert election_record(made, "network", outcome).decodes == decodes
 
 
 def test_an_election_began_with_its_earliest_sample() -> None:

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 
+import msgspec
 import numpy as np
 import pytest
 
+from edge.candidate import Candidate
 from hub.network.room import BUSY_RETRY_S, PARTIAL_EVERY_SAMPLES, STORE_RETRY_S
 from hub.recognition.desk import Decoded, RecogniserBusyError
 from hub.store.records import ClientInfo
@@ -178,6 +180,80 @@ async def no_partial(key: str, pcm: Pcm) -> None:
     return None
 
 
+class Doubts:
+    """How sure the recogniser is, by the loudness of what it hears."""
+
+    def __init__(self, hub: MemoryHub, loud: float, quiet: float) -> None:
+        self.decoded: list[str] = []
+        self._decode = hub.desk.decode
+        self._sure = {"loud": loud, "quiet": quiet}
+        hub.desk.decode = self.decode  # type: ignore[method-assign]
+
+    async def decode(self, pcm: Pcm) -> Decoded:
+        found = await self._decode(pcm)
+        which = "loud" if np.abs(pcm).max() > 5000 else "quiet"
+        self.decoded.append(which)
+        transcript = msgspec.structs.replace(found.transcript, confidence=self._sure[which])
+        return Decoded(transcript, found.decode_s, found.queued_s)
+
+
+async def two_close_ones(hub: MemoryHub) -> tuple[dict[str, Device], dict[str, Candidate]]:
+    """Two devices that hear one sentence nearly as well as each other, the loud one better."""
+    devices = {name: await hub.device(name) for name in ("loud", "quiet")}
+    heard = {}
+    for name, gain, score in (("loud", 0.5, 60), ("quiet", 0.1, 57)):
+        pcm = say(SENTENCE, gain)
+        heard[name] = devices[name].just_heard(pcm)
+        claim, told = heard[name].started(reoffered=False)
+        assert isinstance(told, Quality)
+        told = msgspec.structs.replace(told, score=score)
+        await devices[name].send(claim, told, heard[name].ended_message())
+    return devices, heard
+
+
+async def test_an_unsure_text_gets_a_second_opinion_and_the_surer_one_is_stored(
+    hub: MemoryHub,
+) -> None:
+    doubts = Doubts(hub, loud=0.4, quiet=0.6)
+    devices, heard = await two_close_ones(hub)
+    await devices["loud"].deliver(heard["loud"])
+    await devices["quiet"].deliver(heard["quiet"])
+    await asyncio.gather(*(device.read_for(2) for device in devices.values()))
+    for name, device in devices.items():
+        assert [m.client_id for m in device.said if isinstance(m, InteractionCreated)] == ["quiet"]
+        released = [m.utterance_id for m in device.said if isinstance(m, Release)]
+        assert released == [heard[name].utterance_id]
+    assert doubts.decoded == ["loud", "quiet"]
+    (interaction,) = await hub.store.recent_interactions(hub.network.network_id, 10)
+    assert interaction.processing_metadata["decode_ms"] == round(2000 * hub.desk.decode_s)
+    (record,) = await hub.store.recent_elections(hub.network.network_id, 0)
+    assert record.decodes == 2
+    assert {c.client_id: c.outcome for c in record.candidates} == {
+        "quiet": "elected",
+        "loud": "runner_up",
+    }
+
+
+async def test_a_sure_text_needs_no_second_opinion(hub: MemoryHub) -> None:
+    doubts = Doubts(hub, loud=0.9, quiet=0.9)
+    devices, heard = await two_close_ones(hub)
+    await devices["loud"].deliver(heard["loud"])
+    assert (await devices["loud"].expect(InteractionCreated)).client_id == "loud"
+    assert doubts.decoded == ["loud"]
+
+
+async def test_a_second_opinion_that_never_comes_costs_nothing_but_time(hub: MemoryHub) -> None:
+    Doubts(hub, loud=0.4, quiet=0.6)
+    devices, heard = await two_close_ones(hub)
+    await devices["loud"].deliver(heard["loud"])
+    await devices["quiet"].expect(SendAudio)
+    devices["quiet"].channel.cut()
+    said = await devices["loud"].expect(InteractionCreated)
+    assert (said.client_id, said.text) == ("loud", SENTENCE)
+    (record,) = await hub.store.recent_elections(hub.network.network_id, 0)
+    assert record.decodes == 1
+
+
 async def test_text_is_shown_every_half_second_while_somebody_speaks_and_then_no_more(
     hub: MemoryHub,
 ) -> None:
@@ -232,12 +308,12 @@ async def test_what_another_process_commits_is_noticed_and_sent_in_order(hub: Me
     for listening in (False, True, False):
         await hub.store.set_network_listening(hub.network.network_id, listening)
     assert await said_after(device, known) == []
-    await (await hub.room()).poll_log()
+    await (await hub.room()).members.poll_log()
     events = await said_after(device, known)
     newest = await hub.store.last_seq(hub.network.network_id)
     seqs = [m.seq for m in events if isinstance(m, SettingsChanged)]
     assert seqs == [newest - 2, newest - 1, newest]
-    await (await hub.room()).poll_log()
+    await (await hub.room()).members.poll_log()
     assert await said_after(device, known) == events
 
 
@@ -502,4 +578,4 @@ async def test_a_device_that_was_removed_is_not_let_in(hub: MemoryHub) -> None:
     with pytest.raises(ChannelClosedError):
         await device.greet()
     await asyncio.wait([hub.serving[device]])
-    assert set((await hub.room()).sessions) == {"hall"}
+    assert set((await hub.room()).members.sessions) == {"hall"}

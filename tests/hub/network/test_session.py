@@ -136,7 +136,7 @@ async def test_a_heartbeat_is_enough_to_stay(hub: MemoryHub) -> None:
     for _ in range(10):
         await asyncio.sleep(14)
         await device.send(Heartbeat())
-    assert "kitchen" in (await hub.room()).sessions
+    assert "kitchen" in (await hub.room()).members.sessions
 
 
 # Errors
@@ -150,11 +150,11 @@ async def test_a_hundred_broken_messages_are_hopeless_ninety_nine_are_not(hub: M
         assert (await device.expect(Error)).code == "MALFORMED_MESSAGE"
     await device.send(Heartbeat())
     await asyncio.sleep(1)
-    assert "kitchen" in (await hub.room()).sessions
+    assert "kitchen" in (await hub.room()).members.sessions
     await device.send_raw(NONSENSE)
     assert await device.close_code() == 1008
     await hub.serving[device]
-    assert "kitchen" not in (await hub.room()).sessions
+    assert "kitchen" not in (await hub.room()).members.sessions
 
 
 async def test_an_error_says_what_was_wrong_and_a_long_one_is_cut_to_what_a_message_holds(
@@ -169,7 +169,7 @@ async def test_an_error_says_what_was_wrong_and_a_long_one_is_cut_to_what_a_mess
     await device.send(Error(code="WHATEVER", message="it is mutual"))
     await device.send(Heartbeat())
     await asyncio.sleep(1)
-    assert "kitchen" in (await hub.room()).sessions
+    assert "kitchen" in (await hub.room()).members.sessions
 
 
 # A slow reader
@@ -179,7 +179,9 @@ async def broadcast(hub: MemoryHub, number: int) -> None:
     """So many events of a little over a hundred bytes, some at a time."""
     room = await hub.room()
     for count in range(number):
-        room.publish([await hub.store.set_network_listening(hub.network.network_id, count % 2 > 0)])
+        room.members.publish(
+            [await hub.store.set_network_listening(hub.network.network_id, count % 2 > 0)]
+        )
         if count % 100 == 99:
             await asyncio.sleep(0.01)
 
@@ -197,7 +199,7 @@ async def test_a_slow_reader_is_dropped_from_its_bounded_outbox_and_slows_nobody
     await reading
     assert seconds() < 12  # nobody waited for it
     assert hub.serving[slow].done()
-    assert "kitchen" not in (await hub.room()).sessions
+    assert "kitchen" not in (await hub.room()).members.sessions
     events = [m for m in quick.said if isinstance(m, SettingsChanged)]
     assert len(events) == number
     assert [e.seq for e in events] == list(range(events[0].seq, events[0].seq + number))
@@ -243,7 +245,7 @@ async def test_a_link_that_takes_nothing_at_all_is_cut_off(hub: MemoryHub) -> No
     filling = 5000  # for the link, not for the outbox behind it
     assert filling * 60 > WINDOW_BYTES
     await broadcast(hub, filling)
-    assert "kitchen" in (await hub.room()).sessions
+    assert "kitchen" in (await hub.room()).members.sessions
     await listening
     beating.cancel()
     assert any(isinstance(m, ClientLeft) for m in other.said)
@@ -389,5 +391,5 @@ async def test_a_store_that_fails_ends_a_connection_and_no_other(hub: MemoryHub)
         await device.greet()
     await asyncio.wait([hub.serving[device]])
     await healthy.send(Heartbeat())
-    assert set((await hub.room()).sessions) == {"hall"}
+    assert set((await hub.room()).members.sessions) == {"hall"}
     assert not any(isinstance(m, ConnectionEstablished) for m in device.said)
