@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from shared.errors import MiraError
+from shared.errors import Fault, MiraError
 
 MAX_LINE = 4096
 ANSWER_TIMEOUT_S = 10.0
@@ -59,8 +59,19 @@ class DaemonUnreachableError(MiraError):
     code = "DAEMON_UNREACHABLE"
 
 
+class ControlSocketError(MiraError):
+    """The control socket cannot be made."""
+
+    code = "CONTROL_SOCKET_UNAVAILABLE"
+    fault = Fault.ENVIRONMENT
+
+
 async def serve(path: Path, answer: Answer) -> asyncio.Server:
-    """Listens on the socket at `path`, for this user and group only."""
+    """Listens on the socket at `path`, for this user and group only.
+
+    Raises:
+        ControlSocketError: it cannot be made there.
+    """
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -78,10 +89,16 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
         finally:
             writer.close()
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    server = await asyncio.start_unix_server(handle, path, limit=MAX_LINE)
-    path.chmod(0o660)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(handle, path, limit=MAX_LINE)
+        path.chmod(0o660)
+    except OSError as error:
+        raise ControlSocketError(
+            f"The control socket {path} cannot be made: {error.strerror or error}.",
+            "Set [paths] control_socket to a place where the daemon's user may write.",
+        ) from error
     return server
 
 

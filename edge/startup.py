@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import sqlite3
 from contextlib import AsyncExitStack
 
 import aiohttp
@@ -28,7 +29,7 @@ from shared.discovery import (
     MdnsUnavailableError,
     open_mdns,
 )
-from shared.errors import AccessDeniedError
+from shared.errors import AccessDeniedError, StoreError
 from shared.ids import new_id
 from shared.service import Notifier, Watchdog, watchdog_interval
 from shared.tasks import until_first_ends
@@ -99,10 +100,22 @@ def make_ear(config: EdgeConfig) -> Ear:
 
 
 def open_replica(config: EdgeConfig, network_id: str) -> Replica:
-    """The device's replica; a device that starts for the first time listens as configured."""
+    """The device's replica; a device that starts for the first time listens as configured.
+
+    Raises:
+        StoreError: its file or its folder cannot be used.
+    """
     path = config.paths.state_dir / "replica.db"
     first = not path.exists()
-    replica = Replica(path, network_id)
+    try:
+        replica = Replica(path, network_id)
+    except (OSError, sqlite3.Error) as error:
+        # It is not made anew by itself: it holds whether a person switched listening off.
+        raise StoreError(
+            f"The device's copy {path} cannot be used: {error}.",
+            "May the daemon's user write there? If it is damaged, delete it: all but whether the "
+            "device listens comes back from the hub.",
+        ) from error
     if first and not config.microphone.listening:
         replica.set_switches(Switches(network=True, client=False))
         replica.pending_listening = False

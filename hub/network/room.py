@@ -23,28 +23,24 @@ from hub.election.candidate import (
 from hub.election.election import Timing
 from hub.election.elections import Elections
 from hub.network.assembly import Assembly
+from hub.network.clerk import Clerk
 from hub.network.members import Members
 from hub.network.outcome import (
     Outcome,
-    election_record,
-    interaction_record,
     stored_candidates,
     surest,
 )
 from hub.network.session import CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_REPLACED, Session
-from hub.recognition.desk import RecogniserBusyError, RecognitionDesk
+from hub.recognition.desk import RecognitionDesk
 from hub.store.store import Store
 from shared.audio import SAMPLE_RATE
 from shared.clock import Clock
 from shared.errors import (
     MiraError,
-    RecognitionError,
-    StoreError,
     UnexpectedAudioError,
     WireError,
 )
 from shared.ids import new_id
-from shared.logs import Trouble
 from shared.wire import utterance as wire
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import DeviceMessage, Event
@@ -56,8 +52,6 @@ from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hell
 log = logging.getLogger(__name__)
 
 PARTIAL_EVERY_SAMPLES = SAMPLE_RATE // 2
-STORE_RETRY_S = 2.0
-BUSY_RETRY_S = 0.2
 CLOCK_TOLERANCE_US = 120_000_000
 """A live utterance that claims to be further from now than this has a broken capture time."""
 
@@ -93,7 +87,7 @@ class Room:
         self._public_id = public_id
         self.members = Members(network_id, store)
         self._store = store
-        self._desk = desk
+        self._clerk = Clerk(network_id, store, desk)
         self._clock = clock
         self._elections = Elections(new_id, timing)
         self._audio: dict[str, Assembly] = {}
@@ -101,7 +95,6 @@ class Room:
         self._partial_at: dict[str, int] = {}  # samples at the last partial decode
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
-        self._trouble = Trouble(log, "storing what was understood")
 
     # Life
 
@@ -371,38 +364,18 @@ class Room:
         )
 
     async def _decode(self, election_id: str, candidate: Candidate) -> None:
-        """Recognises the chosen utterance; failing is an outcome too."""
         pcm = self._audio[candidate.utterance_id].pcm(candidate.samples)
-        outcome: Outcome | None = None
-        while outcome is None:
-            try:
-                outcome = Outcome.of(await self._desk.decode(pcm))
-            except RecogniserBusyError:
-                # Nothing is lost: the devices hold the utterance, and it waits here for its turn.
-                await asyncio.sleep(BUSY_RETRY_S)
-            except RecognitionError as error:
-                log.warning("election %s: recognition failed: %s", election_id, error)
-                outcome = Outcome(None, error=error)
+        outcome = await self._clerk.understand(pcm)
         self._outcomes.setdefault(election_id, {})[candidate.utterance_id] = outcome
         self._carry_out(self._elections.decoded(election_id, outcome.confidence, self._clock()))
 
     async def _record(self, election_id: str) -> None:
-        """Stores what came of an election; until that is done the devices keep the audio."""
+        """Stores what came of an election; only then may the devices forget the audio."""
         election = self._elections.elections[election_id]
         outcome = surest(election, self._outcomes.pop(election_id))
-        record = election_record(election, self.network_id, outcome)
-        interaction = interaction_record(election, outcome)
-        while True:
-            try:
-                if interaction is None:
-                    await self._store.record_election(record)
-                elif event := await self._store.record_interaction(interaction, record):
-                    self.members.publish([event])
-                break
-            except StoreError as error:
-                self._trouble.failed(error, asyncio.get_running_loop().time())
-                await asyncio.sleep(STORE_RETRY_S)
-        self._trouble.recovered(asyncio.get_running_loop().time())
+        event = await self._clerk.file(election, outcome)
+        if event is not None:
+            self.members.publish([event])
         self._carry_out(self._elections.committed(election_id, self._clock()))
 
     def _want_partial(self, utterance_id: str, assembly: Assembly) -> None:
@@ -416,7 +389,7 @@ class Room:
         self._start(self._partial(election.election_id, utterance_id, assembly))
 
     async def _partial(self, election_id: str, utterance_id: str, assembly: Assembly) -> None:
-        text = await self._desk.partial(utterance_id, assembly.pcm())
+        text = await self._clerk.partial(utterance_id, assembly.pcm())
         election = self._elections.election_of(utterance_id)
         if text and election is not None and election.streams(utterance_id):
             self.members.broadcast(wire.PartialText(election_id=election_id, text=text[:4096]))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 from aiohttp import web
 
 import edge.startup
+from edge.cli import main
 from edge.config import Access, EdgeConfig, load_edge_config
 from edge.control import Ask, AskListening, DaemonUnreachableError, Status, ask
 from edge.replica import Switches
@@ -220,6 +222,47 @@ def test_no_more_audio_is_held_than_the_configuration_allows(tmp_path: Path) -> 
     held = [ear.candidates._held[one].samples for one in ear.candidates.held]
     assert 50 * SAMPLE_RATE < sum(held) <= 60 * SAMPLE_RATE
     assert ear.candidates.dropped == 18 - len(held)
+
+
+# What cannot start
+
+
+@pytest.mark.parametrize(
+    ("paths", "complaint"),
+    [
+        ({"state_dir": "file/state"}, "Not a directory"),
+        ({"state_dir": "damaged"}, "file is not a database"),
+        ({"control_socket": "file/control.sock"}, "The control socket"),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_named_with_what_to_do(
+    tmp_path: Path,
+    paths: dict[str, str],
+    complaint: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "replica.db").write_bytes(b"no database " * 1000)
+    device = Device(tmp_path)
+    given = {"state_dir": ".", "control_socket": "control.sock"} | paths
+    places = "".join(f"{key} = {json.dumps(str(tmp_path / at))}\n" for key, at in given.items())
+    text = device.config.read_text()
+    device.config.write_text(text[: text.index("[paths]")] + f"[paths]\n{places}")
+    assert main(["run", "--config", str(device.config)]) == 1
+    complaints = capsys.readouterr().err
+    (wrong,) = paths.values()
+    assert str(tmp_path / wrong) in complaints
+    assert complaint in complaints
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """The command sets up logging for a whole process."""
+    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
+    before = root.handlers[:], root.level, access.level
+    yield
+    root.handlers[:], root.level, access.level = before
 
 
 # The whole daemon, as a process

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from edge.candidate import Candidate
-from hub.network.room import BUSY_RETRY_S, PARTIAL_EVERY_SAMPLES, STORE_RETRY_S
+from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S
+from hub.network.room import PARTIAL_EVERY_SAMPLES
 from hub.recognition.desk import Decoded, RecogniserBusyError
 from hub.store.records import ClientInfo
 from shared.audio import Pcm
@@ -75,7 +76,7 @@ def switch(listening: bool, **fields: object) -> Change:
 async def test_while_the_store_fails_nothing_is_released_and_later_all_is_stored_once(
     hub: MemoryHub, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "hub.network.room")
+    caplog.set_level(logging.INFO, "hub.network.clerk")
     hub.store.failure = StoreError("the disk is full")
     device = await hub.device("kitchen")
     utterances = []

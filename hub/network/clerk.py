@@ -1,0 +1,74 @@
+"""Has utterances recognised and stores what came of them; patient with both desk and store."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from hub.election.election import Election
+from hub.network.outcome import Outcome, election_record, interaction_record
+from hub.recognition.desk import RecogniserBusyError, RecognitionDesk
+from hub.store.store import Store
+from shared.audio import Pcm
+from shared.errors import RecognitionError, StoreError
+from shared.logs import Trouble
+from shared.wire.events import InteractionCreated
+
+log = logging.getLogger(__name__)
+
+STORE_RETRY_S = 2.0
+BUSY_RETRY_S = 0.2
+
+
+class Clerk:
+    """Works for one network.
+
+    Args:
+        network_id: the network's UUID.
+        store: where interactions go.
+        desk: where audio is recognised.
+    """
+
+    def __init__(self, network_id: str, store: Store, desk: RecognitionDesk) -> None:
+        self._network_id = network_id
+        self._store = store
+        self._desk = desk
+        self._trouble = Trouble(log, "storing what was understood")
+
+    async def understand(self, pcm: Pcm) -> Outcome:
+        """The text of a whole utterance, shape (n,), int16; failing is an outcome too."""
+        while True:
+            try:
+                return Outcome.of(await self._desk.decode(pcm))
+            except RecogniserBusyError:
+                # Nothing is lost: the devices hold the utterance, and it waits here for its turn.
+                await asyncio.sleep(BUSY_RETRY_S)
+            except RecognitionError as error:
+                log.warning("recognition failed: %s", error)
+                return Outcome(None, error=error)
+
+    async def partial(self, utterance_id: str, pcm: Pcm) -> str | None:
+        """The text so far of an utterance of which `pcm` is all that came; None: no time for it."""
+        return await self._desk.partial(utterance_id, pcm)
+
+    async def file(self, election: Election, outcome: Outcome) -> InteractionCreated | None:
+        """Stores an election with its interaction, if there is one; returns that one's event.
+
+        A store that fails is tried again until it works: the devices keep the audio that long.
+        """
+        record = election_record(election, self._network_id, outcome)
+        interaction = interaction_record(election, outcome)
+        now_s = asyncio.get_running_loop().time
+        while True:
+            try:
+                if interaction is None:
+                    await self._store.record_election(record)
+                    event = None
+                else:
+                    event = await self._store.record_interaction(interaction, record)
+            except StoreError as error:
+                self._trouble.failed(error, now_s())
+                await asyncio.sleep(STORE_RETRY_S)
+            else:
+                self._trouble.recovered(now_s())
+                return event
