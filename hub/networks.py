@@ -7,12 +7,12 @@ import logging
 
 from hub.election.election import Timing
 from hub.network.room import Room
-from hub.network.session import Session
+from hub.network.session import CLOSE_INTERNAL, Session
 from hub.recognition.desk import RecognitionDesk
 from hub.store.records import Access
 from hub.store.store import Store
 from shared.clock import Clock
-from shared.errors import StoreError
+from shared.errors import MiraError, StoreError
 from shared.logs import Trouble
 from shared.wire.channel import Channel
 
@@ -43,7 +43,12 @@ class Networks:
 
     async def serve(self, channel: Channel, access: Access) -> None:
         """Serves one connection, whose token gave `access`, to its end."""
-        room = await self._room(access)
+        try:
+            room = await self._room(access)
+        except MiraError as error:
+            log.warning("network %s cannot be opened: %s", access.network_public_id, error)
+            await channel.close(CLOSE_INTERNAL, error.code)
+            return
         session = Session(
             channel,
             room,
@@ -95,8 +100,11 @@ class Networks:
                 )
                 await room.open()
                 known.set_result(room)
-            except BaseException:
+            except BaseException as error:
                 del self._rooms[access.network_id]
-                known.cancel()  # who waits for it gets no room, and its device tries again
+                # Who waits for it gets no room either, and its device tries again.
+                interrupted = StoreError("The opening of the network was interrupted.")
+                known.set_exception(error if isinstance(error, MiraError) else interrupted)
+                known.exception()  # nobody may be waiting
                 raise
         return await asyncio.shield(known)

@@ -37,6 +37,7 @@ MAX_ERRORS = 100
 """So many broken messages in one connection are hopeless."""
 
 CLOSE_POLICY = 1008
+CLOSE_INTERNAL = 1011
 CLOSE_REPLACED = 4409
 CLOSE_TOO_SLOW = 4408
 CLOSE_GOING_AWAY = 1001
@@ -116,6 +117,10 @@ class Session:
                 await self._serve()
         except ChannelClosedError as closed:
             log.debug("%s: connection closed (%s)", self.client_id, closed)
+        except MiraError as error:
+            # The hub's own trouble, such as a store that fails: the device connects again.
+            log.warning("%s: connection given up: %s", self.client_id, error)
+            self._close = self._close or (CLOSE_INTERNAL, error.code)
         finally:
             code, reason = self._close or (CLOSE_GOING_AWAY, "")
             await self._channel.close(code, reason)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from hub.store.records import NetworkInfo
 from shared.audio import SAMPLE_RATE
 from shared.errors import StoreError
 from tests.flows.home import Home, home_with
@@ -329,3 +330,20 @@ async def test_a_hub_that_lost_its_data_is_believed(tmp_path: Path) -> None:
         await asyncio.sleep(60)
         assert home.devices["kitchen"].texts() == []
         assert home.devices["kitchen"].replica.cursor == 1
+
+
+async def test_a_store_that_fails_costs_connections_and_no_data(tmp_path: Path) -> None:
+    async with home_with(tmp_path, "kitchen") as home:
+        network = home.store.network
+
+        async def failing(_: str) -> NetworkInfo:
+            raise StoreError("the disk is away")
+
+        home.store.network = failing  # type: ignore[method-assign]
+        home.devices["kitchen"].cut()
+        speak(home, kitchen=0.5)
+        await asyncio.sleep(60)
+        assert not home.devices["kitchen"].daemon.link.connected
+        home.store.network = network  # type: ignore[method-assign]
+        await asyncio.sleep(60)
+        assert await home.texts() == [SENTENCE]

@@ -12,6 +12,7 @@ import pytest
 from hub.networks import POLL_INTERVAL_S
 from hub.store.records import ElectionRecord
 from shared.errors import StoreError
+from shared.wire.channel import ChannelClosedError
 from shared.wire.events import SettingsChanged
 from tests.fakes import MemoryStore
 from tests.flows.home import now_us
@@ -97,10 +98,11 @@ async def test_a_room_that_cannot_be_opened_turns_all_away_and_is_opened_for_the
     store.trouble = StoreError("the disk is gone")
     tokens = [await hub.token(name) for name in ("kitchen", "hall")]
     devices = [await hub.connect(token) for token in tokens]
-    await asyncio.wait([hub.serving[device] for device in devices])
-    first, waiting = (hub.serving[device] for device in devices)
-    assert first.exception() is store.trouble
-    assert waiting.cancelled()
+    for device in devices:
+        await hub.serving[device]
+        with pytest.raises(ChannelClosedError) as closed:
+            await device.receive()
+        assert closed.value.code == 1011
     assert hub.networks.connected == 0
     store.trouble = None
     again = await hub.connect(tokens[0])
