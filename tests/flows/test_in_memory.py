@@ -339,7 +339,7 @@ async def test_a_store_that_fails_costs_connections_and_no_data(tmp_path: Path) 
         async def failing(_: str) -> NetworkInfo:
             raise StoreError("the disk is away")
 
-        home.store.network = failing  # type: ignore[method-assign]
+        home.store.network = failing  # type: ignore[method-assign, assignment]
         home.devices["kitchen"].cut()
         speak(home, kitchen=0.5)
         await asyncio.sleep(60)
