@@ -40,6 +40,8 @@ CUT_WITHIN_S = 10
 """An utterance that is too long is cut at the quietest point of its last seconds."""
 QUIET_STEPS = 5
 """How quiet a point is, is its mean level over 100 ms."""
+OFFERED_AT_ONCE = 128
+"""A hub takes only so many open utterances of one device."""
 PAYLOAD_FRAMES = MAX_PAYLOAD // BYTES_PER_SAMPLE // FRAME_SAMPLES // 2
 """A whole utterance is sent a second at a time, so that other messages get between."""
 LIVE_PAYLOAD_SAMPLES = QUALITY_EVERY_FRAMES * FRAME_SAMPLES
@@ -148,6 +150,7 @@ class Candidates:
         self._longest_frames = longest_s * 1000 // FRAME_MS
         self._held_samples = held_s * SAMPLE_RATE
         self._held: dict[str, Candidate] = {}  # oldest first
+        self._waiting: list[str] = []  # held, and not yet offered on this connection
         self.live: Candidate | None = None
         self.dropped = 0  # utterances given up for want of room
 
@@ -221,13 +224,24 @@ class Candidates:
                 self._release(candidate, None)
 
     def offer_all(self) -> list[Message]:
-        """Everything that is held, offered (again) to a hub that was just connected."""
+        """What is held, offered (again) to a hub that was just connected.
+
+        What is being heard comes first, then the oldest; so many at once, and the next when one
+        of them is released.
+        """
+        self._waiting = sorted(self._held, key=lambda held: self._held[held] is not self.live)
         messages: list[Message] = []
-        for candidate in self._held.values():
-            messages += candidate.started(reoffered=True)
-            if candidate.ended:
-                messages.append(candidate.ended_message())
+        for _ in range(OFFERED_AT_ONCE):
+            messages += self._offer_next()
         return messages
+
+    def _offer_next(self) -> list[Message]:
+        while self._waiting:
+            candidate = self._held.get(self._waiting.pop(0))
+            if candidate is not None:
+                offer = candidate.started(reoffered=True)
+                return [*offer, candidate.ended_message()] if candidate.ended else offer
+        return []
 
     # Parts
 
@@ -270,12 +284,11 @@ class Candidates:
         was_live = candidate is self.live
         if was_live:
             self.live = None
-        if until is None:
-            return []
-        frame = until // FRAME_SAMPLES
-        if not any(candidate.voiced[frame:]):
-            return []
-        return self._announce(self._split(candidate, frame), candidate.ended)
+        messages = self._offer_next()
+        if until is not None and any(candidate.voiced[until // FRAME_SAMPLES :]):
+            rest = self._split(candidate, until // FRAME_SAMPLES)
+            messages += self._announce(rest, candidate.ended)
+        return messages
 
     def _make_room(self) -> None:
         """Gives up the oldest utterances beyond the limit, never the one being heard."""

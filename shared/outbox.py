@@ -68,7 +68,7 @@ class Outbox:
             while self._queue and not self.overflown:
                 data = self._queue.popleft()
                 self._bytes -= len(data)
-                if self.half_empty:
+                if self.half_empty and not self._room.is_set():
                     self._room.set()
                     if refill is not None:
                         refill()

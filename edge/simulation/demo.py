@@ -40,7 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     try:
         outcome = asyncio.run(_run(args, display))
-    except MiraError as error:
+    except (
+        MiraError,
+        OSError,
+    ) as error:  # OSError: the disk is full, no folder for temporary files
         display.close()
         print(f"demo: {error}", file=sys.stderr)
         return 1

@@ -48,6 +48,7 @@ class DemoDevice:
         self.access = access
         self._state_dir = folder / spec.name
         self._state_dir.mkdir()
+        self._socket = folder / f"{spec.name}.sock"  # Linux takes 107 bytes
         self._config = folder / f"{spec.name}.toml"
         self._config.touch(mode=0o600)  # it holds a token
         self._config.write_text(
@@ -64,6 +65,7 @@ class DemoDevice:
             f"[activity]\nhangover_ms = {HANGOVER_MS}\n"
             f'[discovery]\ninterfaces = ["{LOOPBACK[0]}"]\n'
             f"[paths]\nstate_dir = {json.dumps(str(self._state_dir))}\n"
+            f"control_socket = {json.dumps(str(self._socket))}\n"
         )
         self.process = Process(
             [program("mira-edge"), "run", "--config", str(self._config)],
@@ -73,7 +75,7 @@ class DemoDevice:
     async def status(self) -> Status | None:
         """What it says on its control socket; None where it does not answer yet."""
         try:
-            return await asyncio.to_thread(ask, self._state_dir / "control.sock", Ask())
+            return await asyncio.to_thread(ask, self._socket, Ask())
         except DaemonUnreachableError:
             return None
 

@@ -35,7 +35,7 @@ def murmur(seconds: float = 2.0, seed: int = 0) -> Pcm:
     """A voice without words, for whoever has no weights: shape (n,), int16, 16 kHz.
 
     About four syllables a second of different length and loudness: gliding pulse trains, each
-    through two formants of its own, with the gaps that make voice detection take it for speech.
+    through two formants of its own. Voice detection takes it for speech.
     """
     rng = np.random.default_rng(seed)
     signal = np.zeros(0)

@@ -133,15 +133,18 @@ class Election:
 
     def settles_at(self, timing: Timing) -> int | None:
         """When the final winner can be chosen, as far as is known by now; None: not yet."""
+        first_end = min(
+            (c.ended_at_us for c in self.ranked() if c.usable and c.ended_at_us), default=None
+        )
+        if first_end is None:
+            return None
+        moments = [first_end + timing.unending_us]
         contenders = self.contenders()
         ends = sorted(c.ended_at_us for c in contenders if c.ended_at_us is not None)
-        if not ends:
-            return None
         if len(ends) == len(contenders):
             return ends[-1]
         # Somebody still hears something. If most do, who has ended took a pause for the end; if
         # not, it is noise, and only a better one is waited for.
-        moments = [ends[0] + timing.unending_us]
         if 2 * len(ends) > len(contenders):
             moments.append(ends[len(contenders) // 2] + timing.straggler_us)
         best_end = contenders[0].ended_at_us

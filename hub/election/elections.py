@@ -26,7 +26,7 @@ from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtte
 
 MAX_SAMPLES = us_to_samples(40_000_000)
 """An utterance is cut at 30 s by the device; nothing longer than this is taken."""
-MAX_OPEN_PER_CLIENT = 1024
+MAX_OPEN_PER_CLIENT = 256
 SWITCH_MARGIN = 2.0
 """The final winner replaces the one that streams only if it is better by this many points."""
 CUT_US = 20_000
@@ -171,7 +171,11 @@ class Elections:
     def audio(self, utterance_id: str, received: int, complete: bool, now: int) -> list[Decision]:
         """The hub has the first `received` samples of an utterance's audio, or all of it."""
         candidate = self._known(utterance_id)
-        candidate.received, candidate.complete, candidate.audio_us = received, complete, now
+        candidate.received, candidate.complete = received, complete
+        # A device sends one utterance after the other: while one comes, none of them stalls.
+        for other in self._candidates():
+            if other.client_id == candidate.client_id:
+                other.audio_us = now
         election = self._where.get(utterance_id)
         return self._progress(election, now) if election else []
 
@@ -279,7 +283,9 @@ class Elections:
 
     def _finish(self, election: Election, now: int) -> list[Decision]:
         """Chooses the final winner on the whole utterance."""
-        ended = [c for c in election.contenders() if c.ended_at_us is not None]
+        ended = [c for c in election.contenders() if c.ended_at_us is not None] or [
+            c for c in election.ranked() if c.usable and c.ended_at_us is not None
+        ]
         if not ended:
             return []  # regrouping took them; the rest goes on
         best, streaming = ended[0], election.chosen
@@ -341,8 +347,6 @@ class Elections:
             if _comes_after(candidate, election):
                 continue
             for anchor in election.anchors:
-                if anchor.client_id == candidate.client_id:
-                    continue  # one device hears one thing at a time: this is the next
                 alike = affinity(candidate, anchor)
                 if alike is not None and (best is None or alike > best[0]):
                     best = alike, election
@@ -363,7 +367,7 @@ class Elections:
         Where two elections turn out to be one utterance, the newer joins the older and is left
         empty. Returns those who hear something else, taken out, to be placed anew.
         """
-        anchor = next((c for c in election.ranked() if c.usable), None)
+        anchor = next(iter(election.contenders()), None)
         if anchor is None:
             return []
         for other in [e for e in self.elections.values() if e.phase in OPEN and e is not election]:

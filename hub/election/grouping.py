@@ -24,6 +24,8 @@ from hub.election.candidate import Candidate
 STEP_US = 20_000
 ACOUSTIC_SLACK_US = 80_000
 """Sound takes 3 ms a metre, and a device's frames may start anywhere within 20 ms."""
+MAX_CLOCK_SLACK_US = 500_000
+"""Clocks that are known worse than this do not help, and searching further only finds chance."""
 MIN_OVERLAP_STEPS = 20
 """Below 0.4 s of common envelope it says nothing."""
 SURE_OVERLAP_STEPS = 50
@@ -46,7 +48,7 @@ def likeness(one: Candidate, other: Candidate) -> float | None:
     """
     a, b = _steps(one.envelope), _steps(other.envelope)
     offset = round((other.started_us - one.started_us) / STEP_US)
-    slack = one.uncertainty_us + other.uncertainty_us + ACOUSTIC_SLACK_US
+    slack = _slack_us(one, other)
     reach = -(-slack // STEP_US)
     best: float | None = None
     for lag in range(offset - reach, offset + reach + 1):
@@ -64,7 +66,9 @@ def affinity(one: Candidate, other: Candidate) -> float | None:
 
     None: they hear different ones. Otherwise at least `SAME`, and more is surer.
     """
-    slack = one.uncertainty_us + other.uncertainty_us + ACOUSTIC_SLACK_US
+    if one.client_id == other.client_id:
+        return None  # one device hears one thing after the other
+    slack = _slack_us(one, other)
     if one.started_us - slack > other.end_us or other.started_us - slack > one.end_us:
         return None
     alike = likeness(one, other)
@@ -74,6 +78,11 @@ def affinity(one: Candidate, other: Candidate) -> float | None:
     if overlap_us >= SURE_OVERLAP_STEPS * STEP_US:
         return None
     return SAME if abs(one.onset_us - other.onset_us) <= ONSET_SLACK_US + slack else None
+
+
+def _slack_us(one: Candidate, other: Candidate) -> int:
+    clocks = min(one.uncertainty_us + other.uncertainty_us, MAX_CLOCK_SLACK_US)
+    return clocks + ACOUSTIC_SLACK_US
 
 
 def _steps(envelope: bytearray) -> NDArray[np.float32]:

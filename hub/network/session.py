@@ -11,6 +11,7 @@ from hub.sync.cursor import Cursor
 from shared.clock import Clock, ClockEstimator, ClockMapping
 from shared.errors import (
     HelloExpectedError,
+    MalformedMessageError,
     MiraError,
     UnsupportedVersionError,
     WireError,
@@ -74,6 +75,7 @@ class Session:
         self._closing = asyncio.Event()
         self._catch_up = asyncio.Event()
         self._probe_answered = asyncio.Event()
+        self._probe_sent_us: int | None = None  # its id, too; only the newest may be answered
 
     @property
     def mapping(self) -> ClockMapping:
@@ -183,6 +185,9 @@ class Session:
         if isinstance(message, Hello):
             raise WireError("hello was said already.")
         if isinstance(message, ClockReply):
+            if message.probe_id != self._probe_sent_us:
+                raise MalformedMessageError("No clock probe with this id waits for an answer.")
+            self._probe_sent_us = None
             self._estimator.reply(
                 message.probe_id, message.received_at_us, message.sent_at_us, self._clock()
             )
@@ -197,7 +202,7 @@ class Session:
         while True:
             self._probe_answered.clear()
             now = self._clock()
-            # The probe's id is its time of sending: nothing has to be kept.
+            self._probe_sent_us = now
             self.send(ClockProbe(probe_id=now, sent_at_us=now))
             count += 1
             with suppress(TimeoutError):

@@ -49,15 +49,8 @@ class MemoryChannel:
         """Sends one message; raises ChannelClosedError as a WebSocket would."""
         size = len(data if isinstance(data, bytes) else data.encode())
         self._raise_if_over(self._end or self._peer_end)
-        try:
-            async with asyncio.timeout(channel.SEND_TIMEOUT_S):
-                while self._peer._inbound_bytes > WINDOW_BYTES:
-                    await self._link.changed.wait()
-                    self._raise_if_over(self._end or self._peer_end)
-        except TimeoutError:
-            self._finish(ChannelClosedError(1006, "the peer takes nothing"))
-            self._put(ChannelClosedError())
-            self._raise_if_over(self._end)
+        if self._peer._inbound_bytes > WINDOW_BYTES:
+            await self._wait_for_room()
         self._peer._inbound_bytes += size
         self._put((data, size))
 
@@ -91,6 +84,17 @@ class MemoryChannel:
     def stall(self) -> None:
         """The link goes silent for good: nothing arrives any more, and nobody is told."""
         self._link.stalled = True
+
+    async def _wait_for_room(self) -> None:
+        try:
+            async with asyncio.timeout(channel.SEND_TIMEOUT_S):
+                while self._peer._inbound_bytes > WINDOW_BYTES:
+                    await self._link.changed.wait()
+                    self._raise_if_over(self._end or self._peer_end)
+        except TimeoutError:
+            self._finish(ChannelClosedError(1006, "the peer takes nothing"))
+            self._put(ChannelClosedError())
+            self._raise_if_over(self._end)
 
     def _put(self, item: _Item) -> None:
         self._peer._under_way.append(item)

@@ -195,13 +195,13 @@ def _repeat(talks: list[Pcm], repetitions: int, *, hurry: bool) -> list[float]:
             tempfile.TemporaryDirectory(prefix="mira-bench-") as folder,
             asyncio.Runner(loop_factory=HurryingLoop) as runner,
         ):
-            took.append(runner.run(_listen(Path(folder), talks, hurry=hurry)))
+            took.append(runner.run(listen(Path(folder), talks, hurry=hurry)))
         way = "flat out" if hurry else "in real time"
         say(f"{way}, {repetition + 1} of {repetitions}: {took[-1]:.3f} s of one core")
     return took
 
 
-async def _listen(folder: Path, talks: list[Pcm], *, hurry: bool) -> float:
+async def listen(folder: Path, talks: list[Pcm], *, hurry: bool) -> float:
     """Processor seconds from the first sample of speech until all streams are elected."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, HurryingLoop)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.candidate import Candidates
+from edge.candidate import OFFERED_AT_ONCE, Candidates
 from shared.audio import FRAME_SAMPLES, Pcm, pcm_from_bytes
 from shared.wire.audio import AudioFrame
 from shared.wire.fields import Message
@@ -174,10 +174,26 @@ def test_what_is_held_is_offered_again_with_its_whole_envelope() -> None:
     speak(candidates, 40, end=False)
     offers = candidates.offer_all()
     kinds = [type(m) for m in offers]
-    assert kinds == [UtteranceStarted, Quality, UtteranceEnded, UtteranceStarted, Quality]
+    assert kinds == [UtteranceStarted, Quality, UtteranceStarted, Quality, UtteranceEnded]
     assert all(m.reoffered for m in offers if isinstance(m, UtteranceStarted))
-    assert [len(m.envelope) for m in offers if isinstance(m, Quality)] == [60, 40]
+    assert [len(m.envelope) for m in offers if isinstance(m, Quality)] == [40, 60]
     assert [m.envelope_start for m in offers if isinstance(m, Quality)] == [0, 0]
+
+
+def test_of_many_held_utterances_so_many_are_offered_at_once_and_the_others_in_turn() -> None:
+    candidates = make(held_s=10_000)
+    for _ in range(OFFERED_AT_ONCE + 3):
+        speak(candidates, 30)
+    held = candidates.held
+    offered = [m.utterance_id for m in candidates.offer_all() if isinstance(m, UtteranceStarted)]
+    assert offered == held[:OFFERED_AT_ONCE]
+    for utterance in held:
+        offered += [
+            m.utterance_id
+            for m in candidates.take(Release(utterance_id=utterance))
+            if isinstance(m, UtteranceStarted)
+        ]
+    assert offered == held
 
 
 def test_a_new_connection_has_to_ask_for_audio_anew() -> None:

@@ -209,6 +209,16 @@ def test_each_utterance_is_whole_and_no_frame_is_in_two(flags: list[bool], close
         assert numbers(one)[-1] < numbers(other)[0]
 
 
+def test_after_the_microphone_was_closed_a_knock_is_a_knock_again() -> None:
+    ear = new_ear(ToldActivity(hangover_ms=HANGOVER_MS))
+    for frame in numbered([False] * 20 + [True] * 30):
+        ear.hear(frame)
+    ear.close()
+    for frame in numbered([False] * 5 + [True] + [False] * 50, first=50):
+        assert ear.hear(frame) == []
+    assert len(held(ear)) == 1
+
+
 @pytest.mark.parametrize("pause", range(HANGOVER_FRAMES + 1, HANGOVER_FRAMES + 80, 7))
 def test_between_two_sentences_nothing_within_the_pre_roll_is_lost(pause: int) -> None:
     ear = new_ear(ToldActivity(hangover_ms=HANGOVER_MS))

@@ -14,6 +14,7 @@ import pytest
 from edge.backoff import Backoff
 from edge.hub_finder import HubFinder
 from edge.hub_link import (
+    FIRST_SIGHTING_S,
     GREETING_TIMEOUT_S,
     HEARTBEAT_S,
     SILENCE_TIMEOUT_S,
@@ -217,18 +218,42 @@ async def test_a_refused_token_is_tried_again_for_it_may_be_given_back() -> None
         assert net.connected()
 
 
-async def test_without_any_address_it_waits_for_a_hub_to_show_itself() -> None:
+def appeared() -> Sighting[HubRecord]:
+    """A hub shows itself by mDNS."""
+    return Sighting("appeared", "hub", HubRecord("hub-1", "Hub"), ("192.0.2.1",), 8770)
+
+
+async def test_without_any_address_it_waits_for_a_hub_to_show_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     net = Net()
     async with running(net):
-        await asyncio.sleep(1)
-        assert net.dialled == []
-        net.finder.heard(
-            Sighting("appeared", "hub", HubRecord("hub-1", "Hub"), ("192.0.2.1",), 8770)
-        )
+        await asyncio.sleep(FIRST_SIGHTING_S / 2)
+        net.finder.heard(appeared())
         await net.answered()
         await asyncio.sleep(1)
+        assert net.dialled == [(FIRST_SIGHTING_S / 2, "http://192.0.2.1:8770")]
         assert net.link.address == "http://192.0.2.1:8770"
-        assert [at for at, _ in net.dialled] == [1]  # at once, not after the pause
+    assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+async def test_where_none_shows_itself_soon_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    net = Net()
+    async with running(net):
+        await asyncio.sleep(FIRST_SIGHTING_S + 3 * PAUSE_S)
+    warnings = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
+    assert ["no hub is configured" in line for line in warnings] == [True]
+
+
+async def test_a_hub_that_shows_itself_cuts_the_wait_for_the_next_attempt_short() -> None:
+    net = Net("one")
+    net.errors = {"one": ConnectionRefusedError("refused")}
+    async with running(net):
+        await asyncio.sleep(PAUSE_S / 7)
+        net.finder.heard(appeared())
+        await net.answered()
+        assert net.addresses == ["one", "one", "http://192.0.2.1:8770"]
+        assert net.waits() == [PAUSE_S / 7, 0]
 
 
 async def test_a_connection_that_was_lost_is_a_fresh_start_for_the_backoff() -> None:

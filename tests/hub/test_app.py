@@ -192,7 +192,7 @@ async def test_a_store_that_fails_behind_an_open_socket_closes_it(
     device = await site.device()
     with pytest.raises(ChannelClosedError) as closed:
         await device.greet()
-    assert closed.value.code == 1001
+    assert (closed.value.code, closed.value.reason) == (1011, "STORE_UNAVAILABLE")
     assert not [r for r in caplog.records if r.levelno >= logging.ERROR]
 
 

@@ -32,10 +32,11 @@ def one_utterance(monkeypatch: pytest.MonkeyPatch) -> None:
 def running_demo(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """A demo and the processes that it has started, once its devices are being started."""
     command = [sys.executable, "-m", "edge.simulation.demo", "--engine", "fake", "--out", "out"]
+    # One that is killed leaves its temporary files behind.
     with subprocess.Popen(  # noqa: S603 - our own program
         command,
         cwd=folder,
-        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+        env=os.environ | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -126,6 +127,17 @@ def test_what_is_missing_is_named_with_what_to_do(
     monkeypatch.setenv("MIRA_WEIGHTS", str(tmp_path / "weights"))
     assert demo.main(["--out", str(tmp_path / "out")]) == 1
     assert "mira-hub models pull sample-speech" in capsys.readouterr().err
+
+
+def test_a_full_disk_is_said_without_a_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(demo, "simulated_session", full)
+    assert demo.main(["--out", str(tmp_path)]) == 1
+    assert "demo: [Errno 28] No space left on device" in capsys.readouterr().err
 
 
 def test_a_machine_without_a_microphone_is_told_apart_from_one_without_portaudio(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hub.election.candidate import Candidate, Decode, Disconnect, Record
 from hub.election.elections import Elections
 from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
-from tests.hub.election.household import START, STEP_US, Driver, heard, speech
+from tests.hub.election.household import SECOND, START, STEP_US, Driver, heard, speech
 
 TALK = speech(1)
 HEAD = 40  # steps: half a second of pre-roll and some speech
@@ -196,6 +196,31 @@ def test_a_device_that_heard_a_piece_only_is_not_elected_however_well_it_heard_t
     assert home.selected()[-1] == ("b1", True)
 
 
+def test_what_two_devices_held_beyond_the_end_is_not_taken_for_the_finished_utterance() -> None:
+    """The rest that both announce anew is like what the other's finished candidate held, too."""
+    home = Driver("abc")
+    first, more = speech(1), speech(2, seconds=3, onset_s=0)
+    for client in "abc":
+        home.claim(client, heard(first, seed=ord(client)), utterance=f"{client}1", score=50)
+    home.hear("a1", [], score=80, start=len(first))
+    home.end("a1")
+    home.wait(6)
+    home.deliver("a1")
+    for client in "bc":
+        home.hear(f"{client}1", heard(more, seed=ord(client)), start=len(first))
+    home.decode_and_commit("election-1")
+    end = len(first) * 320
+    assert home.released() == {"a1": None, "b1": end, "c1": end}
+
+    rest_us = START - 15_000  # devices cut at whole frames
+    for client in "bc":
+        home.claim(client, heard(more, seed=ord(client)), utterance=f"{client}2", started=rest_us)
+    assert not {"b2", "c2"} & set(home.released())
+    home.wait(1)
+    assert home.selected()[-1] in [("b2", False), ("c2", False)]
+    assert len(home.elections.elections) == 2
+
+
 def test_two_people_in_two_rooms_are_two_utterances() -> None:
     home = Driver("abcd")
     one, other = speech(1), speech(2)
@@ -278,6 +303,22 @@ def test_a_winner_that_comes_back_goes_on_where_it_was() -> None:
     home.wait(2)
     home.claim("a", heard(TALK), utterance="a1", reoffered=True)
     assert home.asked() == [("a1", 0), ("a1", 5_000)]
+
+
+def test_a_slow_uplink_that_sends_one_utterance_after_the_other_is_no_stall() -> None:
+    home = Driver("a")
+    for number in (1, 2):
+        started = START - 100 * SECOND * number
+        home.claim("a", speech(number), utterance=f"u{number}", reoffered=True, started=started)
+        home.end(f"u{number}")
+    home.wait(2)
+    for received in range(1, 150):
+        home.elections.audio("u1", received * 100, False, home.now)
+        home.wait(0.1)
+    home.deliver("u1")
+    home.deliver("u2")
+    assert home.of(Disconnect) == []
+    assert sorted(home.decoded()) == ["u1", "u2"]
 
 
 def test_when_nobody_can_be_asked_the_election_is_given_up_and_a_new_offer_starts_anew() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hub.election.candidate import Candidate
 from hub.election.grouping import (
     ACOUSTIC_SLACK_US,
+    MAX_CLOCK_SLACK_US,
     ONSET_SLACK_US,
     SAME,
     STEP_US,
@@ -117,13 +118,21 @@ def test_different_talkers_are_told_apart_the_surer_the_longer_they_speak() -> N
 def test_clocks_may_be_wrong_by_their_uncertainty_and_sound_needs_its_time(
     seed: int, share: float, one: int, other: int
 ) -> None:
-    slack = one + other + ACOUSTIC_SLACK_US
+    slack = min(one + other, MAX_CLOCK_SLACK_US) + ACOUSTIC_SLACK_US
     said = speech(seed, seconds=3)
     here = candidate(said, uncertainty=one)
     there = candidate(said, "b", started=START + round(share * slack), uncertainty=other)
     alike = likeness(here, there)
     assert alike is not None
     assert alike > 0.99
+
+
+def test_a_clock_that_is_hardly_known_at_all_does_not_widen_the_search_for_ever() -> None:
+    said = speech(5, seconds=6)
+    for later_us, kin in ((MAX_CLOCK_SLACK_US, True), (MAX_CLOCK_SLACK_US + 20 * STEP_US, False)):
+        here = candidate(said, uncertainty=3_600_000_000)
+        there = candidate(said, "b", started=START + later_us)
+        assert (affinity(here, there) is not None) is kin
 
 
 @pytest.mark.parametrize("direction", [-1, 1])
@@ -135,6 +144,15 @@ def test_the_same_rise_and_fall_at_another_time_is_another_utterance(direction: 
     later = candidate(said, "b", started=START + direction * (slack + 10 * STEP_US))
     assert affinity(here, at_once) == pytest.approx(1, abs=1e-5)
     assert affinity(here, later) is None
+
+
+@pytest.mark.parametrize("missed_s", [0.4, 1.0, 1.5])
+def test_who_began_to_listen_later_is_held_against_the_same_moments(missed_s: float) -> None:
+    said = speech(5, seconds=3)
+    here, missed = candidate(said), round(missed_s * 50)
+    there = candidate(said[missed:], "b", started=START + missed * STEP_US)
+    assert affinity(here, there) == pytest.approx(1, abs=0.02)
+    assert affinity(there, here) == pytest.approx(1, abs=0.02)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 100))
@@ -184,3 +202,17 @@ def test_who_has_told_nothing_yet_is_judged_by_its_onset() -> None:
     there = candidate(speech(1), "b")
     assert affinity(candidate([]), there) == SAME
     assert affinity(candidate([], onset_s=1.5), there) is None
+
+
+def test_an_onset_at_the_end_of_one_is_none_at_the_beginning_of_the_next() -> None:
+    slack = 2 * UNCERTAINTY_US + ACOUSTIC_SLACK_US
+    for gap_us, kin in ((slack - 20_000, True), (slack + 20_000, False)):
+        here = candidate([-70] * 25, onset_s=0.5)
+        there = candidate([-70] * 25, "b", started=here.end_us + gap_us, onset_s=0)
+        assert (affinity(here, there) is not None) is kin
+        assert (affinity(there, here) is not None) is kin
+
+
+def test_one_device_hears_one_thing_after_the_other() -> None:
+    said = speech(1)
+    assert affinity(candidate(said), candidate(said)) is None

@@ -151,8 +151,10 @@ async def test_a_hundred_broken_messages_are_hopeless_ninety_nine_are_not(hub: M
     await device.send(Heartbeat())
     await asyncio.sleep(1)
     assert "kitchen" in (await hub.room()).members.sessions
+    began = seconds()
     await device.send_raw(NONSENSE)
     assert await device.close_code() == 1008
+    assert seconds() == began
     await hub.serving[device]
     assert "kitchen" not in (await hub.room()).members.sessions
 
@@ -353,16 +355,29 @@ async def test_a_clock_is_known_to_half_a_round_trip(hub: MemoryHub, ahead_us: i
     assert abs(fine.offset_us + ahead_us) <= fine.uncertainty_us
 
 
-async def test_a_reply_that_contradicts_itself_leaves_the_clock_as_it_was(hub: MemoryHub) -> None:
+async def next_probe(device: Device) -> int:
+    """The id of the next probe, which waits for an answer."""
+    while True:
+        message = decode_hub(await device.channel.receive())
+        if isinstance(message, ClockProbe):
+            return message.probe_id
+
+
+async def test_a_reply_that_contradicts_itself_or_answers_nothing_leaves_the_clock_as_it_was(
+    hub: MemoryHub,
+) -> None:
     device, _ = await greeted(hub)
     await probes(device, 1, answer_us=0)
     session = await hub.session("kitchen")
     known = session.mapping
-    now = now_us()
-    for received, sent in ((now, now - 1), (now, now + 60_000_000)):
-        await device.send(ClockReply(probe_id=now, received_at_us=received, sent_at_us=sent))
+    for held_us, asked in ((-1, True), (60_000_000, True), (0, False)):
+        await device.send(Heartbeat())
+        probe = await next_probe(device) if asked else 1
+        now = now_us()
+        reply = ClockReply(probe_id=probe, received_at_us=now, sent_at_us=now + held_us)
+        await device.send(reply)
         assert (await device.expect(Error)).code == "MALFORMED_MESSAGE"
-    assert session.mapping == known
+        assert session.mapping == known
 
 
 # The end

@@ -1,0 +1,134 @@
+"""Recognising and storing, as stubborn as they have to be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from hub.election.election import Election
+from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S, Clerk
+from hub.network.outcome import Outcome
+from hub.recognition.desk import Decoded, RecogniserBusyError
+from shared.audio import Pcm
+from shared.errors import StoreError
+from tests.fakes import MemoryStore, VirtualDesk
+from tests.flows.home import now_us
+from tests.hub.network.test_outcome import candidate, decoded, election
+from tests.voice import say, understand
+
+pytestmark = pytest.mark.looptime
+
+SENTENCE = "ba de fi go"
+
+
+class BusyDesk(VirtualDesk):
+    """Has no room for the first so many."""
+
+    def __init__(self) -> None:
+        super().__init__(understand)
+        self.refusals = 0
+
+    async def decode(self, pcm: Pcm) -> Decoded:
+        if self.refusals:
+            self.refusals -= 1
+            raise RecogniserBusyError("Too many wait already.")
+        return await super().decode(pcm)
+
+
+class Office:
+    """A clerk with a store and a desk of its own."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore(now_us)
+        self.desk = BusyDesk()
+        self.network_id = ""
+        self.clerk: Clerk
+
+    async def open(self) -> Office:
+        network, _ = await self.store.create_network("Home")
+        self.network_id = network.network_id
+        await self.store.add_client(self.network_id, "kitchen", client_id="kitchen")
+        self.clerk = Clerk(self.network_id, self.store, self.desk)
+        return self
+
+    async def texts(self) -> list[str]:
+        found = await self.store.recent_interactions(self.network_id, 10)
+        return [interaction.text for interaction in found]
+
+
+def heard() -> Election:
+    return election(candidate("kitchen", 80))
+
+
+def seconds() -> float:
+    """Virtual time."""
+    return asyncio.get_running_loop().time()
+
+
+async def test_what_was_said_is_understood_and_how_long_that_took_is_known() -> None:
+    office = await Office().open()
+    outcome = await office.clerk.understand(say(SENTENCE))
+    assert outcome.transcript is not None
+    assert outcome.transcript.text == SENTENCE
+    assert outcome.decode_s == office.desk.decode_s
+    assert outcome.error is None
+
+
+async def test_it_waits_its_turn_at_a_busy_desk() -> None:
+    office = await Office().open()
+    office.desk.refusals = 5
+    outcome = await office.clerk.understand(say(SENTENCE))
+    assert outcome.error is None
+    assert seconds() == pytest.approx(5 * BUSY_RETRY_S + office.desk.decode_s)
+
+
+async def test_failing_is_an_outcome_that_says_why_and_nothing_spoken_is_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    office = await Office().open()
+    office.desk.recogniser.fail_next(ValueError("out of memory"))
+    outcome = await office.clerk.understand(say(SENTENCE))
+    assert outcome.transcript is None
+    assert outcome.error is not None
+    assert "out of memory" in outcome.error.message
+    assert [r.levelname for r in caplog.records] == ["WARNING"]
+    await office.clerk.file(heard(), await office.clerk.understand(say(SENTENCE)))
+    assert SENTENCE not in caplog.text
+
+
+async def test_an_interaction_is_filed_with_its_event_and_a_second_time_with_the_same_one() -> None:
+    office = await Office().open()
+    outcome = decoded("lights off please")
+    event = await office.clerk.file(heard(), outcome)
+    assert event is not None
+    assert (event.text, event.client_id) == ("lights off please", "kitchen")
+    again = await office.clerk.file(heard(), outcome)
+    assert again == event
+    assert await office.texts() == ["lights off please"]
+
+
+async def test_where_nothing_was_understood_only_the_election_is_filed() -> None:
+    office = await Office().open()
+    assert await office.clerk.file(heard(), decoded("")) is None
+    assert await office.texts() == []
+    (record,) = await office.store.recent_elections(office.network_id, 0)
+    assert record.winner_utterance_id == "kitchen-1"
+
+
+@pytest.mark.parametrize("outcome", [decoded("lights off please"), decoded("")])
+async def test_a_store_that_fails_is_tried_until_it_works_loud_once_then_quiet(
+    outcome: Outcome, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    office = await Office().open()
+    office.store.failure = StoreError("the disk is full")
+    filing = asyncio.ensure_future(office.clerk.file(heard(), outcome))
+    await asyncio.sleep(10 * STORE_RETRY_S)
+    assert not filing.done()
+    office.store.failure = None
+    await filing
+    assert seconds() <= 11 * STORE_RETRY_S
+    assert len(await office.store.recent_elections(office.network_id, 0)) == 1
+    assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
