@@ -40,6 +40,8 @@ CUT_WITHIN_S = 10
 """An utterance that is too long is cut at the quietest point of its last seconds."""
 QUIET_STEPS = 5
 """How quiet a point is, is its mean level over 100 ms."""
+WORD_FRAMES = 8
+"""Less voice than this after the released part is its reverberation, or a knock."""
 OFFERED_AT_ONCE = 128
 """A hub takes only so many open utterances of one device."""
 PAYLOAD_FRAMES = MAX_PAYLOAD // BYTES_PER_SAMPLE // FRAME_SAMPLES // 2
@@ -250,7 +252,8 @@ class Candidates:
         if ended is None:
             self.live = candidate
             return candidate.started(reoffered=False)
-        return [*candidate.started(reoffered=False), *candidate.end(ended)[-1:]]
+        # It may be old: its parent was, perhaps, and the hub is not to wonder about its clock.
+        return [*candidate.started(reoffered=True), *candidate.end(ended)[-1:]]
 
     def _split(self, candidate: Candidate, frame: int) -> Candidate:
         """Takes what is heard from `frame` on out of a candidate, as a new one."""
@@ -285,7 +288,7 @@ class Candidates:
         if was_live:
             self.live = None
         messages = self._offer_next()
-        if until is not None and any(candidate.voiced[until // FRAME_SAMPLES :]):
+        if until is not None and sum(candidate.voiced[until // FRAME_SAMPLES :]) >= WORD_FRAMES:
             rest = self._split(candidate, until // FRAME_SAMPLES)
             messages += self._announce(rest, candidate.ended)
         return messages

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.metadata
 import logging
+import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Literal
 
@@ -38,6 +39,8 @@ log = logging.getLogger(__name__)
 MicrophoneState = Literal["open", "closed", "lost"]
 REOPEN_S = 2.0
 """How often a microphone that went away is looked for."""
+REWRITE_S = 5.0
+"""How often a replica that cannot be written is tried again."""
 IDLE_PULSE_S = 1.0
 """How often the audio loop shows that it moves while the microphone is closed."""
 
@@ -79,10 +82,15 @@ class Daemon:
         self.replica = replica
         self.link = HubLink(self, finder, connect)
         self.microphone_state: MicrophoneState = "closed"
-        self._switches = replica.switches
+        self._switches = replica.switches  # what is in force
+        self._said = self._switches  # what the hub said last
+        self._pending = (
+            replica.pending_listening
+        )  # what a person wants and the hub has not confirmed
         self._switched = asyncio.Event()
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._change_seq = 0
+        self._pending_seq = 0  # of the last change of this device's own listening
 
     # Life
 
@@ -128,23 +136,39 @@ class Daemon:
         if scope == "network":
             if not self.link.connected:
                 raise DaemonUnreachableError("No hub is connected, so the others cannot be told.")
+            if not listening:
+                self._switch(Switches(False, self._switches.client))  # here at once
             self.link.send([self._change(listening, "network")])
             return
         self._switch(Switches(self._switches.network, listening))
-        self.replica.pending_listening = listening
+        self._set_pending(listening)
         self.link.send([self._change(listening, "client")])
 
     def _change(self, listening: bool, scope: Literal["client", "network"]) -> Change:
         self._change_seq += 1
+        if scope == "client":
+            self._pending_seq = self._change_seq
         return Change(
             client_seq=self._change_seq, kind="set_listening", scope=scope, listening=listening
         )
 
     def _switch(self, switches: Switches) -> None:
-        if switches != self._switches:
-            self._switches = switches
-            self.replica.set_switches(switches)
-        self._switched.set()
+        changed = switches != self._switches
+        self._switches = switches
+        self._switched.set()  # first of all: a full disk keeps no microphone open
+        if changed:
+            self._keep(lambda: self.replica.set_switches(switches))
+
+    def _keep(self, write: Callable[[], None]) -> None:
+        """Writes what the next start should know; it works without, too."""
+        try:
+            write()
+        except sqlite3.Error as error:
+            log.warning("listening cannot be remembered for the next start: %s", error)
+
+    def _set_pending(self, listening: bool | None) -> None:
+        self._pending = listening
+        self._keep(lambda: setattr(self.replica, "pending_listening", listening))
 
     # The link's owner
 
@@ -170,10 +194,9 @@ class Daemon:
         if message.cursor < self.replica.cursor:
             self.replica.clear()
             raise WireError("The hub's log is behind our copy: our copy starts anew.")
-        pending = self.replica.pending_listening
-        hub = message.settings
-        client = hub.client_listening if pending is None else pending
-        self._switch(Switches(hub.listening, client))
+        pending, hub = self._pending, message.settings
+        self._said = Switches(hub.listening, hub.client_listening)
+        self._switch(Switches(hub.listening, self._said.client if pending is None else pending))
         self._ear.candidates.forget(message.released)
         changes = [] if pending is None else [self._change(pending, "client")]
         return [self._status_message(), *changes, *self._ear.candidates.offer_all()]
@@ -190,10 +213,14 @@ class Daemon:
                 self._events.put_nowait(message)
                 self._obey(message)
             case ChangeApplied():
-                if message.client_seq == self._change_seq:
-                    self.replica.pending_listening = None
+                if message.client_seq == self._pending_seq:
+                    self._set_pending(None)
             case ChangeRefused():
                 log.warning("the hub refuses a change: %s", message.message)
+                if self._pending and message.client_seq == self._pending_seq:
+                    # What was to be switched off stays off, and is asked for again.
+                    self._set_pending(None)
+                    self._switch(self._said)
             case Error():
                 log.warning("the hub could not use a message: %s %s", message.code, message.message)
             case _:
@@ -206,25 +233,32 @@ class Daemon:
 
     def _obey(self, event: Event) -> None:
         """Switches listening as the log says, unless a person here said otherwise since."""
-        switches = self._switches
         if isinstance(event, SettingsChanged):
-            self._switch(Switches(event.listening, switches.client))
-        elif (
-            isinstance(event, ClientChanged)
-            and event.client_id == self._client_id
-            and self.replica.pending_listening is None
-        ):
-            self._switch(Switches(switches.network, event.listening))
+            self._said = Switches(event.listening, self._said.client)
+        elif isinstance(event, ClientChanged) and event.client_id == self._client_id:
+            self._said = Switches(self._said.network, event.listening)
+        else:
+            return
+        client = self._said.client if self._pending is None else self._pending
+        self._switch(Switches(self._said.network, client))
 
     # Its tasks
 
     async def _write_events(self) -> None:
         """Puts events into the replica, those that came together in one commit, and says so."""
+        trouble, now_s = Trouble(log, "the replica"), asyncio.get_running_loop().time
         while True:
             events = [await self._events.get()]
             while not self._events.empty():
                 events.append(self._events.get_nowait())
-            cursor = await asyncio.to_thread(self.replica.apply, events)
+            while True:
+                try:
+                    cursor = await asyncio.to_thread(self.replica.apply, events)
+                    break
+                except sqlite3.Error as error:  # a full disk; what is not applied is not acked
+                    trouble.failed(error, now_s())
+                    await asyncio.sleep(REWRITE_S)
+            trouble.recovered(now_s())
             self.link.send([Ack(cursor=cursor)])
 
     async def _listen(self) -> None:

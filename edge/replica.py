@@ -62,8 +62,9 @@ class Replica:
             self._set_state("network_id", network_id)
 
     def close(self) -> None:
-        """Closes the file."""
-        self._db.close()
+        """Closes the file, after what is being written."""
+        with self._lock:
+            self._db.close()
 
     @property
     def cursor(self) -> int:

@@ -227,7 +227,9 @@ class MemoryStore(Store):
         network = self._networks.get(network_id)
         return frozenset(utterance_ids) & (network.decided.keys() if network else set())
 
-    async def recent_elections(self, network_id: str, since_us: int) -> tuple[ElectionRecord, ...]:
+    async def recent_elections(
+        self, network_id: str, since_us: int, until_us: int | None = None
+    ) -> tuple[ElectionRecord, ...]:
         network = self._networks.get(network_id)
         records = [record for record, _ in network.elections.values()] if network else []
         return tuple(
@@ -238,7 +240,7 @@ class MemoryStore(Store):
                 ),
             )
             for record in sorted(records, key=lambda r: (r.started_at_us, r.election_id))
-            if record.started_at_us >= since_us
+            if since_us <= record.started_at_us <= (until_us or record.started_at_us)
         )
 
     async def events_after(

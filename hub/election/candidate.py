@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from shared.audio import samples_to_us
 
+STEP_US = 20_000
+"""Length of a step of the envelope."""
+REVERBERATION_US = 300_000
 RECENT_STEPS = 10
 SPEECH_RANGE_DB = 10
 """Syllables are within this of the loud ones; a hangover's silence is below."""
@@ -49,6 +52,17 @@ class Candidate:
     def end_us(self) -> int:
         """Hub time of the end of what is held."""
         return self.started_us + samples_to_us(self.samples)
+
+    @property
+    def speech_end_us(self) -> int:
+        """Hub time of the end of the last loud syllable and its reverberation."""
+        if not self.envelope:
+            return self.end_us
+        loud = sorted(self.envelope)[len(self.envelope) * 9 // 10] - 2 * SPEECH_RANGE_DB
+        steps = next(
+            (n for n in range(len(self.envelope), 0, -1) if self.envelope[n - 1] >= loud), 0
+        )
+        return min(self.end_us, self.started_us + steps * STEP_US + REVERBERATION_US)
 
     @property
     def onset_us(self) -> int:

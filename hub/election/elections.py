@@ -69,6 +69,15 @@ class Elections:
         election = self._where.get(utterance_id)
         return election is not None and election.phase is Phase.DONE
 
+    def won(self, utterance_id: str) -> bool:
+        """Whether the utterance was elected in an election that is over."""
+        election = self._where.get(utterance_id)
+        return (
+            self.finished(utterance_id)
+            and election is not None
+            and (election.chosen is election.candidates[utterance_id])
+        )
+
     @staticmethod
     def unknown() -> UnknownUtteranceError:
         """The error for an utterance that was never offered, or is somebody else's."""
@@ -91,6 +100,8 @@ class Elections:
         self, election_id: str, candidates: Iterable[Candidate], chosen_id: str | None, now: int
     ) -> None:
         """Takes a finished election from the store, so that late offers of it are recognised."""
+        if election_id in self.elections:
+            return
         election = Election(election_id, now, now, phase=Phase.DONE, done_us=now)
         self.elections[election_id] = election
         for candidate in candidates:
@@ -436,7 +447,7 @@ class Elections:
         if chosen is not None and candidate is not chosen:
             live = candidate.ended_at_us is None
             if live or candidate.end_us > chosen.end_us + TAIL_US:
-                until = max(0, us_to_samples(chosen.end_us - candidate.started_us))
+                until = max(0, us_to_samples(chosen.speech_end_us - candidate.started_us))
                 until = None if until >= candidate.samples and not live else until
         return Release(candidate.client_id, candidate.utterance_id, until)
 

@@ -19,9 +19,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from hub.election.candidate import Candidate
+from hub.election.candidate import STEP_US, Candidate
 
-STEP_US = 20_000
 ACOUSTIC_SLACK_US = 80_000
 """Sound takes 3 ms a metre, and a device's frames may start anywhere within 20 ms."""
 MAX_CLOCK_SLACK_US = 500_000

@@ -7,7 +7,8 @@ import logging
 
 from hub.election.election import Election
 from hub.network.outcome import Outcome, election_record, interaction_record
-from hub.recognition.desk import RecogniserBusyError, RecognitionDesk
+from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError, RecognitionDesk
+from hub.store.errors import NotFoundError, StoreConflictError
 from hub.store.store import Store
 from shared.audio import Pcm
 from shared.errors import RecognitionError, StoreError
@@ -43,6 +44,9 @@ class Clerk:
             except RecogniserBusyError:
                 # Nothing is lost: the devices hold the utterance, and it waits here for its turn.
                 await asyncio.sleep(BUSY_RETRY_S)
+            except RecogniserStoppedError:
+                # No outcome: the devices offer it again. Whoever stops the hub ends this wait.
+                await asyncio.get_running_loop().create_future()
             except RecognitionError as error:
                 log.warning("recognition failed: %s", error)
                 return Outcome(None, error=error)
@@ -55,6 +59,7 @@ class Clerk:
         """Stores an election with its interaction, if there is one; returns that one's event.
 
         A store that fails is tried again until it works: the devices keep the audio that long.
+        Where the network itself is gone, so is the interaction.
         """
         record = election_record(election, self._network_id, outcome)
         interaction = interaction_record(election, outcome)
@@ -66,6 +71,9 @@ class Clerk:
                     event = None
                 else:
                     event = await self._store.record_interaction(interaction, record)
+            except (NotFoundError, StoreConflictError) as error:
+                log.error("an interaction has no place in the store: %s", error)
+                return None
             except StoreError as error:
                 self._trouble.failed(error, now_s())
                 await asyncio.sleep(STORE_RETRY_S)

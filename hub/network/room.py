@@ -56,6 +56,10 @@ CLOCK_TOLERANCE_US = 120_000_000
 """A live utterance that claims to be further from now than this has a broken capture time."""
 
 
+AROUND_US = 60_000_000
+"""Elections of the same speech as an old claim began at most this much earlier or later."""
+
+
 class NotAllowedError(MiraError):
     """The token does not allow it."""
 
@@ -95,21 +99,28 @@ class Room:
         self._partial_at: dict[str, int] = {}  # samples at the last partial decode
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
 
     # Life
 
     async def open(self) -> None:
         """Remembers what was decided lately, so that what is offered again is not stored twice."""
-        now = self._clock()
-        since = now - self._elections.timing.remember_us
-        for record in await self._store.recent_elections(self.network_id, since):
-            self._elections.remember(
-                record.election_id, stored_candidates(record), record.winner_utterance_id, now
-            )
+        await self._remember(self._clock() - self._elections.timing.remember_us)
         self._reschedule()
+
+    async def _remember(self, since_us: int, until_us: int | None = None) -> None:
+        records = await self._store.recent_elections(self.network_id, since_us, until_us)
+        for record in records:
+            self._elections.remember(
+                record.election_id,
+                stored_candidates(record),
+                record.winner_utterance_id,
+                self._clock(),
+            )
 
     async def close(self) -> None:
         """Ends all sessions and tasks; what is not committed stays with the devices."""
+        self._closed = True
         for session in list(self.members.sessions.values()):
             session.close(CLOSE_GOING_AWAY, "the hub stops")
         for task in self._tasks:
@@ -122,12 +133,10 @@ class Room:
     async def present(self, session: Session, hello: Hello) -> AsyncIterator[None]:
         """A device is here, for as long as the context lasts."""
         network = await self._store.network(self.network_id)
-        released = await self._store.decided_utterances(self.network_id, hello.held)
         name, client_listens = "observer", True
         if not session.observer:
             client = await self._store.client(self.network_id, session.client_id)
             name, client_listens = client.name, client.listening
-            await self._store.touch_client(self.network_id, session.client_id, "online")
         before = self.members.sessions.get(session.client_id)
         if before is not None:
             self._drop(before)
@@ -145,14 +154,17 @@ class Room:
                     client_listening=client_listens,
                     language=network.settings.language,
                 ),
-                released=sorted(released),
+                # Of the others a part may be wanted still; what, they are told when they offer.
+                released=[held for held in hello.held if self._elections.won(held)],
             )
         )
-        log.info("%s connected (%s)", session.client_id, hello.software)
+        log.info("%s connected (%r)", session.client_id, hello.software)
         joined = ClientJoined(client_id=session.client_id, name=name, timestamp=self._now())
         self.members.broadcast(joined, leave_out=session)
         self._elections.device_listens(session.client_id, session.hears and session.listening)
         try:
+            if not session.observer:
+                await self._store.touch_client(self.network_id, session.client_id, "online")
             yield
         finally:
             if self.members.sessions.get(session.client_id) is session:
@@ -160,8 +172,12 @@ class Room:
                 left = ClientLeft(client_id=session.client_id, timestamp=self._now())
                 self.members.broadcast(left)
                 if not session.observer:
-                    await self._store.touch_client(self.network_id, session.client_id, "offline")
-            log.info("%s disconnected", session.client_id)
+                    # It may be back already, on a connection that was noted before this one's end.
+                    back = session.client_id in self.members.sessions
+                    await self._store.touch_client(
+                        self.network_id, session.client_id, "online" if back else "offline"
+                    )
+            log.info("%s disconnected, has events up to %d", session.client_id, session.acked)
 
     def _drop(self, session: Session) -> None:
         del self.members.sessions[session.client_id]
@@ -178,7 +194,12 @@ class Room:
         now = self._clock()
         match message:
             case wire.UtteranceStarted():
-                self._carry_out(self._elections.claimed(self._claim(session, message, now), now))
+                claim = self._claim(session, message, now)
+                if now - claim.started_us > self._elections.timing.remember_us:
+                    # Somebody was away for long: was this speech decided meanwhile?
+                    around = claim.started_us - AROUND_US, claim.started_us + AROUND_US
+                    await self._remember(*around)
+                self._carry_out(self._elections.claimed(claim, now))
             case wire.Quality():
                 self._own(session, message.utterance_id)
                 decisions = self._elections.heard(
@@ -212,12 +233,8 @@ class Room:
                         message.utterances_dropped,
                     )
             case Error():
-                log.warning(
-                    "%s could not use a message: %s %s",
-                    session.client_id,
-                    message.code,
-                    message.message,
-                )
+                # A newer hub may say what an older device does not know; the device goes on.
+                log.debug("%s could not use a message: %r", session.client_id, message)
             case Ack():
                 session.acked = message.cursor
             case _:
@@ -309,6 +326,8 @@ class Room:
     # What the election decides
 
     def _carry_out(self, decisions: Iterable[Decision]) -> None:
+        if self._closed:
+            return  # sessions that end now decide nothing any more
         for decision in decisions:
             match decision:
                 case SendAudio(candidate, from_sample):

@@ -35,7 +35,7 @@ SILENCE_TIMEOUT_S = 15.0
 FIRST_PROBES = 4
 PROBE_INTERVAL_S = 10.0
 MAX_ERRORS = 100
-"""So many broken messages in one connection are hopeless."""
+"""So many more broken messages than good ones are hopeless."""
 
 CLOSE_POLICY = 1008
 CLOSE_INTERNAL = 1011
@@ -173,6 +173,7 @@ class Session:
                 return
             try:
                 await self._take(decode_device(data))
+                self._errors = max(0, self._errors - 1)
             except MiraError as error:
                 self._errors += 1
                 log.debug("%s: %s", self.client_id, error)

@@ -51,6 +51,12 @@ class RecogniserTimeoutError(RecognitionError):
     code = "RECOGNISER_TIMEOUT"
 
 
+class RecogniserStoppedError(RecognitionError):
+    """The hub stops; what was not decoded is offered again."""
+
+    code = "RECOGNISER_STOPPED"
+
+
 class Decoded(Struct, frozen=True):
     """A transcript, and how long it took to come: waiting its turn, and being decoded."""
 
@@ -223,14 +229,14 @@ class _Lane:
 
     async def _call(self, function: Callable[[], T], timeout_s: float) -> T:
         if self._worker is None:
-            raise RecognitionError(_STOPPED, _AGAIN)
+            raise RecogniserStoppedError(_STOPPED, _AGAIN)
         try:
             async with asyncio.timeout(timeout_s) as limit:
                 return await asyncio.get_running_loop().run_in_executor(self._worker, function)
         except RecognitionError:
             raise
         except DecodeCancelled as error:
-            raise RecognitionError(_STOPPED, _AGAIN) from error
+            raise RecogniserStoppedError(_STOPPED, _AGAIN) from error
         except MiraError as error:
             raise RecognitionError(error.message, error.hint) from error
         except Exception as error:

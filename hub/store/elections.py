@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import insert
+from sqlalchemy import and_, insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -83,10 +83,15 @@ def device_ids(election: ElectionRecord) -> set[str]:
 
 
 async def since(
-    session: AsyncSession, network_id: str, started_at_us: int
+    session: AsyncSession, network_id: str, started_at_us: int, until_us: int | None = None
 ) -> tuple[ElectionRecord, ...]:
-    """The elections since a time of the hub's clock, oldest first, with their candidates."""
+    """The elections since a time of the hub's clock (and until another), oldest first.
+
+    Each with its candidates, the best first.
+    """
     recent = col(Election.started_at_us) >= started_at_us
+    if until_us is not None:
+        recent = and_(recent, col(Election.started_at_us) <= until_us)
     heard: dict[str, list[CandidateRecord]] = {}
     rows = await session.exec(
         select(ElectionCandidate, Client.client_id)

@@ -173,10 +173,12 @@ class Store:
         async with self._database.session() as session:
             return frozenset(await elections.decided(session, network_id, utterance_ids))
 
-    async def recent_elections(self, network_id: str, since_us: int) -> tuple[ElectionRecord, ...]:
-        """The elections since a time of the hub's clock, oldest first, best candidate first."""
+    async def recent_elections(
+        self, network_id: str, since_us: int, until_us: int | None = None
+    ) -> tuple[ElectionRecord, ...]:
+        """The elections since a time of the hub's clock (and until another), oldest first."""
         async with self._database.session() as session:
-            return await elections.since(session, network_id, since_us)
+            return await elections.since(session, network_id, since_us, until_us)
 
     async def events_after(
         self, network_id: str, cursor: int, limit: int = 500

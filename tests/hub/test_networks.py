@@ -29,12 +29,14 @@ class SlowStore(MemoryStore):
         self.opened: list[str] = []
         self.trouble: StoreError | None = None
 
-    async def recent_elections(self, network_id: str, since_us: int) -> tuple[ElectionRecord, ...]:
+    async def recent_elections(
+        self, network_id: str, since_us: int, until_us: int | None = None
+    ) -> tuple[ElectionRecord, ...]:
         self.opened.append(network_id)
         await asyncio.sleep(1)
         if self.trouble is not None:
             raise self.trouble
-        return await super().recent_elections(network_id, since_us)
+        return await super().recent_elections(network_id, since_us, until_us)
 
     async def last_seq(self, network_id: str) -> int:
         if self.trouble is not None:

@@ -580,3 +580,26 @@ async def test_a_device_that_was_removed_is_not_let_in(hub: MemoryHub) -> None:
         await device.greet()
     await asyncio.wait([hub.serving[device]])
     assert set((await hub.room()).members.sessions) == {"hall"}
+
+
+async def test_no_audio_stays_behind_when_its_device_is_gone(hub: MemoryHub) -> None:
+    token = await hub.token("kitchen")
+    for complete in (True, False):
+        device = await hub.connect(token)
+        await device.greet()
+        utterance = device.just_heard(say(SENTENCE))
+        await device.offer(utterance)
+        if complete:
+            await device.deliver(utterance)
+        else:
+            await device.expect(SendAudio)
+            utterance.sending = True
+            part = utterance.audio()
+            assert part is not None
+            await device.send_raw(part.encode())
+        await asyncio.sleep(0.1)  # it has arrived, and is not stored yet
+        device.channel.cut()
+        await asyncio.sleep(60)
+    room = await hub.room()
+    assert room._audio == {}
+    assert await hub.texts() == [SENTENCE]

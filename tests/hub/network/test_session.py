@@ -142,7 +142,7 @@ async def test_a_heartbeat_is_enough_to_stay(hub: MemoryHub) -> None:
 # Errors
 
 
-async def test_a_hundred_broken_messages_are_hopeless_ninety_nine_are_not(hub: MemoryHub) -> None:
+async def test_a_hundred_more_broken_messages_than_good_ones_are_hopeless(hub: MemoryHub) -> None:
     device = await hub.device("kitchen")
     for _ in range(99):
         await device.send_raw(NONSENSE)
@@ -152,7 +152,8 @@ async def test_a_hundred_broken_messages_are_hopeless_ninety_nine_are_not(hub: M
     await asyncio.sleep(1)
     assert "kitchen" in (await hub.room()).members.sessions
     began = seconds()
-    await device.send_raw(NONSENSE)
+    for _ in range(10):  # more than what was well said: a heartbeat, answers to clock probes
+        await device.send_raw(NONSENSE)
     assert await device.close_code() == 1008
     assert seconds() == began
     await hub.serving[device]
@@ -400,7 +401,7 @@ async def test_a_store_that_fails_ends_a_connection_and_no_other(hub: MemoryHub)
     async def broken(*_: object) -> None:
         raise StoreError("the disk is gone")
 
-    hub.store.decided_utterances = broken  # type: ignore[method-assign, assignment]
+    hub.store.client = broken  # type: ignore[method-assign, assignment]
     device = await hub.connect(token)
     with pytest.raises(ChannelClosedError):
         await device.greet()
