@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -347,3 +348,66 @@ async def test_a_store_that_fails_costs_connections_and_no_data(tmp_path: Path) 
         home.store.network = network  # type: ignore[method-assign]
         await asyncio.sleep(60)
         assert await home.texts() == [SENTENCE]
+
+
+async def test_what_only_a_loser_heard_survives_its_broken_link(tmp_path: Path) -> None:
+    async with home_with(tmp_path, "kitchen", "hall") as home:
+        home.devices["kitchen"].hear(say("ba de fi go"), 0.5)
+        longer = np.concatenate([say("ba de fi go"), say("hu ka le mi hu ka le mi")])
+        home.devices["hall"].hear(longer, 0.2, noise=0.001)
+        await asyncio.sleep(2.2)
+        home.devices["hall"].cut(for_good=True)
+        await home.settle()
+        home.devices["hall"].reachable = True
+        await asyncio.sleep(120)
+        assert " ".join(await home.texts()).split().count("mi") == 2
+        assert home.devices["hall"].daemon.status().held == 0
+
+
+async def test_speech_that_was_stored_long_ago_is_not_stored_again(tmp_path: Path) -> None:
+    async with home_with(tmp_path, "kitchen", "hall") as home:
+        home.devices["hall"].cut(for_good=True)
+        speak(home, kitchen=0.5, hall=0.2)
+        await asyncio.sleep(11 * 60)
+        home.devices["hall"].reachable = True
+        await asyncio.sleep(120)
+        assert await home.texts() == [SENTENCE]
+        assert home.devices["hall"].daemon.status().held == 0
+
+
+async def test_a_full_disk_keeps_no_microphone_open(tmp_path: Path) -> None:
+    async with home_with(tmp_path, "kitchen") as home:
+        kitchen = home.devices["kitchen"].daemon
+
+        def full(_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        kitchen.replica.set_switches = full  # type: ignore[method-assign, assignment]
+        kitchen.set_listening(False, "client")
+        await asyncio.sleep(1)
+        assert kitchen.microphone_state == "closed"
+        assert not (await home.store.client(home.network.network_id, "kitchen")).listening
+
+
+async def test_a_change_that_the_hub_refuses_does_not_make_a_device_deaf_to_off(
+    tmp_path: Path,
+) -> None:
+    async with home_with(tmp_path, "kitchen", "hall") as home:
+        kitchen, network_id = home.devices["kitchen"].daemon, home.network.network_id
+        kitchen.set_listening(False, "client")
+        await asyncio.sleep(1)
+        store = home.store.set_client_listening
+
+        async def busy(*_: object) -> None:
+            raise StoreError("busy")
+
+        home.store.set_client_listening = busy  # type: ignore[method-assign, assignment]
+        kitchen.set_listening(True, "client")
+        await asyncio.sleep(1)
+        home.store.set_client_listening = store  # type: ignore[method-assign]
+        await home.store.set_client_listening(network_id, "kitchen", True)
+        await home.store.set_client_listening(network_id, "kitchen", False)
+        home.devices["kitchen"].cut()
+        await asyncio.sleep(60)
+        assert kitchen.status().microphone == "closed"
+        assert not (await home.store.client(network_id, "kitchen")).listening
