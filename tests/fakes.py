@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -220,12 +220,6 @@ class MemoryStore(Store):
 
     async def record_election(self, election: ElectionRecord) -> None:
         self._record(self._of(election.network_id), election, None)
-
-    async def decided_utterances(
-        self, network_id: str, utterance_ids: Collection[str]
-    ) -> frozenset[str]:
-        network = self._networks.get(network_id)
-        return frozenset(utterance_ids) & (network.decided.keys() if network else set())
 
     async def recent_elections(
         self, network_id: str, since_us: int, until_us: int | None = None

@@ -6,7 +6,6 @@ fails, and then nothing of the call was stored.
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from hub.store import clients, elections, events, interactions, networks, tokens
@@ -165,13 +164,6 @@ class Store:
             involved = elections.device_ids(election)
             devices = await clients.keys(session, election.network_id, involved)
             await elections.record(session, election, None, devices, self._now())
-
-    async def decided_utterances(
-        self, network_id: str, utterance_ids: Collection[str]
-    ) -> frozenset[str]:
-        """Those of the utterances that an election has dealt with: they may be released."""
-        async with self._database.session() as session:
-            return frozenset(await elections.decided(session, network_id, utterance_ids))
 
     async def recent_elections(
         self, network_id: str, since_us: int, until_us: int | None = None

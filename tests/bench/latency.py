@@ -131,7 +131,6 @@ def main() -> None:
             say(f"five devices hear {count} utterances in {seconds:.0f} s")
             noted = asyncio.run(_listen(folder, devices, tracks, hub.port))
             hub_log = (folder / "mira-hub.log").read_text()
-            (Path("/tmp/hub.log")).write_text(hub_log)
         stored = asyncio.run(_read_store(folder))
     engines = [line.partition("recognising with ")[2] for line in hub_log.splitlines()]
     _report(noted, stored, next(filter(None, engines), args.engine))

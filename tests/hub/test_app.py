@@ -188,7 +188,7 @@ async def test_a_store_that_fails_behind_an_open_socket_closes_it(
     async def broken(*_: object) -> None:
         raise StoreError("the disk is gone")
 
-    site.store.decided_utterances = broken  # type: ignore[method-assign, assignment]
+    site.store.client = broken  # type: ignore[method-assign, assignment]
     device = await site.device()
     with pytest.raises(ChannelClosedError) as closed:
         await device.greet()

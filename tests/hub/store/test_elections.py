@@ -7,7 +7,7 @@ from dataclasses import replace
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.ids import new_id
-from tests.hub.store.making import again, candidate, election, interaction
+from tests.hub.store.making import again, candidate, election
 
 
 async def test_a_record_comes_back_as_it_was(store: Store, home: NetworkInfo) -> None:
@@ -49,20 +49,14 @@ async def test_another_networks_elections_stay_there(store: Store, home: Network
     other, _ = await store.create_network("Neighbours")
     record = election(home.network_id)
     await store.record_election(record)
-    utterances = [entry.utterance_id for entry in record.candidates]
     assert await store.recent_elections(other.network_id, 0) == ()
-    assert await store.decided_utterances(other.network_id, utterances) == frozenset()
 
 
-async def test_every_candidate_is_decided_whether_chosen_or_not(
-    store: Store, home: NetworkInfo
-) -> None:
-    chosen, other, unknown = new_id(), new_id(), new_id()
-    record = election(home.network_id, candidate(chosen), candidate(other, "hall", "not_chosen"))
-    await store.record_interaction(interaction(), record)
-    decided = await store.decided_utterances(home.network_id, [chosen, unknown, other])
-    assert decided == {chosen, other}
-    assert await store.decided_utterances(home.network_id, []) == frozenset()
+async def test_elections_are_found_between_two_times(store: Store, home: NetworkInfo) -> None:
+    for time in (10, 20, 30):
+        await store.record_election(election(home.network_id, started_at_us=time))
+    found = await store.recent_elections(home.network_id, 15, 25)
+    assert [record.started_at_us for record in found] == [20]
 
 
 async def test_repeating_an_election_changes_nothing(store: Store, home: NetworkInfo) -> None:
