@@ -17,7 +17,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -104,16 +105,26 @@ async def _run(args: argparse.Namespace, display: Display) -> Outcome | None:
         loop.add_signal_handler(signum, stop.set)
     with tempfile.TemporaryDirectory(prefix="mira-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        # What our own parts log would tear the picture.
-        logging.basicConfig(filename=folder / "demo.log", level=logging.INFO, force=True)
-        try:
-            if args.microphone:
-                return await microphone_session(
-                    folder, display, stop, card=_sound_card(), engine=args.engine
-                )
-            return await _simulated(args, folder, display, stop)
-        finally:
-            display.close()
+        with _quiet():
+            try:
+                if args.microphone:
+                    return await microphone_session(
+                        folder, display, stop, card=_sound_card(), engine=args.engine
+                    )
+                return await _simulated(args, folder, display, stop)
+            finally:
+                display.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """What our own parts log would tear the picture on the terminal, and nobody else wants it."""
+    nowhere = logging.NullHandler()
+    logging.getLogger().addHandler(nowhere)
+    try:
+        yield
+    finally:
+        logging.getLogger().removeHandler(nowhere)
 
 
 async def _simulated(

@@ -30,15 +30,6 @@ from shared.service import Notifier
 COMMANDS = ("run", "microphones", "status", "listening")
 
 
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The command sets up logging for a whole process."""
-    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
-    before = root.handlers[:], root.level, access.level
-    yield
-    root.handlers[:], root.level, access.level = before
-
-
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "edge.toml"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -254,15 +253,6 @@ def test_a_place_that_cannot_be_used_is_named_with_what_to_do(
     (wrong,) = paths.values()
     assert str(tmp_path / wrong) in complaints
     assert complaint in complaints
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The command sets up logging for a whole process."""
-    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
-    before = root.handlers[:], root.level, access.level
-    yield
-    root.handlers[:], root.level, access.level = before
 
 
 # The whole daemon, as a process

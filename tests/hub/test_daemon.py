@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -86,15 +85,6 @@ class Hub:
 @pytest.fixture
 def home(tmp_path: Path) -> Hub:
     return Hub(tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def logging_as_it_was() -> Iterator[None]:
-    """The command sets up logging for a whole process."""
-    root, access = logging.getLogger(), logging.getLogger("aiohttp.access")
-    before = root.handlers[:], root.level, access.level
-    yield
-    root.handlers[:], root.level, access.level = before
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -58,10 +59,12 @@ def running_demo(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[psu
 def test_a_demo_ends_with_one_line_of_json_and_leaves_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    handlers = logging.getLogger().handlers[:]
     assert (
         demo.main(["--seed", "1", "--devices", "4", "--engine", "fake", "--out", str(tmp_path)])
         == 0
     )
+    assert logging.getLogger().handlers == handlers
     output = capsys.readouterr().out
     assert "found by mDNS" in output
     assert "elected" in output
