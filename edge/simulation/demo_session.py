@@ -84,6 +84,7 @@ class Session:
         self._names = {a.client_id: spec.name for a, spec in zip(accesses, specs, strict=True)}
         self._heading = heading
         self._spans = spans
+        self._answered: set[Span] = set()  # of which nothing more is to be expected
         self._clock = steady_clock()
         self.origin_us = self._clock()
         """When the session's time began, by the wall clock."""
@@ -176,11 +177,13 @@ class Session:
                 score = current.scores.get(client_id)
                 row = Row(spec.name, spec.room, level, score, elected, elected and current.final)
             rows.append(row)
-        done = [
-            Done(result.text, result.elected, result.wer)
-            for result in self.results()
-            if result.span is None or _answered(result, now_s - result.span.end_s, bool(pending))
-        ]
+        done = []
+        for result in self.results():
+            span = result.span
+            if span is not None and _answered(result, now_s - span.end_s, bool(pending)):
+                self._answered.add(span)  # whatever is said next
+            if span is None or span in self._answered:
+                done.append(Done(result.text, result.elected, result.wer))
         return View(
             seconds=now_s,
             heading=self._heading,
