@@ -1,0 +1,25 @@
+"""What the documents point to is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
+BENCH = re.compile(r"script/bench (\w+)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_links_to_is_there(document: Path) -> None:
+    links = [link for link in LINK.findall(document.read_text()) if "://" not in link]
+    assert [link for link in links if not (document.parent / link).exists()] == []
+
+
+def test_every_bench_is_explained_and_no_other() -> None:
+    explained = set(BENCH.findall((ROOT / "docs" / "performance.md").read_text()))
+    there = {path.stem for path in (ROOT / "tests" / "bench").glob("[a-z]*.py")}
+    assert explained == there
