@@ -7,6 +7,7 @@ import importlib.metadata
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Literal
 
 from edge.control import AskListening, DaemonUnreachableError, Question, Status
@@ -41,6 +42,8 @@ REOPEN_S = 2.0
 """How often a microphone that went away is looked for."""
 REWRITE_S = 5.0
 """How often a replica that cannot be written is tried again."""
+OBEYED_WITHIN_S = 2.0
+"""How long a person who switches listening waits at most to see it switched."""
 IDLE_PULSE_S = 1.0
 """How often the audio loop shows that it moves while the microphone is closed."""
 
@@ -88,6 +91,7 @@ class Daemon:
             replica.pending_listening
         )  # what a person wants and the hub has not confirmed
         self._switched = asyncio.Event()
+        self._moved = asyncio.Event()  # switches or microphone changed
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._change_seq = 0
         self._pending_seq = 0  # of the last change of this device's own listening
@@ -123,7 +127,20 @@ class Daemon:
         """What a person asks or wants, on the control socket."""
         if isinstance(question, AskListening):
             self.set_listening(question.listening, question.scope)
+            with suppress(TimeoutError):  # then the status shows what is still missing
+                async with asyncio.timeout(OBEYED_WITHIN_S):
+                    await self._obeyed(question)
         return self.status()
+
+    async def _obeyed(self, wish: AskListening) -> None:
+        while True:
+            self._moved.clear()
+            switches = self._switches
+            switched = switches.network if wish.scope == "network" else switches.client
+            closed = self.microphone_state == "closed"
+            if switched == wish.listening and closed != self.listening:
+                return
+            await self._moved.wait()
 
     def set_listening(self, listening: bool, scope: Literal["client", "network"]) -> None:
         """A person at this device switches listening.
@@ -156,6 +173,7 @@ class Daemon:
         changed = switches != self._switches
         self._switches = switches
         self._switched.set()  # first of all: a full disk keeps no microphone open
+        self._moved.set()
         if changed:
             self._keep(lambda: self.replica.set_switches(switches))
 
@@ -308,6 +326,7 @@ class Daemon:
     def _set_microphone(self, state: MicrophoneState) -> None:
         if state != self.microphone_state:
             self.microphone_state = state
+            self._moved.set()
             log.info("the microphone is %s", state)
             self._on_listening(state == "open")
             self.link.send([self._status_message()])

@@ -16,7 +16,7 @@ import pytest
 from edge.activity import ActivityDetector
 from edge.candidate import Candidates
 from edge.control import Ask, AskListening, DaemonUnreachableError
-from edge.daemon import IDLE_PULSE_S, REOPEN_S, Daemon
+from edge.daemon import IDLE_PULSE_S, OBEYED_WITHIN_S, REOPEN_S, Daemon
 from edge.ear import Ear
 from edge.hub_finder import HubFinder
 from edge.microphone.microphone import Frame
@@ -454,9 +454,7 @@ async def test_a_person_at_the_device_is_obeyed_at_once_and_the_hub_is_told(
     async with running(tmp_path) as device:
         hub = await device.greeted()
         status = await device.daemon.answer(AskListening(listening=False))
-        assert not status.listening
-        await asyncio.sleep(0.1)
-        assert device.state == "closed"
+        assert (status.listening, status.microphone) == (False, "closed")
         assert change(False, 1) in await hub.hear()
         # Until the hub has confirmed it, what the hub says of this device is older.
         await hub.send(ClientChanged(seq=1, client_id="kitchen", name="Kitchen", listening=True))
@@ -524,15 +522,28 @@ async def test_the_whole_network_is_switched_by_the_hub_and_not_without_one(
             await device.daemon.answer(AskListening(listening=False, scope="network"))
         assert device.state == "open"
         hub = await device.greeted()
-        await device.daemon.answer(AskListening(listening=False, scope="network"))
+        status = await device.daemon.answer(AskListening(listening=False, scope="network"))
+        # Here at once; the others are told by the hub.
+        assert (status.listening, status.microphone) == (False, "closed")
         assert change(False, 1, "network") in await hub.hear()
-        assert device.state == "closed"  # here at once; the others are told by the hub
-        await device.daemon.answer(AskListening(listening=True, scope="network"))
+        on = asyncio.create_task(
+            device.daemon.answer(AskListening(listening=True, scope="network"))
+        )
         assert await hub.hear() == [change(True, 2, "network")]
         assert device.state == "closed"  # on is the hub's to say
+        assert not on.done()
         await hub.send(SettingsChanged(seq=1, listening=True, language="en"))
-        await hub.hear()
-        assert device.state == "open"
+        status = await on
+        assert (status.listening, status.microphone) == (True, "open")
+
+
+async def test_who_switches_is_answered_also_where_the_hub_says_nothing(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        await device.greeted(listening=False)
+        began = asyncio.get_running_loop().time()
+        status = await device.daemon.answer(AskListening(listening=True, scope="network"))
+        assert asyncio.get_running_loop().time() - began == OBEYED_WITHIN_S
+        assert (status.listening, status.microphone) == (False, "closed")
 
 
 # What it does, for people
