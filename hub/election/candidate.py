@@ -34,6 +34,7 @@ class Candidate:
     received: int = 0  # samples of audio that the hub has, from the first on
     complete: bool = False  # the hub has all of it
     audio_us: int = 0  # when the hub last got audio of it
+    cast_out_of: set[str] = field(default_factory=set)  # elections that turned out to be others'
 
     @property
     def usable(self) -> bool:

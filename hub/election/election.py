@@ -117,6 +117,11 @@ class Election:
         whole = [c for c in usable if c.onset_us <= onset and c.end_us >= end]
         return whole or usable
 
+    def finalists(self) -> list[Candidate]:
+        """Of whom the final winner is taken: contenders that have ended, the best first."""
+        ended = [c for c in self.contenders() if c.ended_at_us is not None]
+        return ended or [c for c in self.ranked() if c.usable and c.ended_at_us is not None]
+
     def second_opinion(self) -> Candidate | None:
         """Whom to decode too, when the first decode was unsure and the choice was a close one."""
         if self.chosen is None or len(self.confidences) != 1:

@@ -245,7 +245,8 @@ class Elections:
             and election.orphaned_us is None
             and self._window_closed(election, now)
         ):
-            strangers += self._regroup(election, decisions, now)
+            anchor = next(iter(election.contenders()), None)
+            strangers += self._regroup(election, anchor, decisions, now)
             if election.candidates:
                 decisions += self._choose(election, now, "on the first moments of speech")
         if (
@@ -255,7 +256,8 @@ class Elections:
             decisions += self._watch(election, now)
         settles_at = election.settles_at(self.timing)
         if election.phase is Phase.STREAMING and settles_at is not None and now >= settles_at:
-            strangers += self._regroup(election, decisions, now)
+            anchor = next(iter(election.finalists()), None)
+            strangers += self._regroup(election, anchor, decisions, now)
             decisions += self._finish(election, now)
         if (
             election.phase is Phase.COLLECTING
@@ -294,11 +296,9 @@ class Elections:
 
     def _finish(self, election: Election, now: int) -> list[Decision]:
         """Chooses the final winner on the whole utterance."""
-        ended = [c for c in election.contenders() if c.ended_at_us is not None] or [
-            c for c in election.ranked() if c.usable and c.ended_at_us is not None
-        ]
+        ended = election.finalists()
         if not ended:
-            return []  # regrouping took them; the rest goes on
+            return []  # it joined an older election
         best, streaming = ended[0], election.chosen
         if streaming in ended and streaming is not None:
             best = best if best.score > streaming.score + SWITCH_MARGIN else streaming
@@ -352,10 +352,14 @@ class Elections:
         ]
 
     def _place(self, candidate: Candidate, now: int) -> list[Decision]:
-        """Puts a new candidate into the election of the same utterance, or into a new one."""
+        """Puts a new candidate into the election of the same utterance, or into a new one.
+
+        Never into one that cast it out: likeness is not transitive, and a microphone in the hall
+        that hears two people alike would bring their rooms' together again, over and over.
+        """
         best: tuple[float, Election] | None = None
         for election in self.elections.values():
-            if _comes_after(candidate, election):
+            if election.election_id in candidate.cast_out_of or _comes_after(candidate, election):
                 continue
             for anchor in election.anchors:
                 alike = affinity(candidate, anchor)
@@ -372,18 +376,21 @@ class Elections:
             return [self._release(election, candidate)]
         return self._progress(election, now)
 
-    def _regroup(self, election: Election, decisions: list[Decision], now: int) -> list[Candidate]:
-        """Holds every candidate against the best one: kin join from other elections.
+    def _regroup(
+        self, election: Election, anchor: Candidate | None, decisions: list[Decision], now: int
+    ) -> list[Candidate]:
+        """Holds every candidate against the one to be chosen: kin join from other elections.
 
         Where two elections turn out to be one utterance, the newer joins the older and is left
         empty. Returns those who hear something else, taken out, to be placed anew.
         """
-        anchor = next(iter(election.contenders()), None)
         if anchor is None:
             return []
         for other in [e for e in self.elections.values() if e.phase in OPEN and e is not election]:
             rival = other.chosen or other.ranked()[0]
-            if other.opened_us <= election.opened_us and affinity(anchor, rival) is not None:
+            older = other.opened_us <= election.opened_us
+            parted = any(other.election_id in c.cast_out_of for c in election.ranked())
+            if older and not parted and affinity(anchor, rival) is not None:
                 for candidate in election.ranked():
                     self._take_out(candidate, election, decisions)
                     self._put(other, candidate)
@@ -404,6 +411,7 @@ class Elections:
         ]
         for candidate in strangers:
             self._take_out(candidate, election, decisions)
+            candidate.cast_out_of.add(election.election_id)
         return strangers
 
     # Small parts

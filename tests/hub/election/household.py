@@ -93,6 +93,10 @@ class Driver:
         assert candidate is not None
         self._note(self.elections.ended(utterance, candidate.samples, self.now))
 
+    def receive(self, utterance: str, samples: int) -> None:
+        """The first samples of the utterance's audio arrive."""
+        self._note(self.elections.audio(utterance, samples, False, self.now))
+
     def deliver(self, utterance: str) -> None:
         """All of the utterance's audio arrives."""
         candidate = self.elections.candidate(utterance)

@@ -172,7 +172,7 @@ def test_a_better_one_that_does_not_end_is_waited_for_only_so_long(
         home.end(client)
     for _ in range(round(seconds * 10) - 1):
         home.wait(0.1)
-        home.elections.audio("b", 100, False, home.now)
+        home.receive("b", 100)
     assert not any(final for _, final in home.selected())
     home.wait(0.1)
     assert home.selected()[-1] == ("a", True)
@@ -251,6 +251,37 @@ def test_devices_taken_for_one_at_the_onset_are_told_apart_on_the_whole() -> Non
     assert sorted(home.decoded()) == ["a1", "b1"]
 
 
+def test_a_hall_between_two_talkers_does_not_make_them_one() -> None:
+    """It hears both alike, so it is like either of them, and they are not like each other."""
+    one, two = speech(1, 9.0), speech(2, 9.0)
+    both = [round((a + b) / 2) for a, b in zip(one, two, strict=True)]
+    home = Driver("abc")
+    home.claim("a", heard(one[:HEAD]), utterance="a1", score=50)
+    home.claim("b", heard(both[:HEAD], seed=1), utterance="hall", score=60)
+    home.claim("c", heard(two[:HEAD], seed=2), utterance="c1", score=40)
+    assert home.selected() == [("hall", False)]
+    home.hear("a1", heard(one)[HEAD:], score=70, start=HEAD)
+    home.hear("hall", heard(both, seed=1)[HEAD:], score=60, start=HEAD)
+    home.hear("c1", heard(two, seed=2)[HEAD:150], score=40, start=HEAD)
+    home.end("c1")
+    for piece in range(1, 14):  # whoever is asked streams, and two of them go on
+        home.wait(0.5)
+        for utterance in ("a1", "hall"):
+            if (utterance, 0) in home.asked():
+                home.receive(utterance, 1_000 * piece)
+        if ("c1", True) in home.selected() and not home.decoded():
+            home.deliver("c1")
+            home.decode_and_commit("election-1")
+    assert home.decoded() == ["c1"]
+    assert "a1" not in home.released()
+    assert home.selected()[-1] == ("a1", False)
+    home.end("a1")
+    home.end("hall")
+    home.wait(1)
+    home.deliver("a1")
+    assert home.decoded() == ["c1", "a1"]
+
+
 @pytest.mark.parametrize("error_ms", [-80, 0, 80])
 def test_a_clock_error_changes_nothing(error_ms: int) -> None:
     home = Driver("ab")
@@ -264,7 +295,7 @@ def test_the_runner_up_gives_its_whole_utterance_when_the_winner_vanishes() -> N
     home = Driver("ab")
     home.claim("a", heard(TALK[:HEAD]), utterance="a1", score=70)
     home.claim("b", heard(TALK[:HEAD], seed=1), utterance="b1", score=60)
-    home.elections.audio("a1", 5_000, False, home.now)
+    home.receive("a1", 5_000)
     home.lose("a")
     assert home.asked()[-1] == ("b1", 0)
     home.hear("b1", heard(TALK, seed=1)[HEAD:], start=HEAD)
@@ -298,7 +329,7 @@ def test_a_winner_that_stalls_is_replaced_after_a_second() -> None:
 def test_a_winner_that_comes_back_goes_on_where_it_was() -> None:
     home = Driver("a")
     home.claim("a", heard(TALK[:HEAD]), utterance="a1")
-    home.elections.audio("a1", 5_000, False, home.now)
+    home.receive("a1", 5_000)
     home.lose("a")
     home.wait(2)
     home.claim("a", heard(TALK), utterance="a1", reoffered=True)
@@ -313,7 +344,7 @@ def test_a_slow_uplink_that_sends_one_utterance_after_the_other_is_no_stall() ->
         home.end(f"u{number}")
     home.wait(2)
     for received in range(1, 150):
-        home.elections.audio("u1", received * 100, False, home.now)
+        home.receive("u1", received * 100)
         home.wait(0.1)
     home.deliver("u1")
     home.deliver("u2")
@@ -404,6 +435,11 @@ def test_what_is_not_known_or_too_much_is_refused() -> None:
         home.elections.claimed(Candidate(utterance, "b", 0, 0, 0, False), home.now)
 
 
+ONE, TWO = speech(1, 6.0), speech(2, 6.0)
+TALKS = (ONE, TWO, [round((a + b) / 2) for a, b in zip(ONE, TWO, strict=True)])
+"""Two talkers, and what is heard half-way between them."""
+
+
 class Sequence:
     """Random but possible lives of several devices' utterances."""
 
@@ -411,7 +447,7 @@ class Sequence:
         st.tuples(
             st.sampled_from(["claim", "hear", "end", "deliver", "lose", "wait", "commit"]),
             st.sampled_from("abcd"),
-            st.integers(1, 3),
+            st.sampled_from(TALKS),
             st.floats(0, 100),
         ),
         max_size=60,
@@ -421,17 +457,17 @@ class Sequence:
 @settings(max_examples=200, deadline=None)
 @given(Sequence.steps)
 def test_no_utterance_is_decoded_twice_and_every_one_comes_to_an_end(
-    steps: list[tuple[str, str, int, float]],
+    steps: list[tuple[str, str, list[int], float]],
 ) -> None:
     home = Driver("abcd")
     open_by_client: dict[str, str] = {}
     for number, (kind, client, talk, value) in enumerate(steps):
-        envelope = heard(speech(talk), seed=ord(client))
+        envelope = heard(talk, seed=ord(client))
         current = open_by_client.get(client)
         if kind == "claim" and current is None:
             home.elections.device_listens(client, True)
             utterance = f"{client}{number}"
-            home.claim(client, envelope, utterance=utterance, score=value)
+            home.claim(client, envelope[:HEAD], utterance=utterance, score=value)
             open_by_client[client] = utterance
         elif kind == "hear" and current and home.elections.candidate(current):
             home.hear(current, envelope, score=value)
