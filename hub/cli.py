@@ -128,7 +128,8 @@ def _with_store(
     """A handler that opens the configured store around a command."""
 
     async def with_store(args: argparse.Namespace) -> None:
-        database = await Database.open(_config(args).store.path)
+        store = _config(args).store
+        database = await Database.open(store.where, store.owner_url)
         try:
             await command(Store(database, steady_clock()), args)
         finally:

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.config import default_state_dir, load
+from shared.config_keys import Secret
 from shared.logs import Log
 
 PREFIX = "MIRA_HUB_"
@@ -61,6 +62,30 @@ class Store(Struct, frozen=True, kw_only=True):
             extra={"default": "hub.db in [paths] state_dir"},
         ),
     ]
+    url: Annotated[
+        Secret | None,
+        Meta(
+            description="A PostgreSQL database instead of the file, with the hub's own role, one "
+            "that row-level security binds.",
+            extra={
+                "default": "$DATABASE_URL, else none",
+                "allowed": "postgresql://ROLE:PASSWORD@HOST/DATABASE",
+            },
+        ),
+    ] = None
+    owner_url: Annotated[
+        Secret | None,
+        Meta(
+            description="The same database with the role that owns its tables. With it, the hub "
+            "brings the schema up to date at its start.",
+            extra={"allowed": "postgresql://ROLE:PASSWORD@HOST/DATABASE"},
+        ),
+    ] = None
+
+    @property
+    def where(self) -> Path | str:
+        """The database that is configured: its file or its URL."""
+        return self.url or self.path
 
 
 class Recognition(Struct, frozen=True, kw_only=True):
@@ -213,9 +238,12 @@ def load_hub_config(path: Path | None, environ: Mapping[str, str] = os.environ) 
             ("identity", "name"): os.uname().nodename[:64] or "hub",
             ("paths", "state_dir"): default_state_dir(environ, "mira-hub"),
             ("store", "path"): unset,
+            ("store", "url"): Secret(environ["DATABASE_URL"])
+            if environ.get("DATABASE_URL")
+            else None,
         },
     )
     if config.store.path == unset:
-        store = Store(path=config.paths.state_dir / "hub.db")
+        store = msgspec.structs.replace(config.store, path=config.paths.state_dir / "hub.db")
         return msgspec.structs.replace(config, store=store)
     return config

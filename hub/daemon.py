@@ -61,7 +61,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         loop.add_signal_handler(signum, stop.set)
     async with AsyncExitStack() as stack:
         clock = steady_clock()
-        database = await Database.open(config.store.path)
+        database = await Database.open(config.store.where, config.store.owner_url)
         stack.push_async_callback(database.close)
         store = Store(database, clock)
         await store.all_clients_offline()

@@ -1,10 +1,11 @@
-"""The open database: transactions, one writer at a time, errors that say what to do."""
+"""The open database, SQLite or PostgreSQL: transactions, and errors that say what to do."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from importlib.util import find_spec
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -12,30 +13,58 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import sqlite
+from hub.store import postgres, sqlite
 from hub.store.database_file import DatabaseFile
+from hub.store.errors import StoreServerError
+from hub.store.scope import OPERATOR, Scope, ScopedSession
 from hub.store.tables import Network
+from shared.errors import StoreError
 
 
 class Database:
-    """A database of the present schema. Open it with `open`, close it with `close`."""
+    """A database of the present schema. Open it with `open`, close it with `close`.
 
-    def __init__(self, file: DatabaseFile, engine: AsyncEngine) -> None:
-        self._file = file
+    Args:
+        engine: for writing.
+        readers: for reading.
+        explain: what the driver's errors mean.
+        turn: held by whoever writes.
+        file: SQLite's.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        readers: AsyncEngine,
+        explain: Callable[[BaseException | None], StoreError],
+        turn: AbstractAsyncContextManager[None],
+        file: DatabaseFile | None = None,
+    ) -> None:
         self._engine = engine
-        self._readers = engine.execution_options(read_only=True)
-        # SQLite makes writers poll for their turn; within the hub they queue instead.
-        self._turn = asyncio.Lock()
+        self._readers = readers
+        self._explain = explain
+        self._turn = turn
+        self._file = file
 
     @classmethod
-    async def open(cls, path: Path) -> Database:
-        """Opens a file, makes it where there is none, and brings an older schema up to date.
+    async def open(cls, where: Path | str, owner_url: str | None = None) -> Database:
+        """Opens a database, makes what is not there, brings an older schema up to date.
+
+        Args:
+            where: SQLite's file, or the URL of a PostgreSQL database (the hub's own role).
+            owner_url: the role that owns the tables there; None leaves the schema as it is.
 
         Raises:
-            StoreError: see `DatabaseFile.open`.
+            StoreError: see `DatabaseFile.open` and `postgres.prepare`.
         """
-        file = await asyncio.to_thread(DatabaseFile.open, path)
-        database = cls(file, sqlite.engine(path))
+        if isinstance(where, Path):
+            file = await asyncio.to_thread(DatabaseFile.open, where)
+            engine = sqlite.engine(where)
+            readers = engine.execution_options(read_only=True)
+            # SQLite makes writers poll for their turn; within the hub they queue instead.
+            database = cls(engine, readers, sqlite.explain, asyncio.Lock(), file)
+        else:
+            database = await _postgres(where, owner_url)
         try:
             await database.ping()
         except BaseException:
@@ -46,37 +75,59 @@ class Database:
     async def close(self) -> None:
         """Closes all connections; what was committed stays."""
         await self._engine.dispose()
-        self._file.close()
+        if self._file:
+            self._file.close()
 
     @asynccontextmanager
-    async def session(self) -> AsyncIterator[AsyncSession]:
+    async def session(self, scope: Scope) -> AsyncIterator[AsyncSession]:
         """For reading: one consistent picture, which waits for no writer.
 
         Raises:
             StoreError: the database failed.
         """
-        async with _explained(), AsyncSession(self._readers) as session:
+        async with self._explained(), self._open(self._readers, scope) as session:
             yield session
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[AsyncSession]:
+    async def transaction(self, scope: Scope) -> AsyncIterator[AsyncSession]:
         """For writing: committed when the block ends, rolled back when it raises.
 
         Raises:
             StoreError: the database failed; nothing of the block was stored.
         """
-        async with _explained(), self._turn, AsyncSession(self._engine) as session, session.begin():
+        async with (
+            self._explained(),
+            self._turn,
+            self._open(self._engine, scope) as session,
+            session.begin(),
+        ):
             yield session
 
     async def ping(self) -> None:
         """A round trip to the data; raises StoreError when it fails."""
-        async with self.session() as session:
+        async with self.session(OPERATOR) as session:
             await session.exec(select(Network.id).limit(1))
 
+    @staticmethod
+    def _open(engine: AsyncEngine, scope: Scope) -> AsyncSession:
+        return AsyncSession(engine, sync_session_class=ScopedSession, info={"scope": scope})
 
-@asynccontextmanager
-async def _explained() -> AsyncIterator[None]:
-    try:
-        yield
-    except DBAPIError as error:
-        raise sqlite.explain(error.orig) from error
+    @asynccontextmanager
+    async def _explained(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise self._explain(error.orig) from error
+
+
+async def _postgres(url: str, owner_url: str | None) -> Database:
+    if find_spec("psycopg") is None:
+        raise StoreServerError(
+            "PostgreSQL's driver is not installed.", "pip install 'mira-voice[hub,postgres]'"
+        )
+    address = postgres.address(url)
+    owner = postgres.address(owner_url) if owner_url else None
+    await asyncio.to_thread(postgres.prepare, address, owner)
+    engine = postgres.engine(address)
+    readers = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Database(engine, readers, postgres.explain, nullcontext())

@@ -23,6 +23,12 @@ class StoreFileError(StoreError):
     code = "STORE_FILE_UNUSABLE"
 
 
+class StoreServerError(StoreError):
+    """The database server cannot be reached or used as it is set up."""
+
+    code = "STORE_SERVER_UNUSABLE"
+
+
 class SchemaError(StoreError):
     """The database's schema is not one that this program can work with."""
 
@@ -62,3 +68,10 @@ class InvalidSettingsError(StoreError):
 
     code = "INVALID_SETTINGS"
     fault = Fault.PERSON
+
+
+class ScopeError(StoreError):
+    """A transaction reached for what is not its network's: a fault of the hub, and refused."""
+
+    code = "OUT_OF_SCOPE"
+    fault = Fault.HUB

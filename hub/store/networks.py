@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import datetime
 from typing import cast
 
@@ -21,15 +20,15 @@ from shared.wire.events import SettingsChanged
 
 
 async def create(
-    session: AsyncSession, name: str, settings: NetworkSettings, now: datetime
+    session: AsyncSession, network_id: str, name: str, settings: NetworkSettings, now: datetime
 ) -> NetworkInfo:
-    """A new, active network.
+    """A new, active network, whose UUID is `network_id`.
 
     Raises:
         InvalidSettingsError: a value beyond its limits.
     """
     row = Network(
-        id=str(uuid.uuid4()),
+        id=network_id,
         network_id=ids.new_network_id(),
         name=name,
         status="active",

@@ -19,6 +19,7 @@ from hub.store.records import (
     InteractionRecord,
     NetworkInfo,
 )
+from hub.store.scope import OPERATOR, Scope
 from hub.store.settings import NetworkSettings
 from shared import ids
 from shared.clock import Clock
@@ -42,30 +43,33 @@ class Store:
         self, name: str, settings: NetworkSettings | None = None
     ) -> tuple[NetworkInfo, str]:
         """A new network and its token, which is seen this once."""
-        async with self._database.transaction() as session:
+        network_id = ids.new_id()
+        async with self._database.transaction(Scope(network_id)) as session:
             now = self._now()
-            network = await networks.create(session, name, settings or NetworkSettings(), now)
+            network = await networks.create(
+                session, network_id, name, settings or NetworkSettings(), now
+            )
             token = await tokens.issue(session, network.network_id, None, None, now)
         return network, token
 
     async def networks(self) -> tuple[NetworkInfo, ...]:
         """All networks, oldest first."""
-        async with self._database.session() as session:
+        async with self._database.session(OPERATOR) as session:
             return await networks.every(session)
 
     async def network(self, network_id: str) -> NetworkInfo:
         """A network; raises NotFoundError."""
-        async with self._database.session() as session:
+        async with self._database.session(Scope(network_id)) as session:
             return await networks.one(session, network_id)
 
     async def change_settings(self, network_id: str, settings: NetworkSettings) -> SettingsChanged:
         """Puts new settings in force; raises InvalidSettingsError, NotFoundError."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(network_id)) as session:
             return await networks.change_settings(session, network_id, settings, self._now())
 
     async def set_network_listening(self, network_id: str, listening: bool) -> SettingsChanged:
         """Switches every device's listening on or off; raises NotFoundError."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(network_id)) as session:
             return await networks.set_listening(session, network_id, listening, self._now())
 
     async def add_client(
@@ -85,7 +89,7 @@ class Store:
             ClientExistsError: the network has a device of this id.
             NotFoundError: no such network.
         """
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(network_id)) as session:
             now = self._now()
             public = client_id or ids.new_client_id()
             client, event = await clients.add(
@@ -96,19 +100,19 @@ class Store:
 
     async def clients(self, network_id: str) -> tuple[ClientInfo, ...]:
         """All devices of a network, by name."""
-        async with self._database.session() as session:
+        async with self._database.session(Scope(network_id)) as session:
             return await clients.every(session, network_id)
 
     async def client(self, network_id: str, client_id: str) -> ClientInfo:
         """A device; raises NotFoundError."""
-        async with self._database.session() as session:
+        async with self._database.session(Scope(network_id)) as session:
             return await clients.one(session, network_id, client_id)
 
     async def set_client_listening(
         self, network_id: str, client_id: str, listening: bool
     ) -> ClientChanged:
         """Switches one device's listening on or off; raises NotFoundError."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(network_id)) as session:
             return await clients.set_listening(
                 session, network_id, client_id, listening, self._now()
             )
@@ -121,15 +125,16 @@ class Store:
         audio_quality_score: float | None = None,
     ) -> None:
         """Notes that a device was seen now; for comings and goings, not for every heartbeat."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(network_id)) as session:
             await clients.touch(
                 session, network_id, client_id, status, audio_quality_score, self._now()
             )
 
     async def all_clients_offline(self) -> None:
         """To be called when the hub starts: nobody is connected yet."""
-        async with self._database.transaction() as session:
-            await clients.all_offline(session)
+        for network in await self.networks():
+            async with self._database.transaction(Scope(network.network_id)) as session:
+                await clients.all_offline(session)
 
     async def issue_token(
         self,
@@ -138,29 +143,34 @@ class Store:
         expires_at: datetime | None = None,
     ) -> str:
         """Another token for the network, or for one of its devices; raises NotFoundError."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(network_id)) as session:
             return await tokens.issue(session, network_id, client_id, expires_at, self._now())
 
     async def look_up(self, token: str) -> Access | None:
         """Whom a token lets in; None when it is unknown, revoked or expired."""
-        async with self._database.session() as session:
-            return await tokens.look_up(session, token, self._now())
+        token_hash = tokens.hash_of(token)
+        async with self._database.session(Scope(token_hash=token_hash)) as session:
+            network_id = await tokens.network_of(session, token_hash)
+        if network_id is None:
+            return None
+        async with self._database.session(Scope(network_id)) as session:
+            return await tokens.look_up(session, token_hash, self._now())
 
     async def revoke_token(self, network_id: str, token_id: str) -> bool:
         """Ends a token for good; False when the network has no such token in force."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(network_id)) as session:
             return await tokens.revoke(session, network_id, token_id, self._now())
 
     async def record_interaction(
         self, interaction: InteractionRecord, election: ElectionRecord
     ) -> InteractionCreated | None:
         """Stores an interaction, its election and its event; see `interactions.record`."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(election.network_id)) as session:
             return await interactions.record(session, interaction, election, self._now())
 
     async def record_election(self, election: ElectionRecord) -> None:
         """Stores an election in which nothing was understood; a repeated one changes nothing."""
-        async with self._database.transaction() as session:
+        async with self._database.transaction(Scope(election.network_id)) as session:
             involved = elections.device_ids(election)
             devices = await clients.keys(session, election.network_id, involved)
             await elections.record(session, election, None, devices, self._now())
@@ -169,29 +179,29 @@ class Store:
         self, network_id: str, since_us: int, until_us: int | None = None
     ) -> tuple[ElectionRecord, ...]:
         """The elections since a time of the hub's clock (and until another), oldest first."""
-        async with self._database.session() as session:
+        async with self._database.session(Scope(network_id)) as session:
             return await elections.since(session, network_id, since_us, until_us)
 
     async def events_after(
         self, network_id: str, cursor: int, limit: int = 500
     ) -> tuple[Event, ...]:
         """What follows the cursor, oldest first; fewer than `limit` only at the log's end."""
-        async with self._database.session() as session:
+        async with self._database.session(Scope(network_id)) as session:
             return await events.after(session, network_id, cursor, limit)
 
     async def last_seq(self, network_id: str) -> int:
         """The seq of the network's newest event, 0 before the first; raises NotFoundError."""
-        async with self._database.session() as session:
+        async with self._database.session(Scope(network_id)) as session:
             return await events.last_seq(session, network_id)
 
     async def interaction(self, network_id: str, interaction_id: str) -> InteractionInfo | None:
         """An interaction; None when the network has none of this id."""
-        async with self._database.session() as session:
+        async with self._database.session(Scope(network_id)) as session:
             return await interactions.one(session, network_id, interaction_id)
 
     async def recent_interactions(self, network_id: str, limit: int) -> tuple[InteractionInfo, ...]:
         """The newest interactions, newest first."""
-        async with self._database.session() as session:
+        async with self._database.session(Scope(network_id)) as session:
             return await interactions.recent(session, network_id, limit)
 
     async def ping(self) -> None:

@@ -43,7 +43,7 @@ async def issue(
         Token(
             id=str(uuid.uuid4()),
             network_id=network_id,
-            token_hash=_hash(token),
+            token_hash=hash_of(token),
             role=role,
             client_id=None if client is None else client.id,
             created_at=now,
@@ -54,13 +54,19 @@ async def issue(
     return token
 
 
-async def look_up(session: AsyncSession, token: str, now: datetime) -> Access | None:
+async def network_of(session: AsyncSession, token_hash: str) -> str | None:
+    """The UUID of the network that a token was issued for; None when it is unknown."""
+    rows = await session.exec(select(Token.network_id).where(Token.token_hash == token_hash))
+    return rows.first()
+
+
+async def look_up(session: AsyncSession, token_hash: str, now: datetime) -> Access | None:
     """Whom a token lets in; None when it is unknown, revoked or expired."""
     rows = await session.exec(
         select(Token, Network, Client)
         .join(Network, col(Token.network_id) == col(Network.id))
         .outerjoin(Client, col(Token.client_id) == col(Client.id))
-        .where(Token.token_hash == _hash(token), col(Token.revoked_at).is_(None))
+        .where(Token.token_hash == token_hash, col(Token.revoked_at).is_(None))
     )
     found = rows.first()
     if found is None:
@@ -94,6 +100,7 @@ async def revoke(session: AsyncSession, network_id: str, token_id: str, now: dat
     return result.rowcount == 1
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
+    """What is stored of a token."""
     # A header's stray bytes arrive as surrogates; they are a wrong token, not an error.
     return hashlib.sha256(token.encode(errors="surrogatepass")).hexdigest()

@@ -15,6 +15,7 @@ from hub.cli import main
 from models.location import locate
 from shared.audio import pcm_from_float
 from shared.wav import write_wav
+from tests.hub.store.server import Server
 
 
 class Command:
@@ -138,3 +139,16 @@ def test_real_speech_is_understood(command: Command) -> None:
     speech = str(locate("sample-speech") / "beckett.wav")
     (result,) = command.json("transcribe", speech, "--engine", "moonshine-tiny-en")
     assert "no matter" in result["text"].lower()
+
+
+def test_a_hub_keeps_its_networks_where_database_url_says(
+    command: Command, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with server.database() as name:
+        monkeypatch.setenv("DATABASE_URL", server.hub(name))
+        network_id = command.json("network", "create", "Rivers")["network_id"]
+        command("client", "add", "kitchen", "--network", network_id)
+        assert "kitchen" in command("client", "list", "--network", network_id)
+        assert not (tmp_path / "hub.db").exists()
+        monkeypatch.delenv("DATABASE_URL")
+        assert network_id not in command("network", "list")

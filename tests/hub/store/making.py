@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store.database import Database
 from hub.store.records import (
     CandidateRecord,
     ElectionRecord,
@@ -26,6 +29,11 @@ class WoundClock:
 
     def __call__(self) -> int:
         return self.now_us
+
+
+def raw(database: Database) -> AsyncSession:
+    """A session without the guard that keeps the hub's own to one network."""
+    return AsyncSession(database._engine)
 
 
 async def furnish(store: Store) -> NetworkInfo:

@@ -15,14 +15,15 @@ from hub.store import schema
 from hub.store.database import Database
 from hub.store.database_file import change_schema
 from hub.store.errors import SchemaError, StoreBusyError, StoreConflictError, StoreFileError
+from hub.store.scope import OPERATOR, Scope
 from hub.store.store import Store
 from hub.store.tables import Client, Network
 from shared.errors import StoreError
-from tests.hub.store.making import WoundClock, furnish
+from tests.hub.store.making import WoundClock, furnish, raw
 
 
 async def _names(database: Database) -> list[str]:
-    async with database.session() as session:
+    async with database.session(OPERATOR) as session:
         return list(await session.exec(select(Network.name).order_by(Network.name)))
 
 
@@ -40,7 +41,7 @@ async def test_a_block_that_raises_stores_nothing(database: Database) -> None:
     await store.create_network("Home")
 
     async def change_and_fail() -> None:
-        async with database.transaction() as session:
+        async with database.transaction(OPERATOR) as session:
             await session.exec(update(Network).values(name="Changed"))
             raise ZeroDivisionError
 
@@ -57,7 +58,7 @@ async def test_a_cancelled_writer_stores_nothing_and_lets_the_next_one_in(
     written = asyncio.Event()
 
     async def write() -> None:
-        async with database.transaction() as session:
+        async with database.transaction(OPERATOR) as session:
             await session.exec(update(Network).values(name="Changed"))
             written.set()
             await asyncio.Event().wait()
@@ -74,7 +75,7 @@ async def test_a_cancelled_writer_stores_nothing_and_lets_the_next_one_in(
 async def test_a_reader_sees_one_picture_while_others_write(database: Database) -> None:
     store = Store(database, WoundClock())
     await store.create_network("Home")
-    async with database.session() as session:
+    async with database.session(OPERATOR) as session:
         before = list(await session.exec(select(Network.name)))
         await store.create_network("Next")
         assert list(await session.exec(select(Network.name))) == before
@@ -120,7 +121,7 @@ async def test_a_newer_programs_database_is_not_opened(path: Path) -> None:
 
 
 async def test_a_database_that_breaks_is_noticed_by_a_ping(database: Database) -> None:
-    async with database.transaction() as session:
+    async with raw(database) as session, session.begin():
         await session.exec(text("ALTER TABLE networks RENAME TO gone"))  # type: ignore[call-overload]  # exec's types leave out text
     with pytest.raises(StoreError, match="no such table"):
         await database.ping()
@@ -131,7 +132,7 @@ async def test_a_network_has_a_client_id_once(database: Database) -> None:
     home = await furnish(store)
 
     async def rename() -> None:
-        async with database.transaction() as session:
+        async with database.transaction(Scope(home.network_id)) as session:
             hall = update(Client).where(col(Client.client_id) == "hall")
             await session.exec(hall.values(client_id="kitchen"))
 

@@ -16,10 +16,11 @@ from pytest_alembic.tests import (
     test_up_down_consistency,
     test_upgrade,
 )
-from sqlalchemy import Engine
+from sqlalchemy import Engine, create_engine
 
-from hub.store import schema, sqlite
+from hub.store import postgres, schema, sqlite
 from hub.store.tables import Row
+from tests.hub.store.server import Server
 
 __all__ = (
     "test_model_definitions_match_ddl",
@@ -36,21 +37,28 @@ def alembic_config() -> Config:
     return config
 
 
-@pytest.fixture
-def alembic_engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = sqlite.migration_engine(tmp_path / "history.db")
-    yield engine
-    engine.dispose()
+@pytest.fixture(params=["sqlite", "postgres"])
+def alembic_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    if request.param == "sqlite":
+        engine = sqlite.migration_engine(tmp_path / "history.db")
+        yield engine
+        engine.dispose()
+        return
+    server: Server = request.getfixturevalue("server")
+    with server.database("template1") as name:
+        engine = create_engine(postgres.address(server.owner(name)))
+        yield engine
+        engine.dispose()
 
 
-def test_the_models_are_what_the_history_makes(path: Path) -> None:
-    engine = sqlite.migration_engine(path)
-    with engine.connect() as connection:
+def test_the_models_are_what_the_history_makes(alembic_engine: Engine) -> None:
+    with alembic_engine.begin() as connection:
+        schema.run(connection, schema.HEAD)
+    with alembic_engine.connect() as connection:
         context = MigrationContext.configure(
             connection, opts={"compare_type": True, "compare_server_default": True}
         )
         assert compare_metadata(context, Row.metadata) == []
-    engine.dispose()
 
 
 def test_the_program_knows_every_step_of_the_history(alembic_config: Config) -> None:

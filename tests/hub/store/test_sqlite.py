@@ -17,16 +17,18 @@ from hub.store.errors import (
     StoreFileError,
     StoreFullError,
 )
+from hub.store.scope import OPERATOR
 from hub.store.sqlite import explain
 from shared.errors import StoreError
 
 
 async def test_every_connection_is_durable_and_enforces_references(database: Database) -> None:
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1}
-    async with database.session() as reading, database.transaction() as writing:
+    async with database.session(OPERATOR) as reading, database.transaction(OPERATOR) as writing:
         for session in (reading, writing):
+            connection = await session.connection()
             for pragma, value in wanted.items():
-                assert await session.scalar(text(f"PRAGMA {pragma}")) == value
+                assert await connection.scalar(text(f"PRAGMA {pragma}")) == value
 
 
 @contextmanager

@@ -18,14 +18,15 @@ from sqlalchemy import (
     insert,
     update,
 )
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import AutoString, col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store.database import Database
-from hub.store.errors import StoreConflictError
-from hub.store.store import Store
 from hub.store.tables import Network, Row
 from hub.store.types import JsonDocument, UtcDateTime, UuidText
-from tests.hub.store.making import SPOKEN_AT, WoundClock
+from shared.ids import new_id
+from tests.hub.store.making import SPOKEN_AT
 
 TENANT_TABLES = [table for table in Row.metadata.sorted_tables if table.name != "networks"]
 REFERENCES = [
@@ -59,13 +60,23 @@ def test_references_between_tenant_tables_name_the_network() -> None:
         assert constraint.ondelete is None, constraint.name
 
 
-async def _two_full_networks(database: Database) -> tuple[str, str]:
-    ours, theirs = [
-        (await Store(database, WoundClock()).create_network(name))[0].network_id
-        for name in ("Ours", "Theirs")
-    ]
-    async with database.transaction() as session:
+async def _two_full_networks(owner: AsyncEngine) -> tuple[str, str]:
+    ours, theirs = new_id(), new_id()
+    async with AsyncSession(owner) as session, session.begin():
         for network_id, row_id in ((ours, OUR_ID), (theirs, THEIR_ID)):
+            session.add(
+                Network(
+                    id=network_id,
+                    network_id=network_id,
+                    name="Home",
+                    status="active",
+                    settings={},
+                    extra={},
+                    created_at=SPOKEN_AT,
+                    updated_at=SPOKEN_AT,
+                )
+            )
+            await session.flush()
             for table in TENANT_TABLES:
                 values = {
                     column.name: network_id
@@ -104,32 +115,32 @@ def _value(column: Column[Any], row_id: str) -> object:
     ],
 )
 async def test_no_row_can_point_into_another_network(
-    database: Database, table: Table, constraint: ForeignKeyConstraint
+    owner: AsyncEngine, table: Table, constraint: ForeignKeyConstraint
 ) -> None:
-    ours, _ = await _two_full_networks(database)
+    ours, _ = await _two_full_networks(owner)
     column = table.c[constraint.column_keys[1]]
     ours_point_at = update(table).where(table.c.network_id == ours)
-    async with database.transaction() as session:
+    async with AsyncSession(owner) as session, session.begin():
         await session.exec(ours_point_at.values({column: OUR_ID}))
 
     async def point_at_theirs() -> None:
-        async with database.transaction() as session:
+        async with AsyncSession(owner) as session, session.begin():
             await session.exec(ours_point_at.values({column: THEIR_ID}))
 
-    with pytest.raises(StoreConflictError):
+    with pytest.raises(IntegrityError):
         await point_at_theirs()
 
 
-async def test_deleting_a_network_deletes_all_of_it_and_nothing_else(database: Database) -> None:
-    ours, theirs = await _two_full_networks(database)
-    async with database.transaction() as session:
+async def test_deleting_a_network_deletes_all_of_it_and_nothing_else(owner: AsyncEngine) -> None:
+    ours, theirs = await _two_full_networks(owner)
+    async with AsyncSession(owner) as session, session.begin():
         for table, constraint in REFERENCES:
             column = table.c[constraint.column_keys[1]]
             mine = update(table).where(table.c.network_id == ours)
             await session.exec(mine.values({column: OUR_ID}))
-    async with database.transaction() as session:
+    async with AsyncSession(owner) as session, session.begin():
         await session.exec(delete(Network).where(col(Network.id) == ours))
-    async with database.session() as session:
+    async with AsyncSession(owner) as session:
         for table in TENANT_TABLES:
             owners = (await session.exec(select(table.c.network_id))).all()
             assert set(owners) == {theirs}, table.name
