@@ -22,7 +22,14 @@ from shared.logs import Trouble
 from shared.tasks import until_first_ends
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import Event, HubMessage
-from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    Ack,
+    ClientChanged,
+    ClientRemoved,
+    InteractionCreated,
+    InteractionDeleted,
+    SettingsChanged,
+)
 from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, Message
 from shared.wire.network import Change, ChangeApplied, ChangeRefused
 from shared.wire.session import (
@@ -227,7 +234,13 @@ class Daemon:
                 return [ClockReply(probe_id=message.probe_id, received_at_us=now, sent_at_us=now)]
             case SendAudio() | StopAudio() | Release():
                 return self._ear.candidates.take(message)
-            case InteractionCreated() | ClientChanged() | SettingsChanged():
+            case (
+                InteractionCreated()
+                | InteractionDeleted()
+                | ClientChanged()
+                | ClientRemoved()
+                | SettingsChanged()
+            ):
                 self._events.put_nowait(message)
                 self._obey(message)
             case ChangeApplied():

@@ -10,7 +10,13 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.wire.codec import Event
-from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    ClientChanged,
+    ClientRemoved,
+    InteractionCreated,
+    InteractionDeleted,
+    SettingsChanged,
+)
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -160,6 +166,12 @@ class Replica:
                         event.processing_status,
                     ),
                 )
+            case InteractionDeleted():
+                self._db.execute(
+                    "DELETE FROM interactions WHERE interaction_id = ?", (event.interaction_id,)
+                )
+            case ClientRemoved():
+                self._db.execute("DELETE FROM clients WHERE client_id = ?", (event.client_id,))
             case ClientChanged():
                 self._db.execute(
                     "INSERT OR REPLACE INTO clients VALUES (?, ?, ?)",

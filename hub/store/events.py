@@ -16,15 +16,34 @@ from hub.store.records import ProcessingStatus
 from hub.store.settings import NetworkSettings, parse_settings
 from hub.store.tables import Client, Interaction, LoggedEvent, Network
 from shared.wire.codec import Event
-from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    ClientChanged,
+    ClientRemoved,
+    InteractionCreated,
+    InteractionDeleted,
+    SettingsChanged,
+)
 
-Kind = Literal["interaction_created", "client_changed", "settings_changed"]
+Kind = Literal[
+    "interaction_created",
+    "interaction_deleted",
+    "client_changed",
+    "client_removed",
+    "settings_changed",
+]
 
 
 async def append(
-    session: AsyncSession, network_id: str, kind: Kind, row_id: str, now: datetime
+    session: AsyncSession,
+    network_id: str,
+    kind: Kind,
+    row_id: str,
+    now: datetime,
+    public_id: str | None = None,
 ) -> int:
     """Logs an event in the caller's transaction and returns its seq, the first being 1.
+
+    `public_id` is what a device was known by that is gone.
 
     Counting in the network's row makes writers of one network take turns until they commit, so a
     seq that is seen has no later neighbour below it.
@@ -47,6 +66,7 @@ async def append(
             "seq": seq,
             "kind": kind,
             "row_id": row_id,
+            "public_id": public_id,
             "created_at": now,
         },
     )
@@ -108,6 +128,13 @@ def client_changed(seq: int, row: Client) -> ClientChanged:
     return ClientChanged(seq=seq, client_id=row.client_id, name=row.name, listening=row.listening)
 
 
+def client_removed(seq: int, public_id: str | None) -> ClientRemoved:
+    """The event of a device that is gone."""
+    if public_id is None:
+        raise ValueError("the removal of a device is logged with its public id")
+    return ClientRemoved(seq=seq, client_id=public_id)
+
+
 def settings_changed(seq: int, settings: NetworkSettings) -> SettingsChanged:
     """The event of a network's settings."""
     return SettingsChanged(seq=seq, listening=settings.listening, language=settings.language)
@@ -134,7 +161,25 @@ async def _with_rows(
         )
         for device in devices:
             message[device.id] = partial(client_changed, row=device)
+        gone = await session.exec(
+            select(LoggedEvent.row_id, LoggedEvent.public_id).where(
+                LoggedEvent.network_id == network_id,
+                LoggedEvent.kind == "client_removed",
+                col(LoggedEvent.row_id).in_(changed - message.keys()),
+            )
+        )
+        for row_id, public_id in gone:
+            message[row_id] = partial(client_removed, public_id=public_id)
     if "settings_changed" in wanted:
         document = await session.scalar(select(Network.settings).where(Network.id == network_id))
         message[network_id] = partial(settings_changed, settings=parse_settings(document))
-    return tuple(message[event.row_id](event.seq) for event in logged)
+    return tuple(_message(event, message.get(event.row_id)) for event in logged)
+
+
+def _message(event: LoggedEvent, of_row: Callable[[int], Event] | None) -> Event:
+    """An event with its row, or the tombstone of a row that is gone."""
+    if event.kind == "client_removed":
+        return client_removed(event.seq, event.public_id)
+    if of_row is None:  # of all other rows that can go, only interactions are told of
+        return InteractionDeleted(seq=event.seq, interaction_id=event.row_id)
+    return of_row(event.seq)

@@ -8,7 +8,14 @@ import msgspec
 
 from shared.errors import MalformedMessageError, UnknownMessageTypeError
 from shared.wire.audio import AudioFrame, decode_audio
-from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    Ack,
+    ClientChanged,
+    ClientRemoved,
+    InteractionCreated,
+    InteractionDeleted,
+    SettingsChanged,
+)
 from shared.wire.fields import Message
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
 from shared.wire.session import (
@@ -46,7 +53,7 @@ DeviceMessage = (
 )
 """What a device says."""
 
-Event = InteractionCreated | ClientChanged | SettingsChanged
+Event = InteractionCreated | InteractionDeleted | ClientChanged | ClientRemoved | SettingsChanged
 """What stands in the event log."""
 
 HubMessage = (
@@ -64,7 +71,9 @@ HubMessage = (
     | ChangeRefused
     | Error
     | InteractionCreated
+    | InteractionDeleted
     | ClientChanged
+    | ClientRemoved
     | SettingsChanged
 )
 """What a hub says."""

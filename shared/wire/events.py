@@ -22,6 +22,13 @@ class InteractionCreated(Message, frozen=True, kw_only=True, tag="interaction_cr
     processing_status: Literal["pending", "processing", "completed", "failed"]  # how far it is
 
 
+class InteractionDeleted(Message, frozen=True, kw_only=True, tag="interaction_deleted"):
+    """hub to devices: an interaction was deleted; what was known of it is to be forgotten."""
+
+    seq: Count  # place in the network's log
+    interaction_id: Uuid  # which
+
+
 class ClientChanged(Message, frozen=True, kw_only=True, tag="client_changed"):
     """hub to devices: a device was added or changed."""
 
@@ -29,6 +36,13 @@ class ClientChanged(Message, frozen=True, kw_only=True, tag="client_changed"):
     client_id: ClientId  # which
     name: Name  # for people
     listening: bool  # whether it may listen
+
+
+class ClientRemoved(Message, frozen=True, kw_only=True, tag="client_removed"):
+    """hub to devices: a device belongs to the network no more."""
+
+    seq: Count  # place in the network's log
+    client_id: ClientId  # which
 
 
 class SettingsChanged(Message, frozen=True, kw_only=True, tag="settings_changed"):

@@ -23,6 +23,8 @@ class LoggedEvent(TenantRow, table=True):
     )
     kind: str = Field(max_length=32)  # the wire message's type
     row_id: str = Field(sa_type=UuidText)
+    # Under which id a device was known that is gone: its row is not there to say it.
+    public_id: str | None = Field(default=None, max_length=64)
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -11,7 +11,14 @@ from msgspec import inspect
 
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import DeviceMessage, HubMessage
-from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    Ack,
+    ClientChanged,
+    ClientRemoved,
+    InteractionCreated,
+    InteractionDeleted,
+    SettingsChanged,
+)
 from shared.wire.fields import Message
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
 from shared.wire.session import (
@@ -126,6 +133,8 @@ EXAMPLES: tuple[Message, ...] = (
         processing_status="completed",
     ),
     ClientChanged(seq=43, client_id=KITCHEN, name="Kitchen", listening=True),
+    InteractionDeleted(seq=45, interaction_id=INTERACTION),
+    ClientRemoved(seq=46, client_id=KITCHEN),
     SettingsChanged(seq=44, listening=False, language="en-GB"),
     Ack(cursor=44),
 )

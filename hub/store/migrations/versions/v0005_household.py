@@ -45,6 +45,7 @@ def upgrade() -> None:
     for name in ("conversations", "actions"):
         op.add_column(name, sa.Column("created_at", TIME))
         op.add_column(name, sa.Column("updated_at", TIME))
+    op.add_column("events", sa.Column("public_id", sa.String(64)))
     _index("conversations", "last_interaction_at")
     _make_sessions()
     _make_voices()
@@ -65,6 +66,8 @@ def downgrade() -> None:
         batch.drop_column("title")
         batch.drop_column("last_interaction_at")
         batch.alter_column("participant_ids", new_column_name="user_ids", existing_type=sa.JSON())
+    with op.batch_alter_table("events") as batch:
+        batch.drop_column("public_id")
     for name in VERSIONED:
         with op.batch_alter_table(name) as batch:
             batch.drop_column("version")
