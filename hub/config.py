@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -86,6 +86,40 @@ class Store(Struct, frozen=True, kw_only=True):
     def where(self) -> Path | str:
         """The database that is configured: its file or its URL."""
         return self.url or self.path
+
+
+class Api(Struct, frozen=True, kw_only=True):
+    """What programs may ask of the hub."""
+
+    create_networks: Annotated[
+        Literal["closed", "operator", "open"],
+        Meta(
+            description="Who may create networks by the API: nobody, whoever has the operator's "
+            "token, or everybody who reaches the hub. `mira-hub network create` always may.",
+        ),
+    ] = "operator"
+    operator_token: Annotated[
+        Secret | None,
+        Meta(description="What the operator shows to create networks by the API."),
+    ] = None
+    requests_per_s: Annotated[
+        float,
+        Meta(
+            description="Requests that one token may make in the long run.",
+            ge=0.1,
+            le=10_000,
+            extra={"unit": "1/s"},
+        ),
+    ] = 20.0
+    burst: Annotated[
+        int,
+        Meta(
+            description="Requests that one token may make at once.",
+            ge=1,
+            le=100_000,
+            extra={"unit": "requests"},
+        ),
+    ] = 100
 
 
 class Recognition(Struct, frozen=True, kw_only=True):
@@ -215,6 +249,7 @@ class HubConfig(Struct, frozen=True, kw_only=True):
     identity: Identity
     server: Server = Server()
     store: Store
+    api: Api = Api()
     recognition: Recognition = Recognition()
     election: Election = Election()
     discovery: Discovery = Discovery()

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 import aiohttp
 from aiohttp import web
 
+from hub.api.route import Services
 from hub.app import make_app
 from hub.config import HubConfig
 from hub.election.election import Timing
@@ -17,6 +18,8 @@ from hub.identity import hub_id
 from hub.networks import Networks
 from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
+from hub.store.accounts import Accounts
+from hub.store.archive import Archive
 from hub.store.database import Database
 from hub.store.store import Store
 from shared.clock import steady_clock
@@ -67,7 +70,8 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         await store.all_clients_offline()
         desk = await _open_desk(config, stack)
         networks = Networks(store, desk, clock, _timing(config))
-        port = await _listen(config, networks, store, stack)
+        services = Services(store, Accounts(database, clock), Archive(database, clock), networks)
+        port = await _listen(config, services, stack)
         # After the server in the stack, so before it at the end: sessions end, then the server.
         stack.push_async_callback(networks.close)
         own_id = hub_id(config.paths.state_dir)
@@ -104,12 +108,10 @@ async def _open_desk(config: HubConfig, stack: AsyncExitStack) -> RecognitionDes
     return desk
 
 
-async def _listen(
-    config: HubConfig, networks: Networks, store: Store, stack: AsyncExitStack
-) -> int:
+async def _listen(config: HubConfig, services: Services, stack: AsyncExitStack) -> int:
     """Starts the server; returns its port."""
     runner = web.AppRunner(
-        make_app(networks, store),
+        make_app(services, config.api),
         access_log=None,
         keepalive_timeout=30.0,  # the default keeps idle connections for an hour
         shutdown_timeout=SHUTDOWN_S,

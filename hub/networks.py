@@ -7,7 +7,7 @@ import logging
 
 from hub.election.election import Timing
 from hub.network.room import Room
-from hub.network.session import CLOSE_INTERNAL, Session
+from hub.network.session import CLOSE_INTERNAL, CLOSE_REVOKED, Session
 from hub.recognition.desk import RecognitionDesk
 from hub.store.records import Access
 from hub.store.store import Store
@@ -15,11 +15,12 @@ from shared.clock import Clock
 from shared.errors import MiraError, StoreError
 from shared.logs import Trouble
 from shared.wire.channel import Channel
+from shared.wire.codec import Event
 
 log = logging.getLogger(__name__)
 
-POLL_INTERVAL_S = 5.0
-"""How soon what another process committed is noticed at the latest."""
+POLL_INTERVAL_S = 1.0
+"""How soon what another process committed or revoked is noticed at the latest."""
 
 
 class Networks:
@@ -53,6 +54,7 @@ class Networks:
             channel,
             room,
             access.client_id or f"observer-{id(channel):x}",
+            token_id=access.token_id,
             observer=access.client_id is None,
             clock=self._clock,
         )
@@ -66,7 +68,8 @@ class Networks:
             await asyncio.sleep(POLL_INTERVAL_S)
             try:
                 for room in self._open_rooms():
-                    await room.members.poll_log()
+                    if await room.check_access():
+                        await room.members.poll_log()
             except StoreError as error:
                 trouble.failed(error, loop.time())
             else:
@@ -76,13 +79,35 @@ class Networks:
         """Ends every connection; what is not committed stays with the devices."""
         await asyncio.gather(*(room.close() for room in self._open_rooms()))
 
+    def publish(self, network_id: str, event: Event) -> None:
+        """Tells the devices of a network (by its UUID) of a committed event."""
+        if room := self._open_room(network_id):
+            room.members.publish([event])
+
+    def disconnect(self, network_id: str, client_id: str) -> None:
+        """Ends a device's connection, whose token is not in force any more."""
+        room = self._open_room(network_id)
+        session = room.members.sessions.get(client_id) if room else None
+        if session is not None:
+            session.close(CLOSE_REVOKED, "the token is not in force any more")
+
+    async def close_network(self, network_id: str) -> None:
+        """Ends every connection of a network that was deleted."""
+        if room := self._open_room(network_id):
+            del self._rooms[network_id]
+            await room.close("the network is gone")
+
     @property
     def connected(self) -> int:
         """Number of connections."""
         return sum(len(room.members.sessions) for room in self._open_rooms())
 
     def _open_rooms(self) -> list[Room]:
-        return [f.result() for f in self._rooms.values() if f.done() and not f.exception()]
+        return [room for network_id in self._rooms if (room := self._open_room(network_id))]
+
+    def _open_room(self, network_id: str) -> Room | None:
+        opened = self._rooms.get(network_id)
+        return opened.result() if opened and opened.done() and not opened.exception() else None
 
     async def _room(self, access: Access) -> Room:
         """The network's room, opened by the first who comes."""

@@ -10,6 +10,9 @@ CLIENT_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """`client_` and 16 hex digits, or the name that a legacy client gave itself."""
 
 
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
 def new_network_id() -> str:
     """A new public network id: `net_` and 32 hex digits."""
     return f"net_{uuid.uuid4().hex}"
@@ -23,3 +26,8 @@ def new_client_id() -> str:
 def new_id() -> str:
     """A new dashed UUID, for utterances, elections, interactions and the like."""
     return str(uuid.uuid4())
+
+
+def is_uuid(text: str) -> bool:
+    """Whether a text is a UUID as Mira writes it: dashed, in lower case."""
+    return UUID.fullmatch(text) is not None

@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -27,6 +27,7 @@ from hub.store.records import (
     InteractionInfo,
     InteractionRecord,
     NetworkInfo,
+    NetworkStatus,
 )
 from hub.store.settings import NetworkSettings, parse_settings
 from hub.store.store import Store
@@ -80,6 +81,11 @@ class MemoryStore(Store):
         event = self._append(network, "settings_changed", network_id)
         assert isinstance(event, SettingsChanged)
         return event
+
+    async def set_network_status(self, network_id: str, status: NetworkStatus) -> SettingsChanged:
+        network = self._of(network_id)
+        network.info = replace(network.info, status=status)
+        return await self.change_settings(network_id, network.info.settings)
 
     async def set_network_listening(self, network_id: str, listening: bool) -> SettingsChanged:
         settings = self._of(network_id).info.settings
@@ -185,6 +191,17 @@ class MemoryStore(Store):
                 del self._tokens[key]
                 return True
         return False
+
+    async def tokens_in_force(self, network_id: str, token_ids: Collection[str]) -> frozenset[str]:
+        now = self._now()
+        in_force: set[str] = set()
+        if self._of(network_id).info.status == "suspended":
+            return frozenset()
+        for key, access in self._tokens.items():
+            expires = self._expiry[key]
+            if access.network_id == network_id and (expires is None or expires > now):
+                in_force.add(access.token_id)
+        return frozenset(in_force.intersection(token_ids))
 
     async def record_interaction(
         self, interaction: InteractionRecord, election: ElectionRecord
@@ -298,8 +315,10 @@ class MemoryStore(Store):
             return ClientChanged(
                 seq=seq, client_id=row_id, name=client.name, listening=client.listening
             )
-        settings = network.info.settings
-        return SettingsChanged(seq=seq, listening=settings.listening, language=settings.language)
+        settings, active = network.info.settings, network.info.status == "active"
+        return SettingsChanged(
+            seq=seq, listening=settings.listening and active, language=settings.language
+        )
 
     def _record(
         self, network: _Network, election: ElectionRecord, interaction_id: str | None

@@ -30,8 +30,15 @@ from hub.network.outcome import (
     stored_candidates,
     surest,
 )
-from hub.network.session import CLOSE_GOING_AWAY, CLOSE_POLICY, CLOSE_REPLACED, Session
+from hub.network.session import (
+    CLOSE_GOING_AWAY,
+    CLOSE_POLICY,
+    CLOSE_REPLACED,
+    CLOSE_REVOKED,
+    Session,
+)
 from hub.recognition.desk import RecognitionDesk
+from hub.store.errors import NotFoundError
 from hub.store.store import Store
 from shared.audio import SAMPLE_RATE
 from shared.clock import Clock
@@ -100,6 +107,7 @@ class Room:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self.active = True  # whether it takes audio
 
     # Life
 
@@ -118,11 +126,32 @@ class Room:
                 self._clock(),
             )
 
-    async def close(self) -> None:
+    async def check_access(self) -> bool:
+        """Ends sessions whose token is not in force any more, whoever revoked it.
+
+        Returns:
+            Whether the network is still there.
+        """
+        sessions = list(self.members.sessions.values())
+        held = {session.token_id for session in sessions}
+        in_force: frozenset[str] = frozenset()
+        try:
+            network = await self._store.network(self.network_id)
+            self.active = network.status == "active"
+            if held:
+                in_force = await self._store.tokens_in_force(self.network_id, held)
+        except NotFoundError:
+            network = None
+        for session in sessions:
+            if session.token_id not in in_force:
+                session.close(CLOSE_REVOKED, "the token is not in force any more")
+        return network is not None
+
+    async def close(self, reason: str = "the hub stops") -> None:
         """Ends all sessions and tasks; what is not committed stays with the devices."""
         self._closed = True
         for session in list(self.members.sessions.values()):
-            session.close(CLOSE_GOING_AWAY, "the hub stops")
+            session.close(CLOSE_GOING_AWAY, reason)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -133,6 +162,7 @@ class Room:
     async def present(self, session: Session, hello: Hello) -> AsyncIterator[None]:
         """A device is here, for as long as the context lasts."""
         network = await self._store.network(self.network_id)
+        self.active = network.status == "active"
         name, client_listens = "observer", True
         if not session.observer:
             client = await self._store.client(self.network_id, session.client_id)
@@ -150,7 +180,7 @@ class Room:
                 cursor=network.last_seq,
                 server_time=self._now(),
                 settings=Settings(
-                    listening=network.settings.listening,
+                    listening=network.settings.listening and network.status == "active",
                     client_listening=client_listens,
                     language=network.settings.language,
                 ),
@@ -243,6 +273,8 @@ class Room:
     def _claim(self, session: Session, message: wire.UtteranceStarted, now: int) -> Candidate:
         if not session.hears:
             raise NotAllowedError("Only a device with a microphone offers utterances.")
+        if not self.active:
+            raise NotAllowedError("The network is not active: it takes no audio.")
         mapping = session.mapping
         started, uncertainty = mapping.to_hub(message.captured_at_us), mapping.uncertainty_us
         if not message.reoffered and abs(now - started) > CLOCK_TOLERANCE_US:

@@ -39,6 +39,7 @@ MAX_ERRORS = 100
 
 CLOSE_POLICY = 1008
 CLOSE_INTERNAL = 1011
+CLOSE_REVOKED = 4401
 CLOSE_REPLACED = 4409
 CLOSE_TOO_SLOW = 4408
 CLOSE_GOING_AWAY = 1001
@@ -50,15 +51,24 @@ class Session:
     Args:
         channel: the connection.
         room: the network it belongs to.
+        token_id: of the token that let it in.
         client_id: who the token says it is.
         observer: holds a network token: hears everything, offers no utterances.
         clock: the hub's clock.
     """
 
     def __init__(
-        self, channel: Channel, room: Room, client_id: str, *, observer: bool, clock: Clock
+        self,
+        channel: Channel,
+        room: Room,
+        client_id: str,
+        *,
+        token_id: str,
+        observer: bool,
+        clock: Clock,
     ) -> None:
         self.room = room
+        self.token_id = token_id
         self.client_id = client_id
         self.observer = observer
         self.outbox = Outbox()

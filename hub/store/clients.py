@@ -126,13 +126,18 @@ async def keys(
     return dict(rows.all())
 
 
-async def row_of(session: AsyncSession, network_id: str, client_id: str) -> Client:
-    """A device's row by its public id; raises NotFoundError."""
-    rows = await session.exec(
-        select(Client).where(
-            col(Client.network_id) == network_id, col(Client.client_id) == client_id
-        )
+async def row_of(
+    session: AsyncSession, network_id: str, client_id: str, *, lock: bool = False
+) -> Client:
+    """A device's row by its public id; locked, nobody else changes it meanwhile.
+
+    Raises:
+        NotFoundError: the network has no such device.
+    """
+    query = select(Client).where(
+        col(Client.network_id) == network_id, col(Client.client_id) == client_id
     )
+    rows = await session.exec(query.with_for_update() if lock else query)
     row = rows.first()
     if row is None:
         raise NotFoundError("The network has no such device.")

@@ -75,3 +75,17 @@ class ScopeError(StoreError):
 
     code = "OUT_OF_SCOPE"
     fault = Fault.HUB
+
+
+class InvalidCursorError(StoreError):
+    """A position in a list that no page gave."""
+
+    code = "INVALID_CURSOR"
+    fault = Fault.PERSON
+
+
+class VersionConflictError(StoreError):
+    """Somebody else changed the row since it was read."""
+
+    code = "VERSION_CONFLICT"
+    fault = Fault.PERSON

@@ -135,9 +135,13 @@ def client_removed(seq: int, public_id: str | None) -> ClientRemoved:
     return ClientRemoved(seq=seq, client_id=public_id)
 
 
-def settings_changed(seq: int, settings: NetworkSettings) -> SettingsChanged:
-    """The event of a network's settings."""
-    return SettingsChanged(seq=seq, listening=settings.listening, language=settings.language)
+def settings_changed(seq: int, settings: NetworkSettings, status: str) -> SettingsChanged:
+    """The event of a network's settings; a network that is not active does not listen."""
+    return SettingsChanged(
+        seq=seq,
+        listening=settings.listening and status == "active",
+        language=settings.language,
+    )
 
 
 async def _with_rows(
@@ -171,8 +175,12 @@ async def _with_rows(
         for row_id, public_id in gone:
             message[row_id] = partial(client_removed, public_id=public_id)
     if "settings_changed" in wanted:
-        document = await session.scalar(select(Network.settings).where(Network.id == network_id))
-        message[network_id] = partial(settings_changed, settings=parse_settings(document))
+        found = await session.exec(
+            select(Network.settings, Network.status).where(Network.id == network_id)
+        )
+        document, status = found.one()
+        settings = parse_settings(document)
+        message[network_id] = partial(settings_changed, settings=settings, status=status)
     return tuple(_message(event, message.get(event.row_id)) for event in logged)
 
 

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import cast
 
 import msgspec
-from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -62,13 +61,22 @@ async def change_settings(
         InvalidSettingsError: a value beyond its limits.
         NotFoundError: no such network.
     """
-    await session.exec(
-        update(Network)
-        .where(col(Network.id) == network_id)
-        .values(settings=settings_document(settings), updated_at=now)
-    )
+    row = await _row(session, network_id)
+    row.settings = settings_document(settings)
+    row.updated_at = now
+    row.version += 1
+    await session.flush()
     seq = await events.append(session, network_id, "settings_changed", network_id, now)
-    return events.settings_changed(seq, settings)
+    return events.settings_changed(seq, settings, row.status)
+
+
+async def set_status(
+    session: AsyncSession, network_id: str, status: NetworkStatus, now: datetime
+) -> SettingsChanged:
+    """Activates, deactivates or suspends a network; raises NotFoundError."""
+    row = await _row(session, network_id)
+    row.status = status
+    return await change_settings(session, network_id, parse_settings(row.settings), now)
 
 
 async def set_listening(

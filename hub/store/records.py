@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from hub.store.settings import NetworkSettings
 
-Role = Literal["network", "client"]
+Role = Literal["network", "client", "registration"]
 NetworkStatus = Literal["active", "inactive", "suspended"]
 ConnectionStatus = Literal["online", "offline"]
 ProcessingStatus = Literal["pending", "processing", "completed", "failed"]

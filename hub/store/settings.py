@@ -30,6 +30,11 @@ def parse_settings(document: object) -> NetworkSettings:
         ) from error
 
 
+def change_settings(settings: NetworkSettings, changes: dict[str, object]) -> NetworkSettings:
+    """The settings with some of them changed; raises InvalidSettingsError."""
+    return parse_settings({**settings_document(settings), **changes})
+
+
 def settings_document(settings: NetworkSettings) -> dict[str, object]:
     """The document to store; raises InvalidSettingsError for a value beyond its limits."""
     document = msgspec.structs.asdict(settings)

@@ -6,6 +6,7 @@ fails, and then nothing of the call was stored.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 
 from hub.store import clients, elections, events, interactions, networks, tokens
@@ -18,6 +19,7 @@ from hub.store.records import (
     InteractionInfo,
     InteractionRecord,
     NetworkInfo,
+    NetworkStatus,
 )
 from hub.store.scope import OPERATOR, Scope
 from hub.store.settings import NetworkSettings
@@ -66,6 +68,11 @@ class Store:
         """Puts new settings in force; raises InvalidSettingsError, NotFoundError."""
         async with self._database.transaction(Scope(network_id)) as session:
             return await networks.change_settings(session, network_id, settings, self._now())
+
+    async def set_network_status(self, network_id: str, status: NetworkStatus) -> SettingsChanged:
+        """Activates, deactivates or suspends a network; raises NotFoundError."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            return await networks.set_status(session, network_id, status, self._now())
 
     async def set_network_listening(self, network_id: str, listening: bool) -> SettingsChanged:
         """Switches every device's listening on or off; raises NotFoundError."""
@@ -160,6 +167,11 @@ class Store:
         """Ends a token for good; False when the network has no such token in force."""
         async with self._database.transaction(Scope(network_id)) as session:
             return await tokens.revoke(session, network_id, token_id, self._now())
+
+    async def tokens_in_force(self, network_id: str, token_ids: Collection[str]) -> frozenset[str]:
+        """Those of the tokens that still let somebody in; none, once the network is suspended."""
+        async with self._database.session(Scope(network_id)) as session:
+            return frozenset(await tokens.in_force(session, network_id, token_ids, self._now()))
 
     async def record_interaction(
         self, interaction: InteractionRecord, election: ElectionRecord

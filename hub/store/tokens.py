@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import secrets
 import uuid
+from collections.abc import Collection
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -19,7 +20,11 @@ from hub.store import clients, networks
 from hub.store.records import Access, NetworkStatus, Role
 from hub.store.tables import Client, Network, Token
 
-PREFIXES: dict[Role, str] = {"network": "mira_net_", "client": "mira_client_"}
+PREFIXES: dict[Role, str] = {
+    "network": "mira_net_",
+    "client": "mira_client_",
+    "registration": "mira_reg_",
+}
 """What a token begins with, so that people and secret scanners know one."""
 
 
@@ -29,14 +34,18 @@ async def issue(
     client_id: str | None,
     expires_at: datetime | None,
     now: datetime,
+    *,
+    registration: bool = False,
 ) -> str:
     """A new token for a network, or for one of its devices; it is seen this once.
+
+    With `registration` it lets one device register and nothing else.
 
     Raises:
         NotFoundError: no such network, or it has no such device.
     """
     await networks.one(session, network_id)
-    role: Role = "network" if client_id is None else "client"
+    role: Role = "registration" if registration else "network" if client_id is None else "client"
     client = None if client_id is None else await clients.row_of(session, network_id, client_id)
     token = PREFIXES[role] + secrets.token_urlsafe(32)
     session.add(
@@ -98,6 +107,40 @@ async def revoke(session: AsyncSession, network_id: str, token_id: str, now: dat
         .values(revoked_at=now)
     )
     return result.rowcount == 1
+
+
+async def expire_client(
+    session: AsyncSession, network_id: str, client_key: str, at: datetime, now: datetime
+) -> None:
+    """Ends every token of a device at a time, `client_key` being its row's id."""
+    await session.exec(
+        update(Token)
+        .where(
+            col(Token.network_id) == network_id,
+            col(Token.client_id) == client_key,
+            col(Token.revoked_at).is_(None),
+            or_(col(Token.expires_at).is_(None), col(Token.expires_at) > at),
+        )
+        .values(expires_at=at, **({"revoked_at": now} if at <= now else {}))
+    )
+
+
+async def in_force(
+    session: AsyncSession, network_id: str, token_ids: Collection[str], now: datetime
+) -> set[str]:
+    """Those of the tokens that still let somebody in; none, once the network is suspended."""
+    rows = await session.exec(
+        select(Token.id)
+        .join(Network, col(Token.network_id) == col(Network.id))
+        .where(
+            Token.network_id == network_id,
+            Network.status != "suspended",
+            col(Token.id).in_(token_ids),
+            col(Token.revoked_at).is_(None),
+            or_(col(Token.expires_at).is_(None), col(Token.expires_at) > now),
+        )
+    )
+    return set(rows)
 
 
 def hash_of(token: str) -> str:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from shared import ids
+
 PROTOCOL_VERSION = 1
 MIN_PROTOCOL_VERSION = 1
 
@@ -15,9 +17,7 @@ class Message(Struct, frozen=True, kw_only=True, omit_defaults=False, tag_field=
     """Base of all JSON messages: an object tagged by `type`; unknown fields are ignored."""
 
 
-Uuid = Annotated[
-    str, Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\\Z")
-]
+Uuid = Annotated[str, Meta(pattern=f"^{ids.UUID.pattern}\\Z")]
 """A dashed, lower-case UUID."""
 Name = Annotated[str, Meta(min_length=1, max_length=64)]
 Text = Annotated[str, Meta(max_length=4096)]

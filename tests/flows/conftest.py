@@ -13,11 +13,15 @@ from aiohttp import web
 
 from edge.config import Access
 from edge.startup import Connector
+from hub.api.route import Services
 from hub.app import make_app
+from hub.config import Api
 from hub.networks import Networks
 from hub.recognition.desk import RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 from hub.recognition.recogniser import Recogniser
+from hub.store.accounts import Accounts
+from hub.store.archive import Archive
 from hub.store.database import Database
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
@@ -86,7 +90,8 @@ async def real_hub(tmp_path: Path) -> AsyncIterator[RealHub]:
         await desk.start()
         stack.push_async_callback(desk.close)
         networks = Networks(store, desk, clock)
-        runner = web.AppRunner(make_app(networks, store), access_log=None, shutdown_timeout=1.0)
+        services = Services(store, Accounts(database, clock), Archive(database, clock), networks)
+        runner = web.AppRunner(make_app(services, Api()), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -106,7 +106,7 @@ async def test_a_hub_is_ready_when_it_listens_alive_while_it_answers_and_ends_wh
     ):
         assert manager.told == [f"READY=1\nSTATUS=listening on port {home.port}"]
         async with http.get(f"{home.url}/api/v1/health") as answer:
-            assert await answer.json() == {"status": "ok", "connections": 0}
+            assert (await answer.json())["status"] == "ok"
         await manager.until("WATCHDOG=1")
         devices = []
         for access in await home.access("kitchen", "hall"):

@@ -1,0 +1,141 @@
+"""Errors of the API: one shape, a code, a status, and an id by which to find the request."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+
+import msgspec
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from hub.store.errors import (
+    ClientExistsError,
+    NotFoundError,
+    StoreConflictError,
+    VersionConflictError,
+)
+from shared.errors import AccessDeniedError, Fault, LimitExceededError, MiraError, StoreError
+from shared.ids import new_id
+
+log = logging.getLogger(__name__)
+
+
+class InvalidRequestError(MiraError):
+    """A body, a parameter or a header that is not what the route takes."""
+
+    code = "INVALID_REQUEST"
+    fault = Fault.PERSON
+
+
+class ForbiddenError(MiraError):
+    """The token is known, and does not allow this."""
+
+    code = "FORBIDDEN"
+    fault = Fault.PERSON
+
+
+class SuspendedError(MiraError):
+    """The operator has suspended the network."""
+
+    code = "NETWORK_SUSPENDED"
+    fault = Fault.PERSON
+
+
+class RateLimitError(MiraError):
+    """Too many requests; `retry_after_s` says when the next one may come."""
+
+    code = "RATE_LIMIT_EXCEEDED"
+    fault = Fault.PERSON
+
+
+STATUS: tuple[tuple[type[MiraError], int], ...] = (
+    (AccessDeniedError, 401),
+    (ForbiddenError, 403),
+    (SuspendedError, 403),
+    (NotFoundError, 404),
+    (ClientExistsError, 409),
+    (StoreConflictError, 409),
+    (VersionConflictError, 412),
+    (RateLimitError, 429),
+    (LimitExceededError, 429),
+)
+"""The first that fits; other errors by whose fault they are."""
+
+CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 413: "BODY_TOO_LARGE"}
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What went wrong."""
+
+    code: str
+    message: str
+    details: dict[str, str | int | float]
+    request_id: str
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The body of every answer that is no success."""
+
+    error: ErrorBody
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turns what goes wrong into an answer of the one shape; says why in the log."""
+    try:
+        return await handler(request)
+    except MiraError as error:
+        return answer_of(error)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        code = CODES.get(error.status, "INVALID_REQUEST")
+        return error_response(error.status, code, error.reason, headers=_kept(error))
+
+
+def answer_of(error: MiraError, code: str | None = None) -> web.Response:
+    """The answer to an error of ours; with `code` in the place of its own."""
+    headers: dict[str, str] = {}
+    if isinstance(error, AccessDeniedError):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, RateLimitError):
+        headers["Retry-After"] = str(math.ceil(float(error.details["retry_after_s"])))
+    status = status_of(error)
+    if status >= 500:
+        log.warning("a request failed: %s", error)
+    return error_response(
+        status, code or error.code, error.message, dict(error.details), headers=headers
+    )
+
+
+def status_of(error: MiraError) -> int:
+    """The HTTP status of an error."""
+    for kind, status in STATUS:
+        if isinstance(error, kind):
+            return status
+    if error.fault in (Fault.PERSON, Fault.DEVICE):
+        return 400
+    return 503 if isinstance(error, StoreError) else 500
+
+
+def error_response(
+    status: int,
+    code: str,
+    message: str,
+    details: dict[str, str | int | float] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> web.Response:
+    """An answer of the one shape."""
+    body = ErrorAnswer(ErrorBody(code, message, details or {}, new_id()))
+    return web.Response(
+        body=msgspec.json.encode(body),
+        status=status,
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+def _kept(error: web.HTTPException) -> dict[str, str]:
+    return {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}

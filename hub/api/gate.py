@@ -1,0 +1,180 @@
+"""Stands before every route: who asks, may they, how often, and is what they say well-formed."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import re
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from hub.api.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    RateLimitError,
+    SuspendedError,
+    answer_of,
+)
+from hub.api.limits import RateLimits
+from hub.api.route import UNKNOWN_ACCESS, Call, Route, Services, Versioned
+from hub.config import Api
+from hub.store.errors import NotFoundError
+from hub.store.records import Access
+from shared.errors import AccessDeniedError, MiraError
+
+MAX_BODY_BYTES = 64 * 1024
+_VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
+
+
+class Gate:
+    """Makes aiohttp's handlers out of routes.
+
+    Args:
+        services: what routes work with.
+        config: who may create networks, and how many requests there may be.
+    """
+
+    def __init__(self, services: Services, config: Api) -> None:
+        self._services = services
+        self._config = config
+        self._limits = RateLimits(config.requests_per_s, config.burst)
+
+    def handler(self, route: Route) -> Any:
+        """What aiohttp calls for a route."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            try:
+                call = await self._admit(route, request)
+                answer = await route.handler(call)
+            except NotFoundError as error:
+                return answer_of(error, route.missing)
+            return answer if route.raw else _response(route, answer)
+
+        return handle
+
+    async def _admit(self, route: Route, request: web.Request) -> Call:
+        if "anyone" in route.who:
+            return Call(self._services, request)
+        token = bearer(request)
+        if "creator" in route.who:
+            self._throttle(request.remote or "")
+            self._admit_creator(token)
+            access = UNKNOWN_ACCESS
+        else:
+            access = await self._authenticate(route, request, token)
+        return Call(
+            self._services,
+            request,
+            access,
+            body=await _body(route, request),
+            query=_query(route, request),
+            version=_if_match(request),
+        )
+
+    async def _authenticate(self, route: Route, request: web.Request, token: str) -> Access:
+        access = await authenticate(self._services, request, token)
+        if access is None:
+            # Whoever guesses is slowed down by where they come from.
+            self._throttle(request.remote or "")
+            raise no_access()
+        self._throttle(access.token_id)
+        if access.role not in route.who:
+            raise ForbiddenError("This token does not allow that.")
+        if access.network_status == "suspended":
+            raise SuspendedError("The network is suspended.", "Ask the hub's operator.")
+        if (
+            route.own
+            and access.role == "client"
+            and access.client_id != request.match_info.get("client_id")
+        ):
+            raise NotFoundError("The network has no such device.")
+        return access
+
+    def _admit_creator(self, token: str) -> None:
+        allowed = self._config.create_networks
+        if allowed == "open":
+            return
+        known = self._config.operator_token
+        if allowed == "closed" or known is None:
+            raise ForbiddenError("This hub's operator makes networks with `mira-hub network`.")
+        if not hmac.compare_digest(token.encode(errors="replace"), known.encode()):
+            raise AccessDeniedError("The operator's token is needed.")
+
+    def _throttle(self, caller: str) -> None:
+        wait_s = self._limits.take(caller, asyncio.get_running_loop().time())
+        if wait_s > 0:
+            raise RateLimitError("Too many requests.", retry_after_s=round(wait_s, 3))
+
+
+def bearer(request: web.Request) -> str:
+    """The request's bearer token; empty where there is none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
+
+
+async def authenticate(services: Services, request: web.Request, token: str) -> Access | None:
+    """What the token gives access to; None: not to the network that the path names."""
+    access = await services.store.look_up(token) if token else None
+    if access is None or access.network_public_id != request.match_info["network_id"]:
+        return None
+    return access
+
+
+def no_access() -> MiraError:
+    """No token, an unknown one, another network's: all look the same."""
+    return AccessDeniedError("The token gives no access to this network.")
+
+
+def _response(route: Route, answer: Any) -> web.Response:
+    headers = {"Cache-Control": "no-store"}
+    if isinstance(answer, Versioned):
+        headers["ETag"] = f'"{answer.version}"'
+        answer = answer.answer
+    if answer is None:
+        return web.Response(status=204, headers=headers)
+    return web.Response(
+        body=msgspec.json.encode(answer),
+        status=route.status,
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+async def _body(route: Route, request: web.Request) -> Any:
+    if route.body is None:
+        return None
+    data = await request.read()
+    if rb"\u0000" in data:  # PostgreSQL has no place for it in a text
+        raise InvalidRequestError("A text with a NUL character cannot be stored.")
+    try:
+        return msgspec.json.decode(data or b"{}", type=route.body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(f"The body cannot be used: {str(error)[:200]}") from error
+
+
+def _query(route: Route, request: web.Request) -> Any:
+    given = dict(request.query)
+    if len(given) != len(request.query):
+        raise InvalidRequestError("A parameter is given twice.")
+    if any("\x00" in value for value in given.values()):
+        raise InvalidRequestError("A parameter with a NUL character finds nothing.")
+    if route.query is None:
+        if given:
+            raise InvalidRequestError("This route takes no parameters.")
+        return None
+    try:
+        return msgspec.convert(given, route.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"A parameter cannot be used: {str(error)[:200]}") from error
+
+
+def _if_match(request: web.Request) -> int | None:
+    header = request.headers.get("If-Match")
+    if header is None or header == "*":
+        return None
+    found = _VERSION.fullmatch(header)
+    if found is None:
+        raise InvalidRequestError("If-Match is no version; take the ETag as it is.")
+    return int(found[1])

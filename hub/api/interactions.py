@@ -1,0 +1,80 @@
+"""What was said, and why this microphone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from hub.api.errors import InvalidRequestError
+from hub.api.route import Call
+from hub.store.archive import Wanted
+from hub.store.details import ElectionDetails, InteractionDetails, Page
+from hub.store.errors import NotFoundError
+from shared.ids import is_uuid
+from shared.wire.fields import ClientId, Uuid
+
+
+class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which interactions, and how many."""
+
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    cursor: Annotated[str, Meta(max_length=256)] | None = None
+    client_id: ClientId | None = None
+    speaker_id: Uuid | None = None
+    start_date: datetime | None = None
+    end_date: datetime | None = None
+    text: Annotated[str, Meta(max_length=256)] | None = None
+
+
+class Interactions(Struct, frozen=True, kw_only=True):
+    """A part of the interactions, the newest first."""
+
+    interactions: tuple[InteractionDetails, ...]
+    next_cursor: str | None  # gives the next part; null: this was the last
+
+
+async def list_some(call: Call) -> Interactions:
+    """Lists interactions, the newest first, in parts."""
+    query: Filter = call.query
+    for name, value in (("start_date", query.start_date), ("end_date", query.end_date)):
+        if value is not None and value.tzinfo is None:
+            raise InvalidRequestError(f"{name} has no time zone, such as Z or +02:00.")
+    wanted = Wanted(
+        client_id=query.client_id,
+        speaker_id=query.speaker_id,
+        start=query.start_date,
+        end=query.end_date,
+        text=query.text,
+    )
+    page: Page[InteractionDetails] = await call.services.archive.interactions(
+        call.network_id, wanted, query.limit, query.cursor
+    )
+    return Interactions(interactions=page.items, next_cursor=page.next_cursor)
+
+
+async def read(call: Call) -> InteractionDetails:
+    """Shows an interaction."""
+    return await call.services.archive.interaction(call.network_id, _id(call, "interaction_id"))
+
+
+async def delete(call: Call) -> None:
+    """Deletes an interaction, on every device too."""
+    event = await call.services.archive.delete_interaction(
+        call.network_id, _id(call, "interaction_id")
+    )
+    call.services.networks.publish(call.network_id, event)
+
+
+async def read_election(call: Call) -> ElectionDetails:
+    """Shows which microphone was chosen, and why."""
+    return await call.services.archive.election(call.network_id, _id(call, "election_id"))
+
+
+def _id(call: Call, name: str) -> str:
+    """A UUID of the path; what is none is not there either."""
+    given = call.part(name)
+    if not is_uuid(given):
+        raise NotFoundError("The network has nothing of this id.")
+    return given

@@ -1,0 +1,107 @@
+"""What a route is: a line of the table from which server, document and tests are made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiohttp import web
+
+from hub.networks import Networks
+from hub.store.accounts import Accounts
+from hub.store.archive import Archive
+from hub.store.records import Access
+from hub.store.store import Store
+
+Who = Literal["anyone", "creator", "network", "client", "registration"]
+"""`creator`: whoever the operator lets create networks. The others are the roles of tokens."""
+
+UNKNOWN_ACCESS = Access("", "network", "", "", "active", None, None)
+
+
+@dataclass(frozen=True)
+class Services:
+    """What routes work with."""
+
+    store: Store
+    accounts: Accounts
+    archive: Archive
+    networks: Networks
+    public_url: str | None = None  # under which the hub is reached, where it knows
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, checked: whoever asks may, and what is asked has the right shape."""
+
+    services: Services
+    request: web.Request
+    access: Access = UNKNOWN_ACCESS  # of routes that need a token
+    body: Any = None  # of the route's type
+    query: Any = None  # of the route's type
+    version: int | None = None  # If-Match
+
+    @property
+    def network_id(self) -> str:
+        """The UUID of the network that the token is for."""
+        return self.access.network_id
+
+    def part(self, name: str) -> str:
+        """A part of the path, such as `client_id`."""
+        return self.request.match_info[name]
+
+
+@dataclass(frozen=True)
+class Versioned:
+    """An answer that carries its version, as an ETag."""
+
+    answer: Any
+    version: int
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One line of the table.
+
+    Args:
+        method: of HTTP.
+        path: with `{parts}`.
+        who: who may use it.
+        summary: a sentence for the document.
+        handler: does it.
+        answer: the type of what comes back; None: nothing does.
+        body: the type of what is sent.
+        query: the type of the parameters.
+        status: of success.
+        missing: the code where what the path names is not there.
+        own: a device may name itself only.
+        raw: the handler gives the whole response itself.
+    """
+
+    method: str
+    path: str
+    who: frozenset[Who]
+    summary: str
+    handler: Handler
+    answer: Any = None
+    body: Any = None
+    query: Any = None
+    status: int = 200
+    missing: str = "NOT_FOUND"
+    own: bool = False
+    raw: bool = False
+    tags: tuple[str, ...] = field(default=())
+
+    @property
+    def of_network(self) -> bool:
+        """Whether it is about one network, whose token is needed."""
+        return "{network_id}" in self.path
+
+
+def roles(*who: Who) -> frozenset[Who]:
+    """Who may use a route."""
+    return frozenset(who)

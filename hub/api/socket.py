@@ -1,0 +1,28 @@
+"""The WebSocket that each device speaks over."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from hub.api.route import Call
+from shared.errors import AccessDeniedError, LimitExceededError
+from shared.wire.channel import WebSocketChannel
+from shared.wire.codec import MAX_MESSAGE_BYTES
+
+MAX_CONNECTIONS = 1000
+
+
+async def websocket(call: Call) -> web.StreamResponse:
+    """Serves a device's connection to its end."""
+    networks = call.services.networks
+    if "Origin" in call.request.headers:
+        # Browsers send it, devices do not; no page of whatever site opens a socket here.
+        raise AccessDeniedError("Browsers are not let in here.")
+    if networks.connected >= MAX_CONNECTIONS:
+        raise LimitExceededError("The hub has as many connections as it can serve.")
+    socket = web.WebSocketResponse(
+        max_msg_size=MAX_MESSAGE_BYTES + 1, compress=False, timeout=2.0, decode_text=True
+    )
+    await socket.prepare(call.request)
+    await networks.serve(WebSocketChannel(socket, call.request.transport), call.access)
+    return socket

@@ -1,0 +1,215 @@
+"""What was said and why this microphone: reading it in parts, searching it, deleting it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, delete, or_, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store import events
+from hub.store.database import Database
+from hub.store.details import CandidateDetails, ElectionDetails, InteractionDetails, Page
+from hub.store.errors import InvalidCursorError, NotFoundError
+from hub.store.scope import Scope
+from hub.store.tables import Action, Client, Election, ElectionCandidate, Interaction
+from shared.clock import Clock
+from shared.wire.events import InteractionDeleted
+from shared.wire.fields import Uuid
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which interactions; what is None does not matter."""
+
+    client_id: str | None = None  # public
+    speaker_id: str | None = None
+    start: datetime | None = None  # not before
+    end: datetime | None = None  # before
+    text: str | None = None  # a part of the text, in whatever case
+
+
+class Archive:
+    """The interactions and elections of every network.
+
+    Args:
+        database: open; the archive does not close it.
+        clock: the hub's clock, in microseconds since the Unix epoch.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def interactions(
+        self, network_id: str, wanted: Wanted, limit: int, cursor: str | None
+    ) -> Page[InteractionDetails]:
+        """At most `limit` interactions after the cursor, the newest first.
+
+        Those of a legacy system that have no time come last.
+
+        Raises:
+            InvalidCursorError: not a cursor that a page gave.
+        """
+        after = _read_cursor(cursor)
+        found: list[InteractionDetails] = []
+        async with self._database.session(Scope(network_id)) as session:
+            conditions = _conditions(network_id, wanted)
+            if after is None or after.timestamp is not None:
+                found += await _timed(session, conditions, after, limit + 1)
+                after = None
+            timeless = wanted.start is None and wanted.end is None
+            if len(found) <= limit and timeless:
+                more = limit + 1 - len(found)
+                found += await _timeless(session, conditions, after, more)
+        page = tuple(found[:limit])
+        return Page(page, _cursor_after(page[-1]) if len(found) > limit else None)
+
+    async def interaction(self, network_id: str, interaction_id: str) -> InteractionDetails:
+        """One; raises NotFoundError."""
+        async with self._database.session(Scope(network_id)) as session:
+            found = await _details(
+                session, [Interaction.network_id == network_id, Interaction.id == interaction_id]
+            )
+        if not found:
+            raise NotFoundError("The network has no such interaction.")
+        return found[0]
+
+    async def delete_interaction(self, network_id: str, interaction_id: str) -> InteractionDeleted:
+        """Forgets an interaction; how it was elected stays. Raises NotFoundError."""
+        now = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
+        async with self._database.transaction(Scope(network_id)) as session:
+            for table in (Election, Action):
+                await session.exec(
+                    update(table)
+                    .where(
+                        col(table.network_id) == network_id,
+                        col(table.interaction_id) == interaction_id,
+                    )
+                    .values(interaction_id=None)
+                )
+            gone = await session.exec(
+                delete(Interaction).where(
+                    col(Interaction.network_id) == network_id,
+                    col(Interaction.id) == interaction_id,
+                )
+            )
+            if gone.rowcount == 0:
+                raise NotFoundError("The network has no such interaction.")
+            seq = await events.append(
+                session, network_id, "interaction_deleted", interaction_id, now
+            )
+        return InteractionDeleted(seq=seq, interaction_id=interaction_id)
+
+    async def election(self, network_id: str, election_id: str) -> ElectionDetails:
+        """Why this microphone; raises NotFoundError."""
+        async with self._database.session(Scope(network_id)) as session:
+            row = (
+                await session.exec(
+                    select(Election).where(
+                        Election.network_id == network_id, Election.id == election_id
+                    )
+                )
+            ).first()
+            if row is None:
+                raise NotFoundError("The network has no such election.")
+            heard = await session.exec(
+                select(ElectionCandidate, Client.client_id)
+                .outerjoin(Client, col(ElectionCandidate.client_id) == col(Client.id))
+                .where(
+                    ElectionCandidate.network_id == network_id,
+                    ElectionCandidate.election_id == election_id,
+                )
+                .order_by(col(ElectionCandidate.score).desc(), col(ElectionCandidate.utterance_id))
+            )
+            candidates = tuple(CandidateDetails.of(each, client) for each, client in heard)
+        return ElectionDetails.of(row, candidates)
+
+
+class _Position(msgspec.Struct, frozen=True, array_like=True):
+    """Where a page ended."""
+
+    timestamp: datetime | None
+    interaction_id: Uuid
+
+
+def _cursor_after(last: InteractionDetails) -> str:
+    position = _Position(last.timestamp, last.interaction_id)
+    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str | None) -> _Position | None:
+    if cursor is None:
+        return None
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        position = msgspec.json.decode(text, type=_Position)
+    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
+        raise InvalidCursorError(
+            "This is no cursor.", "Take `next_cursor` of the page before as it is."
+        ) from error
+    if position.timestamp is not None and position.timestamp.tzinfo is None:
+        raise InvalidCursorError("This is no cursor.", "Take `next_cursor` as it is.")
+    return position
+
+
+def _conditions(network_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [col(Interaction.network_id) == network_id]
+    if wanted.client_id is not None:
+        conditions.append(col(Client.client_id) == wanted.client_id)
+    if wanted.speaker_id is not None:
+        conditions.append(col(Interaction.speaker_id) == wanted.speaker_id)
+    if wanted.start is not None:
+        conditions.append(col(Interaction.timestamp) >= wanted.start)
+    if wanted.end is not None:
+        conditions.append(col(Interaction.timestamp) < wanted.end)
+    if wanted.text:
+        conditions.append(col(Interaction.text).icontains(wanted.text, autoescape=True))
+    return conditions
+
+
+async def _timed(
+    session: AsyncSession,
+    conditions: list[ColumnElement[bool]],
+    after: _Position | None,
+    limit: int,
+) -> list[InteractionDetails]:
+    time, key = col(Interaction.timestamp), col(Interaction.id)
+    where = [*conditions, time.is_not(None)]
+    if after is not None:
+        earlier = and_(time == after.timestamp, key < after.interaction_id)
+        # The first half alone bounds the index; the second tells rows of one moment apart.
+        where += [time <= after.timestamp, or_(time < after.timestamp, earlier)]
+    return await _details(session, where, time.desc(), key.desc(), limit=limit)
+
+
+async def _timeless(
+    session: AsyncSession,
+    conditions: list[ColumnElement[bool]],
+    after: _Position | None,
+    limit: int,
+) -> list[InteractionDetails]:
+    key = col(Interaction.id)
+    where = [*conditions, col(Interaction.timestamp).is_(None)]
+    if after is not None:
+        where.append(key < after.interaction_id)
+    return await _details(session, where, key.desc(), limit=limit)
+
+
+async def _details(
+    session: AsyncSession, where: list[Any], *order: Any, limit: int | None = None
+) -> list[InteractionDetails]:
+    rows = await session.exec(
+        select(Interaction, Client.client_id)
+        .outerjoin(Client, col(Interaction.client_id) == col(Client.id))
+        .where(*where)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return [InteractionDetails.of(row, client_id) for row, client_id in rows]

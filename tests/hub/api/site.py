@@ -1,0 +1,150 @@
+"""The API on a port, with two households in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp.test_utils import TestClient, TestServer
+
+from hub.api.route import Services
+from hub.app import make_app
+from hub.config import Api
+from hub.networks import Networks
+from hub.store.accounts import Accounts
+from hub.store.archive import Archive
+from hub.store.database import Database
+from hub.store.records import NetworkInfo
+from hub.store.settings import NetworkSettings
+from hub.store.store import Store
+from shared.config_keys import Secret
+from shared.wire.channel import ChannelClosedError, WebSocketChannel
+from tests.fakes import VirtualDesk
+from tests.flows.scripted import ScriptedDevice
+from tests.hub.store.making import WoundClock, election, interaction
+from tests.voice import understand
+
+OPERATOR_TOKEN = "an operator's long random text"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def code(self) -> str:
+        """Of an error."""
+        code: str = self.body["error"]["code"]
+        return code
+
+
+@dataclass
+class Household:
+    """A network with the devices `kitchen` and `hall`, and something that was said."""
+
+    network: NetworkInfo
+    token: str
+    clients: dict[str, str]  # tokens by client id
+    registration: str
+    interaction_id: str
+    election_id: str
+
+    @property
+    def base(self) -> str:
+        """Of its paths."""
+        return f"/api/v1/networks/{self.network.public_id}"
+
+    def path(self, template: str, client_id: str = "kitchen") -> str:
+        """A route's path, about this household."""
+        return template.format(
+            network_id=self.network.public_id,
+            client_id=client_id,
+            interaction_id=self.interaction_id,
+            election_id=self.election_id,
+        )
+
+
+class Site:
+    """The application, and whom it serves."""
+
+    def __init__(self, database: Database, clock: WoundClock, api: Api) -> None:
+        self.clock = clock
+        self.store = Store(database, clock)
+        self.accounts = Accounts(database, clock)
+        self.archive = Archive(database, clock)
+        self.networks = Networks(self.store, VirtualDesk(understand), clock)
+        services = Services(self.store, self.accounts, self.archive, self.networks)
+        self.client = TestClient(TestServer(make_app(services, api)))
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        token: str = "",
+        json: object = None,
+        **headers: str,
+    ) -> Answer:
+        """One request."""
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        async with self.client.request(method, path, json=json, headers=headers) as answer:
+            body = await answer.json() if answer.content_type == "application/json" else None
+            return Answer(answer.status, body, answer.headers)
+
+    async def device(self, home: Household, client_id: str) -> ScriptedDevice:
+        """A device, connected and greeted."""
+        opened = await self.client.ws_connect(
+            f"{home.base}/ws", headers={"Authorization": f"Bearer {home.clients[client_id]}"}
+        )
+        device = ScriptedDevice(WebSocketChannel(opened))
+        await device.greet()
+        return device
+
+    async def household(self, name: str) -> Household:
+        """A new one."""
+        created, token, registration = await self.accounts.create_network(
+            name, None, NetworkSettings()
+        )
+        network = next(
+            each for each in await self.store.networks() if each.public_id == created.network_id
+        )
+        tokens = {}
+        for client in ("kitchen", "hall"):
+            _, tokens[client], _ = await self.store.add_client(
+                network.network_id, client, room=client, client_id=client
+            )
+        said, chosen = interaction(f"said in {name}"), election(network.network_id)
+        await self.store.record_interaction(said, chosen)
+        return Household(
+            network, token, tokens, registration, said.interaction_id, chosen.election_id
+        )
+
+
+async def closed(device: ScriptedDevice) -> int | None:
+    """The code with which the hub ends the connection."""
+    try:
+        async with asyncio.timeout(10):
+            while True:
+                await device.receive()
+    except ChannelClosedError as end:
+        return end.code
+
+
+@asynccontextmanager
+async def open_site(database: Database, clock: WoundClock, **api: Any) -> AsyncIterator[Site]:
+    """A site that answers."""
+    given: dict[str, Any] = {"burst": 10_000, "operator_token": Secret(OPERATOR_TOKEN)} | api
+    site = Site(database, clock, Api(**given))
+    await site.client.start_server()
+    try:
+        yield site
+    finally:
+        await site.networks.close()
+        await site.client.close()
