@@ -26,6 +26,7 @@ from hub.store.tables import (
     Network,
     Token,
 )
+from hub.store.whole import whole
 from shared import ids
 from shared.clock import Clock
 from shared.wire.events import ClientChanged, ClientRemoved, SettingsChanged
@@ -63,6 +64,7 @@ class DeviceChange:
     listening: bool | None = None
 
 
+@whole
 class Accounts:
     """Every network's account.
 

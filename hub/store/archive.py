@@ -19,6 +19,7 @@ from hub.store.details import CandidateDetails, ElectionDetails, InteractionDeta
 from hub.store.errors import InvalidCursorError, NotFoundError
 from hub.store.scope import Scope
 from hub.store.tables import Action, Client, Election, ElectionCandidate, Interaction
+from hub.store.whole import whole
 from shared.clock import Clock
 from shared.wire.events import InteractionDeleted
 from shared.wire.fields import Uuid
@@ -35,6 +36,7 @@ class Wanted:
     text: str | None = None  # a part of the text, in whatever case
 
 
+@whole
 class Archive:
     """The interactions and elections of every network.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -19,6 +20,8 @@ from hub.store.errors import StoreServerError
 from hub.store.scope import OPERATOR, Scope, ScopedSession
 from hub.store.tables import Network
 from shared.errors import StoreError
+
+T = TypeVar("T")
 
 
 class Database:
@@ -45,6 +48,7 @@ class Database:
         self._explain = explain
         self._turn = turn
         self._file = file
+        self._running: set[asyncio.Future[Any]] = set()
 
     @classmethod
     async def open(cls, where: Path | str, owner_url: str | None = None) -> Database:
@@ -73,7 +77,8 @@ class Database:
         return database
 
     async def close(self) -> None:
-        """Closes all connections; what was committed stays."""
+        """Closes all connections, after what is going on; what was committed stays."""
+        await asyncio.gather(*self._running, return_exceptions=True)
         await self._engine.dispose()
         if self._file:
             self._file.close()
@@ -103,6 +108,18 @@ class Database:
         ):
             yield session
 
+    async def finish(self, call: Coroutine[Any, Any, T]) -> T:
+        """What the call gives; it goes on to its end even if whoever waits for it is cancelled."""
+        task = asyncio.ensure_future(call)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Future[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waits for it hears of it; there may be nobody
+
     async def ping(self) -> None:
         """A round trip to the data; raises StoreError when it fails."""
         async with self.session(OPERATOR) as session:
@@ -118,6 +135,8 @@ class Database:
             yield
         except DBAPIError as error:
             raise self._explain(error.orig) from error
+        except SQLAlchemyError as error:  # such as no free connection within the time
+            raise StoreError(f"The database cannot be used now: {error}.", "Try again.") from error
 
 
 async def _postgres(url: str, owner_url: str | None) -> Database:

@@ -23,12 +23,14 @@ from hub.store.records import (
 )
 from hub.store.scope import OPERATOR, Scope
 from hub.store.settings import NetworkSettings
+from hub.store.whole import whole
 from shared import ids
 from shared.clock import Clock
 from shared.wire.codec import Event
 from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
 
 
+@whole
 class Store:
     """What networks, devices and elections leave behind.
 
