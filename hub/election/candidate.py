@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from shared.audio import samples_to_us
+from shared.audio import samples_to_us, us_to_samples
 
 STEP_US = 20_000
 """Length of a step of the envelope."""
@@ -56,14 +56,24 @@ class Candidate:
 
     @property
     def speech_end_us(self) -> int:
-        """Hub time of the end of the last loud syllable and its reverberation."""
+        """Hub time of the end of the last loud syllable."""
         if not self.envelope:
             return self.end_us
         loud = sorted(self.envelope)[len(self.envelope) * 9 // 10] - 2 * SPEECH_RANGE_DB
         steps = next(
             (n for n in range(len(self.envelope), 0, -1) if self.envelope[n - 1] >= loud), 0
         )
-        return min(self.end_us, self.started_us + steps * STEP_US + REVERBERATION_US)
+        return min(self.end_us, self.started_us + steps * STEP_US)
+
+    def quietest_after(self, hub_us: int) -> int:
+        """The sample of the quietest moment within a room's reverberation after a time.
+
+        Of several the last: reverberation falls, and somebody else's voice rises.
+        """
+        first = max(0, round((hub_us - self.started_us) / STEP_US))
+        after = self.envelope[first : first + REVERBERATION_US // STEP_US]
+        quietest = max(range(len(after)), key=lambda n: (-after[n], n), default=0)
+        return us_to_samples((first + quietest) * STEP_US)
 
     @property
     def onset_us(self) -> int:

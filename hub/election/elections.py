@@ -123,7 +123,9 @@ class Elections:
             if election is None:
                 return []
             if election.phase is Phase.DONE:
-                return [self._release(election, known)]
+                # How long it is, it has yet to say: it may have gone on since.
+                known.reoffered, known.ended_at_us = True, None
+                return []
             if election.chosen is known and not known.complete:
                 election.orphaned_us, election.asked_us = None, now
                 return [SendAudio(known, known.received)]
@@ -177,7 +179,10 @@ class Elections:
         del candidate.envelope[-(-samples // FRAME_SAMPLES) :]
         if utterance_id in self._claims:
             return self._place(self._claims.pop(utterance_id), now)
-        return self._progress(self._where[utterance_id], now)
+        election = self._where[utterance_id]
+        if election.phase is Phase.DONE and candidate.reoffered:
+            return [self._release(election, candidate)]
+        return self._progress(election, now)
 
     def audio(self, utterance_id: str, received: int, complete: bool, now: int) -> list[Decision]:
         """The hub has the first `received` samples of an utterance's audio, or all of it."""
@@ -373,7 +378,8 @@ class Elections:
             election = best[1]
         self._put(election, candidate)
         if election.phase is Phase.DONE:
-            return [self._release(election, candidate)]
+            late = candidate.reoffered and candidate.ended_at_us is None
+            return [] if late else [self._release(election, candidate)]
         return self._progress(election, now)
 
     def _regroup(
@@ -455,13 +461,13 @@ class Elections:
         if chosen is not None and candidate is not chosen:
             live = candidate.ended_at_us is None
             if live or candidate.end_us > chosen.end_us + TAIL_US:
-                until = max(0, us_to_samples(chosen.speech_end_us - candidate.started_us))
+                until = candidate.quietest_after(chosen.speech_end_us)
                 until = None if until >= candidate.samples and not live else until
         return Release(candidate.client_id, candidate.utterance_id, until)
 
 
 def _comes_after(candidate: Candidate, election: Election) -> bool:
-    """Whether it begins where a finished election's utterance ended.
+    """Whether it begins where the speech of a finished election's utterance ended.
 
     It is what a device held beyond that end, and so like what others held beyond it.
     """
@@ -469,5 +475,5 @@ def _comes_after(candidate: Candidate, election: Election) -> bool:
     return (
         election.phase is Phase.DONE
         and chosen is not None
-        and candidate.started_us >= chosen.end_us - CUT_US - candidate.uncertainty_us
+        and candidate.started_us >= chosen.speech_end_us - CUT_US - candidate.uncertainty_us
     )

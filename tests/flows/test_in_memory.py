@@ -364,6 +364,23 @@ async def test_what_only_a_loser_heard_survives_its_broken_link(tmp_path: Path) 
         assert home.devices["hall"].daemon.status().held == 0
 
 
+async def test_a_second_voice_that_only_the_losers_hear_is_an_utterance_of_its_own(
+    tmp_path: Path,
+) -> None:
+    """It begins before the first voice's hangover is over, so to the losers it is one."""
+    async with home_with(tmp_path, "kitchen", "hall", "bedroom") as home:
+        first, second = say("ba de fi go"), say("hu ka le mi ba de fi go hu ka le mi mi le ka hu")
+        both = np.concatenate([first, second])
+        home.devices["kitchen"].hear(first, 0.5)
+        home.devices["hall"].hear(both, 0.3, noise=0.002, seed=1)
+        home.devices["bedroom"].hear(both, 0.2, noise=0.002, seed=2)
+        await asyncio.sleep(30)
+        texts = await home.texts()
+        assert texts[0] == "ba de fi go"
+        assert " ".join(texts[1:]) == "hu ka le mi ba de fi go hu ka le mi mi le ka hu"
+        assert [device.daemon.status().held for device in home.devices.values()] == [0, 0, 0]
+
+
 async def test_speech_that_was_stored_long_ago_is_not_stored_again(tmp_path: Path) -> None:
     async with home_with(tmp_path, "kitchen", "hall") as home:
         home.devices["hall"].cut(for_good=True)

@@ -209,12 +209,20 @@ def test_what_two_devices_held_beyond_the_end_is_not_taken_for_the_finished_utte
     for client in "bc":
         home.hear(f"{client}1", heard(more, seed=ord(client)), start=len(first))
     home.decode_and_commit("election-1")
-    end = len(first) * 320
-    assert home.released() == {"a1": None, "b1": end, "c1": end}
-
-    rest_us = START - 15_000  # devices cut at whole frames
-    for client in "bc":
-        home.claim(client, heard(more, seed=ord(client)), utterance=f"{client}2", started=rest_us)
+    released = home.released()
+    assert released.pop("a1") is None
+    for client in "bc":  # cut between the two, or in the first's reverberation
+        until = released[f"{client}1"]
+        assert until is not None
+        steps = until // 320 - len(first)
+        assert 0 <= steps < 15
+        # Devices cut at whole frames.
+        home.claim(
+            client,
+            heard(more, seed=ord(client))[steps:],
+            utterance=f"{client}2",
+            started=START + steps * STEP_US - 15_000,
+        )
     assert not {"b2", "c2"} & set(home.released())
     home.wait(1)
     assert home.selected()[-1] in [("b2", False), ("c2", False)]
@@ -380,10 +388,13 @@ def test_a_finished_utterance_offered_again_is_released_and_not_decoded() -> Non
     home.deliver("a1")
     home.decode_and_commit(home.of(Decode)[0].election_id)
     home.claim("a", heard(TALK), utterance="a1", reoffered=True)
+    home.end("a1")
     # The other device had no link; it heard the same, under another id.
     started = home.elections.candidate("a1").started_us  # type: ignore[union-attr]
     home.wait(30)
     home.claim("b", heard(TALK, -9, seed=2), utterance="b1", reoffered=True, started=started)
+    assert home.released() == {"a1": None}  # how long it is, it has yet to say
+    home.end("b1")
     home.wait(10)
     assert home.decoded() == ["a1"]
     assert set(home.released()) == {"a1", "b1"}
@@ -395,8 +406,37 @@ def test_after_a_restart_stored_elections_are_remembered() -> None:
     stored.samples = len(TALK) * 320
     home.elections.remember("stored", [stored], "a1", home.now)
     home.claim("b", heard(TALK, seed=2), utterance="b1", reoffered=True, started=START)
-    assert set(home.released()) == {"b1"}
+    home.end("b1")
+    home.claim("a", heard(TALK), utterance="a1", reoffered=True, started=START)
+    home.end("a1")
+    assert home.released() == {"b1": None, "a1": None}
     assert home.decoded() == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_loser_is_released_alike_whether_it_offers_at_once_or_late(late: bool) -> None:
+    """A word's length of noise after the end is no utterance of its own."""
+    quiet = [-80] * 35
+    whole = [*TALK, *quiet]
+    knock = [*TALK, *quiet[:20], *([-30] * 10), *quiet]
+    home = Driver("ac")
+    started = home.now - len(TALK) * STEP_US
+    home.claim("a", heard(whole), score=80, started=started, utterance="a1")
+    if late:
+        home.lose("c")
+    else:
+        home.claim("c", heard(knock, -5), score=40, started=started, utterance="c1")
+    home.end("a1")
+    if not late:
+        home.end("c1")
+    home.wait(0.1)
+    home.deliver("a1")
+    home.decode_and_commit("election-1")
+    if late:
+        home.wait(5)
+        home.claim("c", heard(knock, -5), score=40, started=started, utterance="c1", reoffered=True)
+        home.end("c1")
+    assert home.released() == {"a1": None, "c1": None}
 
 
 def test_reoffered_utterances_wait_for_the_other_devices_to_reconnect() -> None:
