@@ -66,12 +66,9 @@ class Networks:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(POLL_INTERVAL_S)
-            try:
-                for room in self._open_rooms():
-                    if await room.check_access():
-                        await room.members.poll_log()
-            except StoreError as error:
-                trouble.failed(error, loop.time())
+            failures = [error for room in self._open_rooms() if (error := await _poll(room))]
+            if failures:
+                trouble.failed(failures[0], loop.time())
             else:
                 trouble.recovered(loop.time())
 
@@ -133,3 +130,13 @@ class Networks:
                 known.exception()  # nobody may be waiting
                 raise
         return await asyncio.shield(known)
+
+
+async def _poll(room: Room) -> StoreError | None:
+    """Looks for news of one network; what is wrong there is not the others' trouble."""
+    try:
+        if await room.check_access():
+            await room.members.poll_log()
+    except StoreError as error:
+        return error
+    return None

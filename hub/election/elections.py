@@ -225,6 +225,11 @@ class Elections:
         asked = [] if other.complete else [SendAudio(other, other.received)]
         return [*asked, *self._progress(election, now)]
 
+    def give_up(self, election_id: str) -> list[Decision]:
+        """Something failed that nobody foresaw: the devices are to offer it again."""
+        election = self.elections.get(election_id)
+        return [] if election is None else self._abandon(election, "an utterance could not be kept")
+
     def committed(self, election_id: str, now: int) -> list[Decision]:
         """The outcome is on disk: nobody needs to hold the audio any longer."""
         election = self.elections[election_id]
@@ -348,13 +353,7 @@ class Elections:
             return decisions
         if now < election.orphaned_us + self.timing.orphan_us:
             return []
-        # Nothing is lost: the devices hold the audio and offer it on their next connection.
-        self._forget(election)
-        stuck = {c.client_id for c in election.candidates.values() if c.linked}
-        return [
-            Disconnect(client, "an utterance was asked for and never came")
-            for client in sorted(stuck)
-        ]
+        return self._abandon(election, "an utterance was asked for and never came")
 
     def _place(self, candidate: Candidate, now: int) -> list[Decision]:
         """Puts a new candidate into the election of the same utterance, or into a new one.
@@ -421,6 +420,12 @@ class Elections:
         return strangers
 
     # Small parts
+
+    def _abandon(self, election: Election, why: str) -> list[Decision]:
+        """Nothing is lost: the devices hold the audio and offer it on their next connection."""
+        self._forget(election)
+        stuck = {c.client_id for c in election.candidates.values() if c.linked}
+        return [Disconnect(client, why) for client in sorted(stuck)]
 
     def _known(self, utterance_id: str) -> Candidate:
         candidate = self.candidate(utterance_id)

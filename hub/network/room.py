@@ -382,9 +382,9 @@ class Room:
                 case Select():
                     self._announce(decision)
                 case Decode(election_id, candidate):
-                    self._start(self._decode(election_id, candidate))
+                    self._start(self._decode(election_id, candidate), election_id)
                 case Record(election_id):
-                    self._start(self._record(election_id))
+                    self._start(self._record(election_id), election_id)
                 case Disconnect(client_id, reason):
                     if client_id in self.members.sessions:
                         self.members.sessions[client_id].close(CLOSE_POLICY, reason)
@@ -447,15 +447,21 @@ class Room:
 
     # Small parts
 
-    def _start(self, job: Coroutine[Any, Any, None]) -> None:
+    def _start(self, job: Coroutine[Any, Any, None], election_id: str | None = None) -> None:
+        """Runs a part of an election's work; one that fails is begun anew by the devices."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled() or (error := task.exception()) is None:
+                return
+            log.error("a task of network %s failed", self._public_id, exc_info=error)
+            if election_id is not None:
+                self._outcomes.pop(election_id, None)
+                self._carry_out(self._elections.give_up(election_id))
+
         task = asyncio.ensure_future(job)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a task of network %s failed", self._public_id, exc_info=error)
+        task.add_done_callback(ended)
 
     def _reschedule(self) -> None:
         due = self._elections.next_deadline_us()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -348,6 +349,25 @@ async def test_a_store_that_fails_costs_connections_and_no_data(tmp_path: Path) 
         home.store.network = network  # type: ignore[method-assign]
         await asyncio.sleep(60)
         assert await home.texts() == [SENTENCE]
+
+
+async def test_what_fails_as_nobody_foresaw_is_offered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with home_with(tmp_path, "kitchen", "hall") as home:
+        record, failures = home.store.record_interaction, [RuntimeError("out of the blue")]
+
+        async def failing_once(*arguments: Any) -> Any:
+            if failures:
+                raise failures.pop()
+            return await record(*arguments)
+
+        monkeypatch.setattr(home.store, "record_interaction", failing_once)
+        speak(home, kitchen=0.5, hall=0.15)
+        await asyncio.sleep(60)  # backoff included
+        assert await home.texts() == [SENTENCE]
+        assert [device.daemon.status().held for device in home.devices.values()] == [0, 0]
+        assert "out of the blue" in caplog.text
 
 
 async def test_what_only_a_loser_heard_survives_its_broken_link(tmp_path: Path) -> None:
