@@ -15,7 +15,7 @@ from edge.ear import Ear
 from edge.hub_finder import HubFinder
 from edge.hub_link import Connect, HubLink
 from edge.microphone.microphone import Microphone
-from edge.replica import Replica, Switches
+from edge.replica import Replica, Scope, Switches
 from shared.clock import Clock
 from shared.errors import MicrophoneError, WireError
 from shared.logs import Trouble
@@ -44,6 +44,7 @@ from shared.wire.utterance import Release, SendAudio, StopAudio
 
 log = logging.getLogger(__name__)
 
+SCOPES: tuple[Scope, ...] = ("network", "client")
 MicrophoneState = Literal["open", "closed", "lost"]
 REOPEN_S = 2.0
 """How often a microphone that went away is looked for."""
@@ -94,14 +95,15 @@ class Daemon:
         self.microphone_state: MicrophoneState = "closed"
         self._switches = replica.switches  # what is in force
         self._said = self._switches  # what the hub said last
-        self._pending = (
-            replica.pending_listening
-        )  # what a person wants and the hub has not confirmed
+        # What a person wants and the hub has not confirmed; None: nothing.
+        self._pending: dict[Scope, bool | None] = {
+            scope: replica.pending(scope) for scope in SCOPES
+        }
         self._switched = asyncio.Event()
         self._moved = asyncio.Event()  # switches or microphone changed
         self._events: asyncio.Queue[Event] = asyncio.Queue()
         self._change_seq = 0
-        self._pending_seq = 0  # of the last change of this device's own listening
+        self._pending_seq: dict[Scope, int] = {}  # of the last change that was sent
 
     # Life
 
@@ -137,6 +139,12 @@ class Daemon:
             with suppress(TimeoutError):  # then the status shows what is still missing
                 async with asyncio.timeout(OBEYED_WITHIN_S):
                     await self._obeyed(question)
+            if question.scope == "network" and self._pending["network"] is not None:
+                raise DaemonUnreachableError(
+                    "The hub has not confirmed it yet, so the others may not know.",
+                    f"It is told as soon as it answers; here, the microphone is "
+                    f"{self.microphone_state}.",
+                )
         return self.status()
 
     async def _obeyed(self, wish: AskListening) -> None:
@@ -144,12 +152,13 @@ class Daemon:
             self._moved.clear()
             switches = self._switches
             switched = switches.network if wish.scope == "network" else switches.client
+            told = wish.scope == "client" or self._pending["network"] is None
             closed = self.microphone_state == "closed"
-            if switched == wish.listening and closed != self.listening:
+            if told and switched == wish.listening and closed != self.listening:
                 return
             await self._moved.wait()
 
-    def set_listening(self, listening: bool, scope: Literal["client", "network"]) -> None:
+    def set_listening(self, listening: bool, scope: Scope) -> None:
         """A person at this device switches listening.
 
         The device itself obeys at once and tells the hub as soon as there is one.
@@ -157,21 +166,26 @@ class Daemon:
         Raises:
             DaemonUnreachableError: the whole network is meant, and no hub is connected.
         """
-        if scope == "network":
-            if not self.link.connected:
-                raise DaemonUnreachableError("No hub is connected, so the others cannot be told.")
-            if not listening:
-                self._switch(Switches(False, self._switches.client))  # here at once
-            self.link.send([self._change(listening, "network")])
-            return
-        self._switch(Switches(self._switches.network, listening))
-        self._set_pending(listening)
-        self.link.send([self._change(listening, "client")])
+        if scope == "network" and not self.link.connected:
+            raise DaemonUnreachableError("No hub is connected, so the others cannot be told.")
+        self._set_pending(scope, listening)
+        self._switch(self._wanted())
+        self.link.send([self._change(listening, scope)])
 
-    def _change(self, listening: bool, scope: Literal["client", "network"]) -> Change:
+    def _wanted(self) -> Switches:
+        """What the hub said, and over it what a person here said since.
+
+        That the whole network listens is for the hub to say; that it does not is obeyed at once.
+        """
+        network, client = self._pending["network"], self._pending["client"]
+        return Switches(
+            network=self._said.network and network is not False,
+            client=self._said.client if client is None else client,
+        )
+
+    def _change(self, listening: bool, scope: Scope) -> Change:
         self._change_seq += 1
-        if scope == "client":
-            self._pending_seq = self._change_seq
+        self._pending_seq[scope] = self._change_seq
         return Change(
             client_seq=self._change_seq, kind="set_listening", scope=scope, listening=listening
         )
@@ -191,9 +205,10 @@ class Daemon:
         except sqlite3.Error as error:
             log.warning("listening cannot be remembered for the next start: %s", error)
 
-    def _set_pending(self, listening: bool | None) -> None:
-        self._pending = listening
-        self._keep(lambda: setattr(self.replica, "pending_listening", listening))
+    def _set_pending(self, scope: Scope, listening: bool | None) -> None:
+        self._pending[scope] = listening
+        self._moved.set()
+        self._keep(lambda: self.replica.set_pending(scope, listening))
 
     # The link's owner
 
@@ -219,11 +234,15 @@ class Daemon:
         if message.cursor < self.replica.cursor:
             self.replica.clear()
             raise WireError("The hub's log is behind our copy: our copy starts anew.")
-        pending, hub = self._pending, message.settings
+        hub = message.settings
         self._said = Switches(hub.listening, hub.client_listening)
-        self._switch(Switches(hub.listening, self._said.client if pending is None else pending))
+        self._switch(self._wanted())
         self._ear.candidates.forget(message.released)
-        changes = [] if pending is None else [self._change(pending, "client")]
+        changes = [
+            self._change(pending, scope)
+            for scope in SCOPES
+            if (pending := self._pending[scope]) is not None
+        ]
         return [self._status_message(), *changes, *self._ear.candidates.offer_all()]
 
     def received(self, message: HubMessage) -> Iterable[Message]:
@@ -244,14 +263,16 @@ class Daemon:
                 self._events.put_nowait(message)
                 self._obey(message)
             case ChangeApplied():
-                if message.client_seq == self._pending_seq:
-                    self._set_pending(None)
+                for scope in SCOPES:
+                    if message.client_seq == self._pending_seq.get(scope):
+                        self._set_pending(scope, None)
             case ChangeRefused():
                 log.warning("the hub refuses a change: %s", message.message)
-                if self._pending and message.client_seq == self._pending_seq:
+                for scope in SCOPES:
                     # What was to be switched off stays off, and is asked for again.
-                    self._set_pending(None)
-                    self._switch(self._said)
+                    if self._pending[scope] and message.client_seq == self._pending_seq.get(scope):
+                        self._set_pending(scope, None)
+                        self._switch(self._wanted())
             case Error():
                 log.warning("the hub could not use a message: %s %s", message.code, message.message)
             case _:
@@ -270,8 +291,7 @@ class Daemon:
             self._said = Switches(self._said.network, event.listening)
         else:
             return
-        client = self._said.client if self._pending is None else self._pending
-        self._switch(Switches(self._said.network, client))
+        self._switch(self._wanted())
 
     # Its tasks
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from shared.wire.codec import Event
 from shared.wire.events import (
@@ -36,6 +37,10 @@ CREATE TABLE IF NOT EXISTS clients (
     listening INTEGER NOT NULL
 ) STRICT;
 """
+
+
+Scope = Literal["client", "network"]
+"""Whose listening: this device's, or that of the whole network."""
 
 
 @dataclass(frozen=True)
@@ -90,16 +95,15 @@ class Replica:
         self._set_state("network_listening", "on" if switches.network else "off")
         self._set_state("client_listening", "on" if switches.client else "off")
 
-    @property
-    def pending_listening(self) -> bool | None:
+    def pending(self, scope: Scope) -> bool | None:
         """What a person chose at this device and no hub has confirmed; None: nothing."""
-        state = self._state("pending_listening")
+        state = self._state(f"pending_{scope}_listening")
         return None if not state else state == "on"
 
-    @pending_listening.setter
-    def pending_listening(self, listening: bool | None) -> None:
+    def set_pending(self, scope: Scope, listening: bool | None) -> None:
+        """Keeps a person's choice until a hub has confirmed it."""
         state = "" if listening is None else "on" if listening else "off"
-        self._set_state("pending_listening", state)
+        self._set_state(f"pending_{scope}_listening", state)
 
     def apply(self, events: Iterable[Event]) -> int:
         """Applies events above the cursor; those at or below it were applied before.

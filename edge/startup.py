@@ -118,7 +118,7 @@ def open_replica(config: EdgeConfig, network_id: str) -> Replica:
         ) from error
     if first and not config.microphone.listening:
         replica.set_switches(Switches(network=True, client=False))
-        replica.pending_listening = False
+        replica.set_pending("client", False)
     return replica
 
 

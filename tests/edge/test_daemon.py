@@ -481,10 +481,10 @@ async def test_only_the_last_choice_has_to_be_confirmed(tmp_path: Path) -> None:
             )
             await hub.hear()
             assert device.state == "closed"
-            assert device.replica.pending_listening is False
+            assert device.replica.pending("client") is False
         await hub.send(ChangeApplied(client_seq=3))
         await hub.hear()
-        assert device.replica.pending_listening is None
+        assert device.replica.pending("client") is None
 
 
 async def test_a_choice_made_without_a_hub_is_told_to_the_first_one_and_wins(
@@ -522,28 +522,48 @@ async def test_the_whole_network_is_switched_by_the_hub_and_not_without_one(
             await device.daemon.answer(AskListening(listening=False, scope="network"))
         assert device.state == "open"
         hub = await device.greeted()
-        status = await device.daemon.answer(AskListening(listening=False, scope="network"))
-        # Here at once; the others are told by the hub.
-        assert (status.listening, status.microphone) == (False, "closed")
+        off = asyncio.create_task(
+            device.daemon.answer(AskListening(listening=False, scope="network"))
+        )
         assert change(False, 1, "network") in await hub.hear()
+        assert device.state == "closed"  # here at once; the others are told by the hub
+        assert not off.done()
+        await hub.send(ChangeApplied(client_seq=1))
+        await hub.send(SettingsChanged(seq=1, listening=False, language="en"))
+        status = await off
+        assert (status.listening, status.microphone) == (False, "closed")
         on = asyncio.create_task(
             device.daemon.answer(AskListening(listening=True, scope="network"))
         )
-        assert await hub.hear() == [change(True, 2, "network")]
+        assert change(True, 2, "network") in await hub.hear()
+        await hub.send(ChangeApplied(client_seq=2))
+        await hub.hear()
         assert device.state == "closed"  # on is the hub's to say
         assert not on.done()
-        await hub.send(SettingsChanged(seq=1, listening=True, language="en"))
+        await hub.send(SettingsChanged(seq=2, listening=True, language="en"))
         status = await on
         assert (status.listening, status.microphone) == (True, "open")
 
 
-async def test_who_switches_is_answered_also_where_the_hub_says_nothing(tmp_path: Path) -> None:
+async def test_off_for_everybody_is_told_again_when_the_hub_did_not_hear_it(
+    tmp_path: Path,
+) -> None:
     async with running(tmp_path) as device:
-        await device.greeted(listening=False)
+        hub = await device.greeted()
         began = asyncio.get_running_loop().time()
-        status = await device.daemon.answer(AskListening(listening=True, scope="network"))
+        with pytest.raises(DaemonUnreachableError, match="has not confirmed it yet"):
+            await device.daemon.answer(AskListening(listening=False, scope="network"))
         assert asyncio.get_running_loop().time() - began == OBEYED_WITHIN_S
-        assert (status.listening, status.microphone) == (False, "closed")
+        assert device.state == "closed"
+        hub.channel.cut()
+        again = await device.greeted(listening=True)
+        assert change(False, 2, "network") in again.said
+        assert device.state == "closed"
+        await again.send(SettingsChanged(seq=1, listening=False, language="en"))
+        await again.send(ChangeApplied(client_seq=2))
+        await again.send(SettingsChanged(seq=2, listening=True, language="en"))
+        await again.hear()
+        assert device.state == "open"  # somebody else has switched it on since
 
 
 # What it does, for people

@@ -80,14 +80,14 @@ def test_listening_is_remembered_for_a_start_without_a_hub(tmp_path: Path) -> No
     replica = Replica(tmp_path / "replica.db", NETWORK)
     assert replica.switches == Switches(network=True, client=True)
     replica.set_switches(Switches(network=True, client=False))
-    replica.pending_listening = False
+    replica.set_pending("client", False)
     replica.apply([SettingsChanged(seq=1, listening=False, language="en")])
     replica.close()
     replica = Replica(tmp_path / "replica.db", NETWORK)
     assert replica.switches == Switches(network=False, client=False)
-    assert replica.pending_listening is False
-    replica.pending_listening = None
-    assert replica.pending_listening is None
+    assert replica.pending("client") is False
+    replica.set_pending("client", None)
+    assert replica.pending("client") is None
     replica.close()
 
 

@@ -162,14 +162,14 @@ def config(folder: Path, text: str = "") -> EdgeConfig:
 def test_a_device_that_is_new_listens_unless_it_is_told_not_to(tmp_path: Path) -> None:
     replica = open_replica(config(tmp_path), NETWORK)
     assert replica.switches == Switches(network=True, client=True)
-    assert replica.pending_listening is None
+    assert replica.pending("client") is None
     replica.close()
 
 
 def test_a_new_device_that_is_not_to_listen_says_so_to_its_hub(tmp_path: Path) -> None:
     replica = open_replica(config(tmp_path, "[microphone]\nlistening = false\n"), NETWORK)
     assert replica.switches == Switches(network=True, client=False)
-    assert replica.pending_listening is False
+    assert replica.pending("client") is False
     replica.close()
 
 
@@ -182,11 +182,11 @@ def test_what_a_person_chose_since_is_kept_whatever_the_configuration_says(
         settings = config(folder, f"[microphone]\nlistening = {given}\n")
         replica = open_replica(settings, NETWORK)
         replica.set_switches(Switches(network=True, client=chosen))
-        replica.pending_listening = None
+        replica.set_pending("client", None)
         replica.close()
         replica = open_replica(settings, NETWORK)
         assert replica.switches.client is chosen
-        assert replica.pending_listening is None
+        assert replica.pending("client") is None
         replica.close()
 
 
