@@ -155,6 +155,7 @@ class Candidates:
         self._waiting: list[str] = []  # held, and not yet offered on this connection
         self.live: Candidate | None = None
         self.dropped = 0  # utterances given up for want of room
+        self._tail: list[tuple[int, Pcm]] = []
 
     @property
     def held(self) -> list[str]:
@@ -225,6 +226,14 @@ class Candidates:
             if candidate is not None:
                 self._release(candidate, None)
 
+    def take_tail(self) -> list[tuple[int, Pcm]]:
+        """Frames since the end of what was released while it was live, each with its capture time.
+
+        Nobody spoke in them, but the next sentence may begin in their middle. Given once.
+        """
+        tail, self._tail = self._tail, []
+        return tail
+
     def offer_all(self) -> list[Message]:
         """What is held, offered (again) to a hub that was just connected.
 
@@ -291,6 +300,12 @@ class Candidates:
         if until is not None and sum(candidate.voiced[until // FRAME_SAMPLES :]) >= WORD_FRAMES:
             rest = self._split(candidate, until // FRAME_SAMPLES)
             messages += self._announce(rest, candidate.ended)
+        elif was_live and until is not None:
+            rest = self._split(candidate, until // FRAME_SAMPLES)
+            self._tail = [
+                (rest.captured_at_us + samples_to_us(number * FRAME_SAMPLES), pcm)
+                for number, pcm in enumerate(rest.chunks)
+            ]
         return messages
 
     def _make_room(self) -> None:

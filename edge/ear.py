@@ -32,6 +32,8 @@ class Ear:
         if self.candidates.live is not None:
             messages = self.candidates.extend(frame.pcm, voiced=self._activity.voiced)
             return messages + self.candidates.end() if isinstance(event, Endpoint) else messages
+        for captured_at_us, pcm in self.candidates.take_tail():
+            self._preroll.push(Frame(pcm, captured_at_us))
         self._preroll.push(frame)
         if isinstance(event, Onset):
             return self._begin(event.frames_back)
@@ -43,6 +45,7 @@ class Ear:
     def close(self) -> list[Message]:
         """The microphone is closed: what is being heard ends here, and nothing before is kept."""
         self._preroll.clear()
+        self.candidates.take_tail()
         self._activity.reset()
         return self.candidates.end("closed")
 

@@ -153,6 +153,25 @@ def test_what_goes_on_after_its_release_is_another_utterance_without_the_release
     assert isinstance(messages[-1], UtteranceEnded)
 
 
+@pytest.mark.parametrize("after_ms", [-60, 20, 60, 100, 140, 260])
+def test_a_sentence_around_a_release_has_its_beginning_and_its_pre_roll(after_ms: int) -> None:
+    """The release may come just before it, or within its first syllable."""
+    ear = new_ear(ActivityDetector(hangover_ms=700))
+    first, pause = spoken("ba de fi go"), silence(0.4)
+    before = np.concatenate([silence(1), first, pause])
+    begins_us = START_US + len(before) * 1_000_000 // SAMPLE_RATE
+    at = (len(before) + after_ms * SAMPLE_RATE // 1000) // FRAME_SAMPLES * FRAME_SAMPLES
+    pcm = np.concatenate([before, spoken("hu ka le mi"), silence(2)])
+    hear(ear, pcm[:at])
+    (live,) = held(ear)
+    end_us = begins_us - 400_000
+    until = (end_us - live.captured_at_us) * SAMPLE_RATE // 1_000_000
+    ear.candidates.take(Release(utterance_id=live.utterance_id, until_sample=until))
+    hear(ear, pcm[at:], start_us=START_US + at * 1_000_000 // SAMPLE_RATE)
+    (second,) = held(ear)
+    assert end_us - FRAME_US <= second.captured_at_us <= begins_us - 200_000
+
+
 def test_silence_after_a_release_in_the_middle_is_no_utterance() -> None:
     ear = new_ear()
     hear(ear, silence(1), spoken("ba de fi go"))
