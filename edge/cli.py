@@ -119,7 +119,10 @@ def _listening(args: argparse.Namespace) -> int:
 def _show(status: Status) -> None:
     print(f"device      {status.name}")
     print(f"hub         {status.hub or 'not connected'}")
-    print(f"listening   {'on' if status.listening else 'off'} (microphone {status.microphone})")
+    why = "" if status.network_listening else "; off for the whole network"
+    print(
+        f"listening   {'on' if status.listening else 'off'} (microphone {status.microphone}{why})"
+    )
     print(f"speech      {'yes' if status.speech else 'no'}")
     print(f"held        {status.held} utterances, {status.dropped} given up for want of room")
     print(f"events      {status.cursor}")

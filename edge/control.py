@@ -36,7 +36,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
     name: str
     hub: str | None  # address of the hub that it is connected to
-    listening: bool  # whether a person wants it to
+    listening: bool  # whether it is to listen: the network and the device both
+    network_listening: bool  # whether the network as a whole is to
     microphone: str  # open, closed, lost
     speech: bool  # whether it hears speech right now
     held: int  # utterances not yet released
@@ -91,6 +92,11 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if _somebody_listens(path):
+            raise ControlSocketError(
+                f"Another mira-edge runs with the control socket {path}.",
+                "Stop it first, or give this one a state_dir of its own.",
+            )
         path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(handle, path, limit=MAX_LINE)
         path.chmod(0o660)
@@ -100,6 +106,16 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
             "Set [paths] control_socket to a place where the daemon's user may write.",
         ) from error
     return server
+
+
+def _somebody_listens(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(ANSWER_TIMEOUT_S)
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False  # nobody is there, or left it behind
+    return True
 
 
 def ask(path: Path, question: Question) -> Status:

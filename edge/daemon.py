@@ -125,6 +125,7 @@ class Daemon:
             name=self._client_id,
             hub=self.link.address,
             listening=self.listening,
+            network_listening=self._switches.network,
             microphone=self.microphone_state,
             speech=self._ear.candidates.live is not None,
             held=len(self._ear.candidates.held),
@@ -229,8 +230,15 @@ class Daemon:
         """The hub answered: settings first, then everything that is held.
 
         Raises:
-            WireError: the hub's log is shorter than our copy of it: it lost its data.
+            WireError: the hub takes us for another device, or its log is shorter than our copy
+                of it: it lost its data.
         """
+        if message.client_id != self._client_id:
+            # It would take no notice of what is said to it, "off" included.
+            raise WireError(
+                f"The token is that of {message.client_id}, and [hub] client_id is another.",
+                "Set client_id to what the hub printed with the token.",
+            )
         if message.cursor < self.replica.cursor:
             self.replica.clear()
             raise WireError("The hub's log is behind our copy: our copy starts anew.")

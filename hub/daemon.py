@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
 
 import aiohttp
 from aiohttp import web
@@ -64,6 +67,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         loop.add_signal_handler(signum, stop.set)
     async with AsyncExitStack() as stack:
         clock = steady_clock()
+        stack.enter_context(_alone(config.paths.state_dir))
         database = await Database.open(config.store.where, config.store.owner_url)
         stack.push_async_callback(database.close)
         store = Store(database, clock)
@@ -85,6 +89,21 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         )
         notifier.stopping()
         log.info("stopping")
+
+
+@contextmanager
+def _alone(state_dir: Path) -> Iterator[None]:
+    """Keeps a second hub from the same state: both would elect, and each only half of a home."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    with (state_dir / "serving.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServerError(
+                f"Another hub runs with the state in {state_dir}.",
+                "Stop it first, or give this one a [paths] state_dir of its own.",
+            ) from None
+        yield
 
 
 async def _open_desk(config: HubConfig, stack: AsyncExitStack) -> RecognitionDesk:

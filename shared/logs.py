@@ -43,10 +43,15 @@ def set_up_logging(
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
 
 
+MAX_REASONS = 8
+"""Reasons that differ each time are not worth a line each."""
+
+
 class Trouble:
     """Loud once, then quiet: one thing that may fail again and again, and comes back.
 
-    Its first failure is a WARNING, repeats are DEBUG, its recovery is INFO with the duration.
+    Its first failure is a WARNING, and so is the first for another reason; repeats are DEBUG, its
+    recovery is INFO with the duration.
     """
 
     def __init__(self, log: logging.Logger, subject: str) -> None:
@@ -54,19 +59,23 @@ class Trouble:
         self._log = log
         self._subject = subject
         self._since: float | None = None
+        self._told: set[str] = set()  # reasons
 
     def failed(self, reason: object, now_s: float) -> None:
         """It failed; `now_s` is the present on any clock in seconds that never jumps."""
-        first = self._since is None
         if self._since is None:
             self._since = now_s
-        self._log.log(logging.WARNING if first else logging.DEBUG, "%s: %s", self._subject, reason)
+        news = str(reason) not in self._told and len(self._told) < MAX_REASONS
+        if news:
+            self._told.add(str(reason))
+        self._log.log(logging.WARNING if news else logging.DEBUG, "%s: %s", self._subject, reason)
 
     def recovered(self, now_s: float) -> None:
         """It works; says so where it had failed before."""
         if self._since is not None:
             self._log.info("%s: works again, after %.1f s", self._subject, now_s - self._since)
             self._since = None
+            self._told.clear()
 
 
 def _priority(level: int) -> int:

@@ -69,6 +69,19 @@ def match(spans: Sequence[Span], understood: Sequence[Understood]) -> list[Resul
     return sorted(results, key=lambda result: result.at_s)
 
 
+def texts_in_hindsight(result: Result, texts: Mapping[str, str]) -> dict[str, str]:
+    """What each device alone would have given, `texts` being what its recording gives now.
+
+    A recogniser decodes the same speech a little differently each time: of the elected one, what
+    it gave counts where that is better.
+    """
+    elected, reference = result.elected, result.reference or ""
+    if elected is None or elected not in texts:
+        return dict(texts)
+    better = min(result.text, texts[elected], key=lambda text: word_errors(reference, text)[0])
+    return {**texts, elected: better}
+
+
 def best_in_hindsight(result: Result, texts: Mapping[str, str]) -> str:
     """The device whose recording alone gives the fewest errors, `texts` being by device name.
 

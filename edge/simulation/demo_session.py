@@ -19,6 +19,7 @@ from edge.simulation.demo_result import (
     best_example,
     best_in_hindsight,
     match,
+    texts_in_hindsight,
     total_wer,
 )
 from edge.simulation.home import Home, make_home
@@ -315,7 +316,7 @@ async def _with_hindsight(
     judged = []
     for result in results:
         if result.span is not None:
-            heard = of_span[result.span]
+            heard = texts_in_hindsight(result, of_span[result.span])
             best = best_in_hindsight(result, heard)
             result = replace(result, hindsight_best=best, hindsight_text=heard[best])
         judged.append(result)

@@ -22,7 +22,8 @@ class ChannelClosedError(Exception):
     """The connection is gone; `code` is the WebSocket close code."""
 
     def __init__(self, code: int = 1006, reason: str = "") -> None:
-        super().__init__(f"{code} {reason}".rstrip())
+        said = reason or ("the connection broke" if code == 1006 else "")
+        super().__init__(f"{code} {said}".rstrip())
         self.code = code
         self.reason = reason
 

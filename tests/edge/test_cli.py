@@ -67,6 +67,7 @@ class FakeDaemon:
             name="kitchen",
             hub=self.hub,
             listening=listening,
+            network_listening=True,
             microphone="open" if listening else "closed",
             speech=False,
             held=2,

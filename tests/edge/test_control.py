@@ -13,6 +13,7 @@ import pytest
 from edge.control import (
     Ask,
     AskListening,
+    ControlSocketError,
     DaemonUnreachableError,
     Question,
     Status,
@@ -24,6 +25,7 @@ STATUS = Status(
     name="kitchen",
     hub=None,
     listening=True,
+    network_listening=True,
     microphone="open",
     speech=False,
     held=0,
@@ -69,3 +71,19 @@ async def test_nonsense_is_refused_and_the_next_question_answered(tmp_path: Path
 def test_without_a_daemon_the_error_says_so(tmp_path: Path) -> None:
     with pytest.raises(DaemonUnreachableError, match="Is mira-edge running"):
         ask(tmp_path / "nobody.sock", Ask())
+
+
+async def test_a_second_daemon_does_not_take_the_socket_of_the_first(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    server = await serve(path, answer)
+    with pytest.raises(ControlSocketError, match="Another mira-edge runs"):
+        await serve(path, answer)
+    assert await asyncio.to_thread(ask, path, Ask()) == STATUS
+    server.close()
+    await server.wait_closed()
+    # What a daemon that was killed has left behind is no daemon.
+    with socket.socket(socket.AF_UNIX) as left:
+        path.unlink(missing_ok=True)
+        left.bind(str(path))
+    again = await serve(path, answer)
+    again.close()

@@ -566,6 +566,27 @@ async def test_off_for_everybody_is_told_again_when_the_hub_did_not_hear_it(
         assert device.state == "open"  # somebody else has switched it on since
 
 
+async def test_a_device_that_the_hub_takes_for_another_does_not_work_as_that(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.hub()
+        await hub.channel.receive()
+        await hub.send(
+            ConnectionEstablished(
+                version=1,
+                client_id="hall",
+                network_id=NETWORK,
+                cursor=0,
+                server_time=EPOCH,
+                settings=Settings(),
+            )
+        )
+        await asyncio.sleep(1)
+        assert not device.daemon.link.connected
+        assert "The token is that of hall" in caplog.text
+
+
 # What it does, for people
 
 

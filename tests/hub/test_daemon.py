@@ -336,3 +336,15 @@ def has_ipv6() -> bool:
             return True
     except OSError:
         return False
+
+
+@pytest.mark.process
+async def test_a_second_hub_with_the_same_state_is_refused(
+    home: Hub, manager: ServiceManager
+) -> None:
+    async with home.running(manager):
+        command = ["mira-hub", "serve", "--config", str(home.config)]
+        async with daemon(command, home.folder, manager.environ()) as second:
+            assert await second.end() == 1
+        assert "Another hub runs with the state in" in second.said
+        assert "Traceback" not in second.said

@@ -69,7 +69,7 @@ def test_trouble_is_loud_once_then_quiet_and_tells_how_long_it_lasted(
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("WARNING", "the hub: connection refused"),
         ("DEBUG", "the hub: connection refused"),
-        ("DEBUG", "the hub: no route"),
+        ("WARNING", "the hub: no route"),
         ("INFO", "the hub: works again, after 12.5 s"),
     ]
 

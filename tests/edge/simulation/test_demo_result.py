@@ -15,6 +15,7 @@ from edge.simulation.demo_result import (
     best_in_hindsight,
     match,
     summary,
+    texts_in_hindsight,
     total_wer,
 )
 from edge.simulation.home import Point
@@ -71,6 +72,17 @@ def test_the_best_in_hindsight_has_the_fewest_errors_and_of_equals_is_the_electe
     assert best_in_hindsight(result, texts | {"hall": "cry"}) == "attic"
     assert best_in_hindsight(result, dict.fromkeys(texts, "")) == "hall"
     assert best_in_hindsight(replace(result, elected=None), dict.fromkeys(texts, "")) == "kitchen"
+
+
+def test_nothing_is_better_in_hindsight_than_a_text_without_errors() -> None:
+    result = Result(4, "try again", "try again", "hall", {"kitchen": 60.0, "hall": 40.0})
+    texts = texts_in_hindsight(result, {"kitchen": "try again", "hall": "cry again"})
+    assert texts == {"kitchen": "try again", "hall": "try again"}
+    assert best_in_hindsight(result, texts) == "hall"
+    worse = replace(result, text="cry a gain")
+    assert texts_in_hindsight(worse, {"hall": "try again"}) == {"hall": "try again"}
+    unheard = replace(result, elected=None)
+    assert texts_in_hindsight(unheard, {"hall": "try"}) == {"hall": "try"}
 
 
 def test_the_example_is_well_understood_and_shows_a_difference() -> None:
