@@ -9,17 +9,12 @@ import json
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from hub.account_commands import add_account_commands
 from hub.config import HubConfig, load_hub_config
-from hub.identity import hub_id
-from hub.store.database import Database
-from hub.store.errors import NotFoundError
-from hub.store.records import NetworkInfo
-from hub.store.store import Store
 from models.cli import add_models_commands
-from shared.clock import steady_clock
 from shared.discovery import Browser, DeviceRecord, open_mdns
 from shared.errors import ConfigError, MiraError
 from shared.logs import set_up_logging
@@ -55,34 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(command)
     command.set_defaults(handler=_serve)
 
-    network = commands.add_parser("network", help="networks: one for each household")
-    network_commands = network.add_subparsers(required=True, metavar="COMMAND")
-    command = network_commands.add_parser("create", help="make a network; prints its token, once")
-    command.add_argument("name", help="for people, such as a family's name")
-    _add_json(command)
-    _add_config(command)
-    command.set_defaults(handler=_with_store(_create_network))
-    command = network_commands.add_parser("list", help="all networks")
-    _add_config(command)
-    command.set_defaults(handler=_with_store(_list_networks))
-
-    client = commands.add_parser("client", help="clients: the devices of a network")
-    client_commands = client.add_subparsers(required=True, metavar="COMMAND")
-    command = client_commands.add_parser(
-        "add", help="add devices; prints the configuration of each with its token, once"
-    )
-    command.add_argument(
-        "names", nargs="+", metavar="NAME", help="for people, such as the place where it stands"
-    )
-    command.add_argument("--network", required=True, metavar="ID", help="net_...")
-    command.add_argument("--room", default="", help="the room that they stand in")
-    _add_json(command)
-    _add_config(command)
-    command.set_defaults(handler=_with_store(_add_clients))
-    command = client_commands.add_parser("list", help="the devices of a network")
-    command.add_argument("--network", required=True, metavar="ID", help="net_...")
-    _add_config(command)
-    command.set_defaults(handler=_with_store(_list_clients))
+    add_account_commands(commands, _add_config, _config)
 
     command = commands.add_parser(
         "devices", help="devices that show themselves on the local network, paired or not"
@@ -122,26 +90,6 @@ def _config(args: argparse.Namespace) -> HubConfig:
     return load_hub_config(path)
 
 
-def _with_store(
-    command: Callable[[Store, argparse.Namespace], Awaitable[None]],
-) -> Callable[[argparse.Namespace], int]:
-    """A handler that opens the configured store around a command."""
-
-    async def with_store(args: argparse.Namespace) -> None:
-        store = _config(args).store
-        database = await Database.open(store.where, store.owner_url)
-        try:
-            await command(Store(database, steady_clock()), args)
-        finally:
-            await database.close()
-
-    def handler(args: argparse.Namespace) -> int:
-        asyncio.run(with_store(args))
-        return 0
-
-    return handler
-
-
 def _serve(args: argparse.Namespace) -> int:
     from hub.daemon import run  # the recognisers' libraries take a second to load
 
@@ -150,79 +98,6 @@ def _serve(args: argparse.Namespace) -> int:
     set_up_logging(config.log.level)
     asyncio.run(run(config, notifier_from()))
     return 0
-
-
-async def _create_network(store: Store, args: argparse.Namespace) -> None:
-    network, token = await store.create_network(args.name)
-    if args.json:
-        print(json.dumps({"network_id": network.public_id, "token": token}))
-        return
-    print(f"network_id  {network.public_id}")
-    print(f"token       {token}")
-    print("Keep the token: it is not shown again, and it opens everything of the network.")
-
-
-async def _list_networks(store: Store, _: argparse.Namespace) -> None:
-    for network in await store.networks():
-        listening = "listening" if network.settings.listening else "not listening"
-        print(f"{network.public_id}  {network.status}  {listening}  {network.name}")
-
-
-async def _add_clients(store: Store, args: argparse.Namespace) -> None:
-    network = await _network(store, args.network)
-    added = [
-        (await store.add_client(network.network_id, name, room=args.room or None))[:2]
-        for name in args.names
-    ]
-    if args.json:
-        print(
-            json.dumps([{"client_id": client.client_id, "token": token} for client, token in added])
-        )
-        return
-    own_id = hub_id(_config(args).paths.state_dir)
-    for client, token in added:
-        if len(added) > 1:
-            print(f"# {client.name}")
-        # A JSON string is a TOML string.
-        print(
-            "\n".join(
-                (
-                    "[hub]",
-                    f"hub_id = {json.dumps(own_id)}",
-                    f"network_id = {json.dumps(network.public_id)}",
-                    f"client_id = {json.dumps(client.client_id)}",
-                    f"token = {json.dumps(token)}",
-                    "",
-                    "[device]",
-                    f"name = {json.dumps(client.name, ensure_ascii=False)}",
-                    f"room = {json.dumps(args.room, ensure_ascii=False)}",
-                )
-            ),
-            end="\n\n" if len(added) > 1 else "\n",
-        )
-    print(
-        "Put this into the device's edge.toml, readable by its daemon only; "
-        "the token is not shown again.",
-        file=sys.stderr,
-    )
-
-
-async def _list_clients(store: Store, args: argparse.Namespace) -> None:
-    network = await _network(store, args.network)
-    for client in await store.clients(network.network_id):
-        seen = client.last_seen.isoformat(timespec="seconds") if client.last_seen else "never"
-        listening = "listening" if client.listening else "not listening"
-        print(
-            f"{client.client_id}  {client.connection_status}  {listening}  "
-            f"last seen {seen}  {client.name}"
-        )
-
-
-async def _network(store: Store, public_id: str) -> NetworkInfo:
-    for network in await store.networks():
-        if network.public_id == public_id:
-            return network
-    raise NotFoundError("There is no such network.", "`mira-hub network list` shows all.")
 
 
 def _devices(args: argparse.Namespace) -> int:

@@ -152,3 +152,43 @@ def test_a_hub_keeps_its_networks_where_database_url_says(
         assert not (tmp_path / "hub.db").exists()
         monkeypatch.delenv("DATABASE_URL")
         assert network_id not in command("network", "list")
+
+
+def test_a_lost_device_is_revoked_a_gone_one_removed(command: Command, network: str) -> None:
+    device, other = (
+        client["client_id"]
+        for client in command.json("client", "add", "kitchen", "attic", "--network", network)
+    )
+    assert "in force any more" in command("client", "revoke", device, "--network", network)
+    token = command("client", "rotate", device, "--network", network, "--overlap", "0")
+    assert token.startswith("mira_client_")
+    command("client", "remove", other, "--network", network)
+    listed = command("client", "list", "--network", network)
+    assert device in listed
+    assert other not in listed
+    for deed in ("revoke", "rotate", "remove"):
+        complaint = command.failing("client", deed, other, "--network", network)
+        assert "The network has no such device" in complaint
+
+
+def test_a_network_is_suspended_and_deleted_only_on_purpose(command: Command, network: str) -> None:
+    assert "suspended" in command("network", "status", network, "suspended")
+    assert "suspended" in command("network", "list")
+    assert "With --yes it is deleted" in command.failing("network", "delete", network)
+    assert network in command("network", "list")
+    command("network", "delete", network, "--yes")
+    assert network not in command("network", "list")
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "a\nb"])
+def test_a_name_that_no_device_could_have_is_refused(
+    command: Command, network: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for arguments in (
+        ["network", "create", name],
+        ["client", "add", name, "--network", network],
+        ["client", "add", "kitchen", "--network", network, "--room", name or "\n"],
+    ):
+        with pytest.raises(SystemExit):
+            command(*arguments)
+        assert "1 to 64 printable characters" in capsys.readouterr().err

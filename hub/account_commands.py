@@ -1,0 +1,282 @@
+"""`mira-hub network` and `mira-hub client`: an operator's hand on the accounts."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from hub.config import HubConfig
+from hub.identity import hub_id
+from hub.store.accounts import Accounts
+from hub.store.database import Database
+from hub.store.errors import NotFoundError
+from hub.store.records import NetworkInfo
+from hub.store.store import Store
+from shared.clock import steady_clock
+from shared.errors import Fault, MiraError
+
+MAX_NAME = 64
+"""As the API and the devices' configuration have it."""
+
+
+class NotConfirmedError(MiraError):
+    """Something that has no way back was asked for by the way."""
+
+    code = "NOT_CONFIRMED"
+    fault = Fault.PERSON
+
+
+@dataclass(frozen=True)
+class _Open:
+    """What commands work with."""
+
+    config: HubConfig
+    store: Store
+    accounts: Accounts
+
+
+def add_account_commands(
+    commands: Any,
+    add_config: Callable[[argparse.ArgumentParser], None],
+    config_of: Callable[[argparse.Namespace], HubConfig],
+) -> None:
+    """Adds both commands to those of `mira-hub`."""
+
+    def bound(
+        command: Callable[[_Open, argparse.Namespace], Awaitable[None]],
+    ) -> Callable[[argparse.Namespace], int]:
+        """A handler that opens the configured database around a command."""
+
+        async def with_database(args: argparse.Namespace) -> None:
+            config = config_of(args)
+            database = await Database.open(config.store.where, config.store.owner_url)
+            clock = steady_clock()
+            try:
+                await command(
+                    _Open(config, Store(database, clock), Accounts(database, clock)), args
+                )
+            finally:
+                await database.close()
+
+        def handler(args: argparse.Namespace) -> int:
+            asyncio.run(with_database(args))
+            return 0
+
+        return handler
+
+    def add_client(command: argparse.ArgumentParser) -> None:
+        command.add_argument("client", metavar="CLIENT", help="client_...")
+        command.add_argument("--network", required=True, metavar="ID", help="net_...")
+        add_config(command)
+
+    network = commands.add_parser("network", help="networks: one for each household")
+    network_commands = network.add_subparsers(required=True, metavar="COMMAND")
+    command = network_commands.add_parser("create", help="make a network; prints its token, once")
+    command.add_argument("name", type=_name, help="for people, such as a family's name")
+    _add_json(command)
+    add_config(command)
+    command.set_defaults(handler=bound(_create_network))
+    command = network_commands.add_parser("list", help="all networks")
+    add_config(command)
+    command.set_defaults(handler=bound(_list_networks))
+
+    command = network_commands.add_parser(
+        "status", help="activate a network, deactivate it (no audio) or suspend it (no access)"
+    )
+    command.add_argument("network", metavar="ID", help="net_...")
+    command.add_argument("status", choices=["active", "inactive", "suspended"])
+    add_config(command)
+    command.set_defaults(handler=bound(_set_status))
+    command = network_commands.add_parser(
+        "delete", help="delete a network with everything that was said in it"
+    )
+    command.add_argument("network", metavar="ID", help="net_...")
+    command.add_argument("--yes", action="store_true", help="there is no way back: do it")
+    add_config(command)
+    command.set_defaults(handler=bound(_delete_network))
+
+    client = commands.add_parser("client", help="clients: the devices of a network")
+    client_commands = client.add_subparsers(required=True, metavar="COMMAND")
+    command = client_commands.add_parser(
+        "add", help="add devices; prints the configuration of each with its token, once"
+    )
+    command.add_argument(
+        "names",
+        nargs="+",
+        type=_name,
+        metavar="NAME",
+        help="for people, such as the place where it stands",
+    )
+    command.add_argument("--network", required=True, metavar="ID", help="net_...")
+    command.add_argument("--room", type=_room, default="", help="the room that they stand in")
+    _add_json(command)
+    add_config(command)
+    command.set_defaults(handler=bound(_add_clients))
+    command = client_commands.add_parser(
+        "revoke", help="end every token of a device, such as one that was lost"
+    )
+    add_client(command)
+    command.set_defaults(handler=bound(_revoke_client))
+    command = client_commands.add_parser(
+        "rotate", help="give a device a new token; prints it, once"
+    )
+    add_client(command)
+    command.add_argument(
+        "--overlap",
+        type=_seconds,
+        default=300,
+        metavar="SECONDS",
+        help="how long the tokens of before stay good (default: 300)",
+    )
+    command.set_defaults(handler=bound(_rotate_client))
+    command = client_commands.add_parser(
+        "remove", help="remove a device with its tokens; what it heard stays"
+    )
+    add_client(command)
+    command.set_defaults(handler=bound(_remove_client))
+    command = client_commands.add_parser("list", help="the devices of a network")
+    command.add_argument("--network", required=True, metavar="ID", help="net_...")
+    add_config(command)
+    command.set_defaults(handler=bound(_list_clients))
+
+
+def _name(text: str) -> str:
+    if not 0 < len(text) <= MAX_NAME or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"a name has 1 to {MAX_NAME} printable characters")
+    return text
+
+
+def _room(text: str) -> str:
+    return text if not text else _name(text)
+
+
+def _seconds(text: str) -> int:
+    if not text.isdigit() or int(text) > 86_400:
+        raise argparse.ArgumentTypeError("a whole number of seconds, at most a day")
+    return int(text)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+async def _create_network(open_: _Open, args: argparse.Namespace) -> None:
+    store = open_.store
+    network, token = await store.create_network(args.name)
+    if args.json:
+        print(json.dumps({"network_id": network.public_id, "token": token}))
+        return
+    print(f"network_id  {network.public_id}")
+    print(f"token       {token}")
+    print("Keep the token: it is not shown again, and it opens everything of the network.")
+
+
+async def _list_networks(open_: _Open, _: argparse.Namespace) -> None:
+    store = open_.store
+    for network in await store.networks():
+        listening = "listening" if network.settings.listening else "not listening"
+        print(f"{network.public_id}  {network.status}  {listening}  {network.name}")
+
+
+async def _add_clients(open_: _Open, args: argparse.Namespace) -> None:
+    store = open_.store
+    network = await _network(store, args.network)
+    added = [
+        (await store.add_client(network.network_id, name, room=args.room or None))[:2]
+        for name in args.names
+    ]
+    if args.json:
+        print(
+            json.dumps([{"client_id": client.client_id, "token": token} for client, token in added])
+        )
+        return
+    own_id = hub_id(open_.config.paths.state_dir)
+    for client, token in added:
+        if len(added) > 1:
+            print(f"# {client.name}")
+        # A JSON string is a TOML string.
+        print(
+            "\n".join(
+                (
+                    "[hub]",
+                    f"hub_id = {json.dumps(own_id)}",
+                    f"network_id = {json.dumps(network.public_id)}",
+                    f"client_id = {json.dumps(client.client_id)}",
+                    f"token = {json.dumps(token)}",
+                    "",
+                    "[device]",
+                    f"name = {json.dumps(client.name, ensure_ascii=False)}",
+                    f"room = {json.dumps(args.room, ensure_ascii=False)}",
+                )
+            ),
+            end="\n\n" if len(added) > 1 else "\n",
+        )
+    print(
+        "Put this into the device's edge.toml, readable by its daemon only; "
+        "the token is not shown again.",
+        file=sys.stderr,
+    )
+
+
+async def _list_clients(open_: _Open, args: argparse.Namespace) -> None:
+    store = open_.store
+    network = await _network(store, args.network)
+    for client in await store.clients(network.network_id):
+        seen = client.last_seen.isoformat(timespec="seconds") if client.last_seen else "never"
+        listening = "listening" if client.listening else "not listening"
+        print(
+            f"{client.client_id}  {client.connection_status}  {listening}  "
+            f"last seen {seen}  {client.name}"
+        )
+
+
+async def _network(store: Store, public_id: str) -> NetworkInfo:
+    for network in await store.networks():
+        if network.public_id == public_id:
+            return network
+    raise NotFoundError("There is no such network.", "`mira-hub network list` shows all.")
+
+
+async def _set_status(open_: _Open, args: argparse.Namespace) -> None:
+    network = await _network(open_.store, args.network)
+    await open_.store.set_network_status(network.network_id, args.status)
+    print(f"{network.public_id} is {args.status}.")
+
+
+async def _delete_network(open_: _Open, args: argparse.Namespace) -> None:
+    network = await _network(open_.store, args.network)
+    if not args.yes:
+        raise NotConfirmedError(
+            f"{network.name} ({network.public_id}) is still there.",
+            "With --yes it is deleted, with everything that was said in it.",
+        )
+    await open_.accounts.delete_network(network.network_id)
+    print(f"{network.public_id} is deleted.")
+
+
+async def _revoke_client(open_: _Open, args: argparse.Namespace) -> None:
+    network = await _network(open_.store, args.network)
+    await open_.accounts.revoke(network.network_id, args.client)
+    print(f"No token of {args.client} is in force any more.")
+
+
+async def _rotate_client(open_: _Open, args: argparse.Namespace) -> None:
+    network = await _network(open_.store, args.network)
+    overlap = timedelta(seconds=args.overlap)
+    print(await open_.accounts.rotate(network.network_id, args.client, overlap))
+    print(
+        f"Put this into the device's configuration within {args.overlap} s, and restart it.",
+        file=sys.stderr,
+    )
+
+
+async def _remove_client(open_: _Open, args: argparse.Namespace) -> None:
+    network = await _network(open_.store, args.network)
+    await open_.accounts.remove_client(network.network_id, args.client)
+    print(f"{args.client} is removed.")
