@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from hub.api.errors import InvalidRequestError
 from hub.api.route import Call
 from hub.store.archive import Wanted
 from hub.store.details import ElectionDetails, InteractionDetails, Page
 from hub.store.errors import NotFoundError
 from shared.ids import is_uuid
-from shared.wire.fields import ClientId, Uuid
+from shared.wire.fields import ClientId, Timestamp, Uuid
 
 
 class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,8 +21,8 @@ class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cursor: Annotated[str, Meta(max_length=256)] | None = None
     client_id: ClientId | None = None
     speaker_id: Uuid | None = None
-    start_date: datetime | None = None
-    end_date: datetime | None = None
+    start_date: Timestamp | None = None
+    end_date: Timestamp | None = None
     text: Annotated[str, Meta(max_length=256)] | None = None
 
 
@@ -38,9 +36,6 @@ class Interactions(Struct, frozen=True, kw_only=True):
 async def list_some(call: Call) -> Interactions:
     """Lists interactions, the newest first, in parts."""
     query: Filter = call.query
-    for name, value in (("start_date", query.start_date), ("end_date", query.end_date)):
-        if value is not None and value.tzinfo is None:
-            raise InvalidRequestError(f"{name} has no time zone, such as Z or +02:00.")
     wanted = Wanted(
         client_id=query.client_id,
         speaker_id=query.speaker_id,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -40,7 +40,7 @@ class ChangedNetwork(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     name: Name | UnsetType = UNSET
     description: Description | UnsetType = UNSET
     status: Literal["active", "inactive"] | UnsetType = UNSET
-    settings: dict[str, object] | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET
 
 
 async def create(call: Call) -> CreatedNetwork:
