@@ -114,6 +114,7 @@ def test_a_dry_run_shows_what_uninstalling_removes(tmp_path: Path) -> None:
     [
         ((), "systemd/install edge|hub [OPTIONS]"),
         (("kitchen",), "kitchen is not known here"),
+        (("edge", "hub", "--dry-run"), "Only one of edge and hub at a time"),
         (("edge", "--prefix", "opt", "--dry-run"), "does not begin with /"),
         (("edge", "--prefix", "/a b", "--dry-run"), "a unit file cannot name"),
         (("edge", "--wheel", "/none.whl", "--dry-run"), "There is no file /none.whl"),
