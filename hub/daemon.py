@@ -35,7 +35,7 @@ from shared.discovery import (
     Sighting,
     open_mdns,
 )
-from shared.errors import Fault, MiraError
+from shared.errors import Fault, MiraError, StoreError
 from shared.logs import Trouble
 from shared.service import Notifier, Watchdog, watchdog_interval
 from shared.tasks import until_first_ends
@@ -94,8 +94,15 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
 @contextmanager
 def _alone(state_dir: Path) -> Iterator[None]:
     """Keeps a second hub from the same state: both would elect, and each only half of a home."""
-    state_dir.mkdir(parents=True, exist_ok=True)
-    with (state_dir / "serving.lock").open("w") as lock:
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = (state_dir / "serving.lock").open("w")
+    except OSError as error:
+        raise StoreError(
+            f"The folder {state_dir} cannot be used: {error.strerror}.",
+            "Check [paths] state_dir, and that the hub's user may write there.",
+        ) from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

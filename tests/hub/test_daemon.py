@@ -348,3 +348,12 @@ async def test_a_second_hub_with_the_same_state_is_refused(
             assert await second.end() == 1
         assert "Another hub runs with the state in" in second.said
         assert "Traceback" not in second.said
+
+
+def test_a_state_that_cannot_be_kept_is_named_without_a_traceback(
+    home: Hub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home.folder / "state").touch()
+    assert main(["serve", "--config", str(home.config)]) == 1
+    complaint = capsys.readouterr().err.splitlines()[-1]
+    assert f"The folder {home.folder / 'state'} cannot be used" in complaint
