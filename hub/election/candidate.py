@@ -9,7 +9,6 @@ from shared.audio import samples_to_us, us_to_samples
 STEP_US = 20_000
 """Length of a step of the envelope."""
 REVERBERATION_US = 300_000
-RECENT_STEPS = 10
 SPEECH_RANGE_DB = 10
 """Syllables are within this of the loud ones; a hangover's silence is below."""
 
@@ -41,13 +40,12 @@ class Candidate:
         """Its audio can be asked for."""
         return (self.linked and not self.failure) or self.complete
 
-    @property
-    def speaking(self) -> bool:
+    def speaking(self, within_us: int) -> bool:
         """Whether the last moments are about as loud as the speech before them."""
         if self.ended_at_us is not None or not self.envelope:
             return False
         loud = sorted(self.envelope)[len(self.envelope) * 9 // 10]
-        return max(self.envelope[-RECENT_STEPS:]) >= loud - SPEECH_RANGE_DB
+        return max(self.envelope[-(within_us // STEP_US) :]) >= loud - SPEECH_RANGE_DB
 
     @property
     def end_us(self) -> int:

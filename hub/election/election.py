@@ -43,7 +43,11 @@ microphones each, with Moonshine base, such texts had 21 % of their words wrong,
 63 %; a second decode below it, where the margin is thin, took the whole from 36 to 32 %, at 1.3
 decodes an utterance, and a higher bound gained no more."""
 THIN_MARGIN = 8.0
-"""Points below the elected one at which a device is not worth a second decode."""
+"""Points below another at which a device is not worth its decode."""
+RECENT_US = 200_000
+"""A syllable was heard within this: speech goes on."""
+WORD_US = 1_000_000
+"""A syllable was heard within this: the device hears speech, and no noise."""
 OPEN = (Phase.GATHERING, Phase.STREAMING)
 
 
@@ -55,6 +59,7 @@ class Timing:
     settle_us: int = 60_000  # after the best one ended, for the others to end
     straggler_us: int = 1_000_000  # after most have ended, for a better one that has not
     unending_us: int = 5_000_000  # the same after the first has ended: it may have ended too early
+    longest_us: int = 30_000_000  # the same for one that is worth any wait; the device cuts then
     stall_us: int = 1_000_000  # a chosen device that gives nothing for this long is replaced
     reoffer_window_us: int = 2_000_000  # devices reconnect at different moments
     orphan_us: int = 10_000_000  # with nobody left to ask, until the election is given up
@@ -138,24 +143,26 @@ class Election:
 
     def settles_at(self, timing: Timing) -> int | None:
         """When the final winner can be chosen, as far as is known by now; None: not yet."""
-        first_end = min(
-            (c.ended_at_us for c in self.ranked() if c.usable and c.ended_at_us), default=None
-        )
-        if first_end is None:
+        ended = self.finalists()
+        if not ended:
             return None
-        moments = [first_end + timing.unending_us]
+        first_end = min(c.ended_at_us for c in self.ranked() if c.usable and c.ended_at_us)
         contenders = self.contenders()
-        ends = sorted(c.ended_at_us for c in contenders if c.ended_at_us is not None)
+        best, ends = contenders[0], sorted(c.ended_at_us for c in contenders if c.ended_at_us)
         if len(ends) == len(contenders):
             return ends[-1]
-        # Somebody still hears something. If most do, who has ended took a pause for the end; if
-        # not, it is noise, and only a better one is waited for.
+        # Somebody still hears something.
+        if best.score > ended[0].score + THIN_MARGIN and best.speaking(WORD_US):
+            # Words that the others hear badly or not at all: theirs would not be worth having.
+            return first_end + timing.longest_us
+        moments = [first_end + timing.unending_us]
+        # If most do, who has ended took a pause for the end; if not, it is noise, and only a
+        # better one is waited for.
         if 2 * len(ends) > len(contenders):
             moments.append(ends[len(contenders) // 2] + timing.straggler_us)
-        best_end = contenders[0].ended_at_us
-        speaking = sum(c.speaking for c in contenders)
-        if best_end is not None and 2 * speaking <= len(contenders):
-            moments.append(best_end + timing.settle_us)
+        speaking = sum(c.speaking(RECENT_US) for c in contenders)
+        if best.ended_at_us is not None and 2 * speaking <= len(contenders):
+            moments.append(best.ended_at_us + timing.settle_us)
         return min(moments)
 
     def stalls_at(self, chosen: Candidate, timing: Timing) -> int:
