@@ -16,7 +16,7 @@ class Backoff:
         cap_s: the highest ceiling, in seconds.
     """
 
-    def __init__(self, base_s: float = 1.0, cap_s: float = 30.0) -> None:
+    def __init__(self, base_s: float = 1.0, cap_s: float = 10.0) -> None:
         self._base_s = base_s
         self._cap_s = cap_s
         self._ceiling_s = min(base_s, cap_s)

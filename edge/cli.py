@@ -119,6 +119,8 @@ def _listening(args: argparse.Namespace) -> int:
 def _show(status: Status) -> None:
     print(f"device      {status.name}")
     print(f"hub         {status.hub or 'not connected'}")
+    if status.trouble and not status.hub:
+        print(f"            {status.trouble}")
     why = "" if status.network_listening else "; off for the whole network"
     print(
         f"listening   {'on' if status.listening else 'off'} (microphone {status.microphone}{why})"

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.config import default_state_dir, load, read_secret
-from shared.config_keys import Secret
+from shared.config_keys import IPV4, Secret
 from shared.errors import ConfigError
 from shared.ids import CLIENT_ID, NETWORK_ID
 from shared.logs import Log
@@ -183,10 +183,10 @@ class Discovery(Struct, frozen=True, kw_only=True):
         bool, Meta(description="Whether the device shows itself and looks for hubs by mDNS.")
     ] = True
     interfaces: Annotated[
-        list[str],
+        list[Annotated[str, Meta(pattern=IPV4)]],
         Meta(
-            description="IP addresses of the network interfaces that mDNS uses. Empty: all.",
-            extra={"allowed": 'a list of IP addresses such as ["192.168.1.20"]'},
+            description="IPv4 addresses of the network interfaces that mDNS uses. Empty: all.",
+            extra={"allowed": 'a list of IPv4 addresses such as ["192.168.1.20"]'},
         ),
     ] = []
 

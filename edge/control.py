@@ -36,6 +36,7 @@ class Status(Struct, frozen=True, kw_only=True):
 
     name: str
     hub: str | None  # address of the hub that it is connected to
+    trouble: str = ""  # why to none
     listening: bool  # whether it is to listen: the network and the device both
     network_listening: bool  # whether the network as a whole is to
     microphone: str  # open, closed, lost

@@ -124,6 +124,7 @@ class Daemon:
         return Status(
             name=self._client_id,
             hub=self.link.address,
+            trouble=self.link.trouble,
             listening=self.listening,
             network_listening=self._switches.network,
             microphone=self.microphone_state,
@@ -163,12 +164,7 @@ class Daemon:
         """A person at this device switches listening.
 
         The device itself obeys at once and tells the hub as soon as there is one.
-
-        Raises:
-            DaemonUnreachableError: the whole network is meant, and no hub is connected.
         """
-        if scope == "network" and not self.link.connected:
-            raise DaemonUnreachableError("No hub is connected, so the others cannot be told.")
         self._set_pending(scope, listening)
         self._switch(self._wanted())
         self.link.send([self._change(listening, scope)])

@@ -30,6 +30,12 @@ FIRST_SIGHTING_S = 3.0
 """mDNS takes a moment; only then is it worth a word that there is no hub."""
 CLOSE_REPLACED = 4409
 """The hub closes so when the same client connected anew."""
+REPLACED_PAUSE_S = 30.0
+"""Whoever was replaced leaves the place to the other for so long: no race for it."""
+REPLACED = (
+    "another device connected with this device's token; give each one of its own, with "
+    "`mira-hub client add`"
+)
 
 Connect = Callable[[str], Awaitable[Channel]]
 """Opens a channel to the hub at an address (`http://host:port`).
@@ -74,6 +80,7 @@ class HubLink:
         self._trouble = Trouble(log, "the link to the hub")
         self._outbox: Outbox | None = None
         self.address: str | None = None  # of the hub that we are connected to
+        self.trouble = ""  # why there is no connection, as far as is known
 
     @property
     def connected(self) -> bool:
@@ -101,14 +108,18 @@ class HubLink:
         if not self._finder.addresses():
             await self._finder.wait(FIRST_SIGHTING_S)
         while True:
-            if await self._try_each():
+            ended = await self._try_each()
+            if ended is not None:
                 self._backoff.reset()
+            if ended == CLOSE_REPLACED:
+                await asyncio.sleep(REPLACED_PAUSE_S)
+                continue
             # Devices that lost the same hub come back spread out.
             delay = self._backoff.next_delay(random.random())  # noqa: S311 - not a secret
             await self._finder.wait(delay)
 
-    async def _try_each(self) -> bool:
-        """Tries every address; True once a connection was made and has ended."""
+    async def _try_each(self) -> int | None:
+        """Tries every address until one connects; how that ended (a close code, 0: else)."""
         addresses = self._finder.addresses()
         if not addresses:
             self._failed("no hub is configured and none shows itself by mDNS")
@@ -118,12 +129,12 @@ class HubLink:
             except (OSError, TimeoutError, MiraError) as error:
                 self._failed(f"{address}: {error or 'no answer'}")
                 continue
+            ended = 0
             try:
                 await self._session(address, channel)
             except ChannelClosedError as closed:
-                self._failed(f"{address}: {closed}")
-                if closed.code == CLOSE_REPLACED:
-                    continue  # somebody else has our token: no race for it
+                ended = closed.code
+                self._failed(f"{address}: {REPLACED if ended == CLOSE_REPLACED else closed}")
             except TimeoutError:
                 self._failed(f"{address}: silent for too long")
             except WireError as error:
@@ -133,10 +144,11 @@ class HubLink:
                 self._outbox, self.address = None, None
                 await channel.close()
             if was_connected:
-                return True
-        return False
+                return ended
+        return None
 
     def _failed(self, reason: str) -> None:
+        self.trouble = reason
         self._trouble.failed(reason, asyncio.get_running_loop().time())
 
     async def _session(self, address: str, channel: Channel) -> None:
@@ -147,10 +159,11 @@ class HubLink:
             raise WireError(f"The hub refuses the greeting: {greeting.message}")
         if not isinstance(greeting, ConnectionEstablished):
             raise WireError("The hub's first message is not connection_established.")
-        self._outbox, self.address = Outbox(), address
+        first = list(self._owner.established(greeting))
+        self._outbox, self.address, self.trouble = Outbox(), address, ""
         log.info("connected to the hub at %s", address)
         self._trouble.recovered(asyncio.get_running_loop().time())
-        self.send(self._owner.established(greeting))
+        self.send(first)
         await until_first_ends(
             self._receive(channel), self._outbox.drain(channel, self._refill), self._beat()
         )

@@ -11,15 +11,32 @@ import msgspec
 from msgspec import Meta, Struct
 
 from shared.config import default_state_dir, load
-from shared.config_keys import Secret
+from shared.config_keys import IPV4, Secret
+from shared.errors import ConfigError
 from shared.logs import Log
 
 PREFIX = "MIRA_HUB_"
 
 ENGINES = "moonshine-tiny-en|moonshine-base-en|vosk-ko|vosk:.+|fake"
 ENGINES_FOR_PEOPLE = (
-    '"moonshine-tiny-en", "moonshine-base-en", "vosk-ko", "vosk:LANGUAGE", "fake" (no recogniser)'
+    '"moonshine-tiny-en", "moonshine-base-en", "vosk-ko", "vosk:LANGUAGE", "vosk:/FOLDER", '
+    '"fake" (no recogniser)'
 )
+
+
+POSTGRES = ("postgresql://", "postgres://")
+
+
+class DatabaseUrl(Secret):
+    """The address of a PostgreSQL database; it may hold a password."""
+
+    __slots__ = ()
+
+    def __new__(cls, url: str) -> DatabaseUrl:
+        """Raises ValueError for the address of anything else."""
+        if not url.startswith(POSTGRES):
+            raise ValueError("not the address of a PostgreSQL database")
+        return super().__new__(cls, url)
 
 
 class Identity(Struct, frozen=True, kw_only=True):
@@ -63,7 +80,7 @@ class Store(Struct, frozen=True, kw_only=True):
         ),
     ]
     url: Annotated[
-        Secret | None,
+        DatabaseUrl | None,
         Meta(
             description="A PostgreSQL database instead of the file, with the hub's own role, one "
             "that row-level security binds.",
@@ -74,7 +91,7 @@ class Store(Struct, frozen=True, kw_only=True):
         ),
     ] = None
     owner_url: Annotated[
-        Secret | None,
+        DatabaseUrl | None,
         Meta(
             description="The same database with the role that owns its tables. With it, the hub "
             "brings the schema up to date at its start.",
@@ -223,10 +240,10 @@ class Discovery(Struct, frozen=True, kw_only=True):
         bool, Meta(description="Whether the hub shows itself and sees devices by mDNS.")
     ] = True
     interfaces: Annotated[
-        list[str],
+        list[Annotated[str, Meta(pattern=IPV4)]],
         Meta(
-            description="IP addresses of the network interfaces that mDNS uses. Empty: all.",
-            extra={"allowed": 'a list of IP addresses such as ["192.168.1.20"]'},
+            description="IPv4 addresses of the network interfaces that mDNS uses. Empty: all.",
+            extra={"allowed": 'a list of IPv4 addresses such as ["192.168.1.20"]'},
         ),
     ] = []
 
@@ -264,6 +281,12 @@ def load_hub_config(path: Path | None, environ: Mapping[str, str] = os.environ) 
         ConfigError: the file, a key or a value is wrong; says where and what is allowed.
     """
     unset = Path()
+    url = environ.get("DATABASE_URL", "")
+    if url and not url.startswith(POSTGRES):
+        raise ConfigError(
+            "$DATABASE_URL is not the address of a PostgreSQL database.",
+            "Write postgresql://ROLE:PASSWORD@HOST/DATABASE, or unset it.",
+        )
     config = load(
         HubConfig,
         path,
@@ -273,9 +296,7 @@ def load_hub_config(path: Path | None, environ: Mapping[str, str] = os.environ) 
             ("identity", "name"): os.uname().nodename[:64] or "hub",
             ("paths", "state_dir"): default_state_dir(environ, "mira-hub"),
             ("store", "path"): unset,
-            ("store", "url"): Secret(environ["DATABASE_URL"])
-            if environ.get("DATABASE_URL")
-            else None,
+            ("store", "url"): DatabaseUrl(url) if url else None,
         },
     )
     if config.store.path == unset:

@@ -89,7 +89,7 @@ def load(
         if key is None:
             problems.append(
                 f"environment variable {variable}: there is no such key."
-                f"{_suggest(variable, sorted(variables))}"
+                f"{_suggest(variable, sorted(variables), show_all=False)}"
             )
             continue
         try:
@@ -203,9 +203,12 @@ def _line_of_error(text: str, error: tomllib.TOMLDecodeError) -> int:
     return max(good, default=0) + 1
 
 
-def _suggest(wrong: str, names: list[str]) -> str:
-    close = difflib.get_close_matches(wrong, names, n=1)
-    return f" Did you mean {close[0]}?" if close else f" There are: {', '.join(names)}."
+def _suggest(wrong: str, names: list[str], show_all: bool = True) -> str:
+    # Variables all begin alike; a higher likeness is asked of what is said of them.
+    close = difflib.get_close_matches(wrong, names, n=1, cutoff=0.6 if show_all else 0.85)
+    if close:
+        return f" Did you mean {close[0]}?"
+    return f" There are: {', '.join(names)}." if show_all else ""
 
 
 def _convert(key: Key, value: object) -> object:
@@ -235,8 +238,8 @@ def _decode_special(kind: type, value: object) -> object:
         raise ValueError("expected a text that is not empty")
     if kind is Path:
         return Path(value).expanduser()
-    if kind is Secret:
-        return Secret(value)
+    if issubclass(kind, Secret):
+        return kind(value)
     raise NotImplementedError(kind)
 
 

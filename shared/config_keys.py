@@ -10,6 +10,9 @@ from typing import Any
 import msgspec
 from msgspec import NODEFAULT, Struct, inspect
 
+IPV4 = r"^((25[0-5]|2[0-4]\d|1?\d?\d)(\.(?!$)|$)){4}$"
+"""A pattern of IPv4 addresses."""
+
 
 class Secret(str):
     """A string that does not show itself when the configuration is printed."""
@@ -98,7 +101,7 @@ def _describe(info: inspect.Type) -> tuple[str, str]:
             return f"list of {kind}s", f"a list of {kind}s in [brackets]"
         case inspect.CustomType(cls=cls) if cls is Path:
             return "path", "a path in quotes; ~ is the home folder"
-        case inspect.CustomType(cls=cls) if cls is Secret:
+        case inspect.CustomType(cls=cls) if issubclass(cls, Secret):
             return "text, secret", "a text that is not empty"
         case inspect.UnionType(types=(one, inspect.NoneType()) | (inspect.NoneType(), one)):
             return _describe(one.type if isinstance(one, inspect.Metadata) else one)

@@ -45,4 +45,4 @@ def test_with_the_same_draw_a_later_delay_is_never_shorter(failures: int, drawn:
     backoff = Backoff()
     delays = [backoff.next_delay(drawn) for _ in range(failures)]
     assert all(early <= late for early, late in pairwise(delays))
-    assert delays[-1] == pytest.approx(min(2.0 ** min(failures - 1, 10), 30.0) * drawn)
+    assert delays[-1] == pytest.approx(min(2.0 ** min(failures - 1, 10), 10.0) * drawn)

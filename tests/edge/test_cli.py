@@ -62,7 +62,7 @@ class FakeDaemon:
         self.asked.append(question)
         listening = not isinstance(question, AskListening) or question.listening
         if isinstance(question, AskListening) and question.scope == "network" and not self.hub:
-            raise DaemonUnreachableError("No hub is connected, so the others cannot be told.")
+            raise DaemonUnreachableError("The hub has not confirmed it yet.")
         return Status(
             name="kitchen",
             hub=self.hub,
@@ -170,7 +170,7 @@ def test_what_the_daemon_refuses_is_said_and_fails(
     assert main(["listening", "off", "--network", "--config", str(config)]) == 1
     output = capsys.readouterr()
     assert output.out == ""
-    assert "mira-edge: No hub is connected" in output.err
+    assert "mira-edge: The hub has not confirmed it yet" in output.err
 
 
 # No daemon

@@ -43,6 +43,7 @@ def test_the_example_is_a_configuration_that_names_every_key(tmp_path: Path) -> 
         ("ACTIVITY_LONGEST_S", "31"),
         ("DEVICE_NAME", ""),
         ("LOG_LEVEL", "info"),
+        ("DISCOVERY_INTERFACES", "eth0"),
     ],
 )
 def test_what_cannot_work_is_refused(variable: str, value: str) -> None:

@@ -513,14 +513,22 @@ async def test_what_was_chosen_holds_after_a_restart_without_a_hub(tmp_path: Pat
         assert not device.daemon.listening
 
 
-async def test_the_whole_network_is_switched_by_the_hub_and_not_without_one(
+async def test_off_for_everybody_without_a_hub_closes_here_and_is_told_later(
     tmp_path: Path,
 ) -> None:
-    async with running(tmp_path) as device:
+    async with running(tmp_path, reachable=False) as device:
         await asyncio.sleep(1)
-        with pytest.raises(DaemonUnreachableError, match="No hub is connected"):
+        with pytest.raises(DaemonUnreachableError, match="has not confirmed it yet"):
             await device.daemon.answer(AskListening(listening=False, scope="network"))
-        assert device.state == "open"
+        assert device.state == "closed"
+    async with running(tmp_path) as device:  # kept over a restart
+        hub = await device.greeted(listening=True)
+        assert change(False, 1, "network") in hub.said
+        assert device.state == "closed"
+
+
+async def test_the_whole_network_is_switched_by_the_hub(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
         hub = await device.greeted()
         off = asyncio.create_task(
             device.daemon.answer(AskListening(listening=False, scope="network"))

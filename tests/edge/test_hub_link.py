@@ -17,6 +17,7 @@ from edge.hub_link import (
     FIRST_SIGHTING_S,
     GREETING_TIMEOUT_S,
     HEARTBEAT_S,
+    REPLACED_PAUSE_S,
     SILENCE_TIMEOUT_S,
     HubLink,
 )
@@ -307,16 +308,25 @@ async def test_what_is_no_greeting_ends_the_attempt_and_the_next_hub_is_tried(
         assert net.owner.heard == []
 
 
-async def test_a_hub_that_the_daemon_does_not_want_is_left_and_greeted_anew() -> None:
+async def test_a_hub_that_the_daemon_does_not_want_is_left_and_greeted_anew(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "edge.hub_link")
     net = Net("one")
     net.owner.refusal = WireError("Its log is behind our copy.")
     async with running(net):
-        await net.answered()
+        for _ in range(3):
+            await net.answered()
+        await asyncio.sleep(0.1)
+        assert net.backoff.given == [1, 2, 3]  # less and less often, for it is no success
+        assert net.link.trouble == "one: Its log is behind our copy."
+        assert [r.levelname for r in caplog.records] == ["WARNING"]
         net.owner.refusal = None
         await net.answered()
         await asyncio.sleep(1)
         assert net.connected()
-        assert net.owner.greetings == 2
+        assert net.owner.greetings == 4
+        assert net.link.trouble == ""
 
 
 async def test_nothing_is_sent_before_the_greeting_and_first_what_the_daemon_has_to_say() -> None:
@@ -430,15 +440,16 @@ async def test_more_than_the_outbox_holds_ends_the_connection_and_nothing_else()
 
 
 async def test_whoever_was_replaced_does_not_race_for_the_place() -> None:
-    net = Net("one")
+    net = Net("one", "the same by another address")
     async with running(net):
         for _ in range(3):
             hub = await net.answered()
             await asyncio.sleep(0.1)
             await hub.close(4409, "replaced by a newer connection")
         await asyncio.sleep(0.1)
-        # A connection that ended thus is no success: it waits longer each time.
-        assert net.backoff.given == [1, 2, 3]
+        assert net.addresses == ["one"] * 3
+        assert net.waits() == [REPLACED_PAUSE_S + 0.1] * 2
+        assert "another device" in net.link.trouble
 
 
 async def test_what_was_lost_is_said_once_and_that_it_is_back_too(

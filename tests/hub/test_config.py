@@ -44,11 +44,22 @@ def test_every_recogniser_can_be_chosen(engine: str) -> None:
         ("SERVER_HOST", ""),
         ("ELECTION_WINDOW_MS", "-1"),
         ("IDENTITY_NAME", "x" * 65),
+        ("DISCOVERY_INTERFACES", "192.168.1.20, eth0"),
+        ("DISCOVERY_INTERFACES", "192.168.1.256"),
+        ("STORE_URL", "mysql://localhost/mira"),
     ],
 )
 def test_what_cannot_work_is_refused(variable: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"{PREFIX}{variable} = .* is not allowed. Allowed: "):
         load_hub_config(None, {PREFIX + variable: value})
+
+
+def test_a_database_url_of_something_else_is_refused_and_not_shown() -> None:
+    with pytest.raises(ConfigError, match="DATABASE_URL") as refused:
+        load_hub_config(None, {"DATABASE_URL": "mysql://me:secret@localhost/mira"})
+    assert "secret" not in str(refused.value)
+    url = "postgresql://me:secret@localhost/mira"
+    assert load_hub_config(None, {"DATABASE_URL": url}).store.where == url
 
 
 def test_partial_text_can_be_switched_off() -> None:

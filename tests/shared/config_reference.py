@@ -19,7 +19,7 @@ def section(daemon: str) -> str:
 
 def uncommented(example: Path) -> str:
     """An example with the keys that it shows in comments set."""
-    return re.sub(r"^#(?=\w+ = )", "", example.read_text(), flags=re.MULTILINE)
+    return re.sub(r"^#(?=\w+ = |\[)", "", example.read_text(), flags=re.MULTILINE)
 
 
 def tables(config: type[Struct]) -> str:

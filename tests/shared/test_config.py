@@ -162,6 +162,10 @@ def test_a_wrong_variable_is_named_with_the_nearest_right_one() -> None:
     assert "Did you mean KITCHEN_OVEN_HEAT_C?" in message
 
 
+def test_a_variable_like_none_is_not_mistaken_for_one() -> None:
+    assert "Did you mean" not in refused(None, {"KITCHEN_SINK": "200"})
+
+
 def test_a_wrong_secret_is_not_shown(tmp_path: Path) -> None:
     assert "4711" not in refused(written(tmp_path, "[oven]\ncode = 4711\n"))
 
