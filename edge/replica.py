@@ -61,6 +61,7 @@ class Replica:
 
     def __init__(self, path: Path, network_id: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(0o600)  # what was spoken is for nobody else on this machine to read
         # Events are written on another thread, for a disk can be slow; nobody sees half of it.
         self._lock = threading.RLock()
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)

@@ -79,6 +79,7 @@ async def run(config: EdgeConfig, notifier: Notifier) -> None:
             on_listening=listening.set,
         )
         server = await serve(config.paths.control_socket, daemon.answer)
+        stack.callback(config.paths.control_socket.unlink, missing_ok=True)
         stack.callback(server.close)
         jobs = [stop.wait(), daemon.run()]
         if config.discovery.mdns:

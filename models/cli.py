@@ -87,7 +87,7 @@ def _list(_arguments: argparse.Namespace) -> int:
 
 def _pull(arguments: argparse.Namespace) -> int:
     try:
-        if sys.stdout.isatty():
+        if sys.stderr.isatty():
             columns = (
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -95,7 +95,7 @@ def _pull(arguments: argparse.Namespace) -> int:
                 TransferSpeedColumn(),
                 TimeRemainingColumn(),
             )
-            with Bars(*columns) as bars:
+            with Bars(*columns, console=Console(stderr=True)) as bars:
                 folders = pull(arguments.names, _BarProgress(bars))
         else:
             folders = pull(arguments.names, _LineProgress())
@@ -163,4 +163,4 @@ class _LineProgress:
         if self._said.get(label, -1) < quarter:
             self._said[label] = quarter
             size = f": {done / 1e6:.1f} of {total / 1e6:.1f} MB" if total else ""
-            print(f"{label}{size}", flush=True)
+            print(f"{label}{size}", file=sys.stderr, flush=True)

@@ -46,6 +46,13 @@ def test_what_was_applied_is_there_after_a_restart(tmp_path: Path) -> None:
     replica.close()
 
 
+def test_nobody_else_on_the_machine_reads_what_was_spoken(tmp_path: Path) -> None:
+    replica = Replica(tmp_path / "replica.db", NETWORK)
+    replica.apply([said(1)])
+    assert {path.stat().st_mode & 0o077 for path in tmp_path.iterdir()} == {0}
+    replica.close()
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 @given(batches=st.lists(st.lists(st.integers(1, 10), max_size=5), max_size=8))
 def test_events_that_come_again_have_no_effect(tmp_path: Path, batches: list[list[int]]) -> None:

