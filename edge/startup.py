@@ -146,6 +146,8 @@ class Connector:
                     "Was the device removed? Add it again with `mira-hub client add`.",
                 ) from error
             raise ConnectionError(f"the hub answers {error.status} {error.message}") from error
+        except aiohttp.ClientConnectorError as error:
+            raise ConnectionError(error.os_error.strerror or str(error.os_error)) from error
         except aiohttp.ClientError as error:
             raise ConnectionError(str(error)) from error
         connection = socket._response.connection

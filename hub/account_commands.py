@@ -229,7 +229,9 @@ async def _list_clients(open_: _Open, args: argparse.Namespace) -> None:
     network = await _network(store, args.network)
     for client in await store.clients(network.network_id):
         seen = client.last_seen.isoformat(timespec="seconds") if client.last_seen else "never"
-        listening = "listening" if client.listening else "not listening"
+        listening = "may listen" if client.listening else "switched off"
+        if not network.settings.listening:
+            listening = "off for the whole network"
         print(
             f"{client.client_id}  {client.connection_status}  {listening}  "
             f"last seen {seen}  {client.name}"
