@@ -11,16 +11,20 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from edge import config_file
 from edge.config import EdgeConfig, load_edge_config
 from edge.control import Ask, AskListening, Status, ask
 from edge.microphone.sound_card import list_microphones
+from edge.pairing import pair_by_code, pair_by_link
 from edge.startup import run
 from shared.errors import ConfigError, MiraError
 from shared.logs import set_up_logging
+from shared.pairing import Code, Link, PairingError
 from shared.service import notifier_from
 
 log = logging.getLogger(__name__)
 
+MAX_NAME = 64
 SYSTEM_CONFIG = Path("/etc/mira-edge/edge.toml")
 
 
@@ -50,6 +54,20 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("run", help="listen, until stopped")
     _add_config(command)
     command.set_defaults(handler=_run)
+
+    command = commands.add_parser(
+        "pair", help="join a hub's network, by what `mira-hub pair` shows"
+    )
+    command.add_argument("link", metavar="LINK|CODE", help="the link in quotes, or the typed code")
+    command.add_argument(
+        "--name", type=_name, help="what people call this device (default: the host's name)"
+    )
+    command.add_argument("--room", type=_name, help="the room that it stands in")
+    command.add_argument(
+        "--again", action="store_true", help="although it belongs to a network already"
+    )
+    _add_config(command)
+    command.set_defaults(handler=_pair)
 
     command = commands.add_parser("microphones", help="list the sound cards that can record")
     command.set_defaults(handler=_microphones)
@@ -92,6 +110,37 @@ def _run(args: argparse.Namespace) -> int:
     set_up_logging(config.log.level)
     asyncio.run(run(config, notifier_from()))
     return 0
+
+
+def _pair(args: argparse.Namespace) -> int:
+    path: Path = args.config or SYSTEM_CONFIG
+    config = load_edge_config(path if path.exists() else None)
+    if config.hub.client_id and not args.again:
+        raise PairingError(
+            f"This device belongs to {config.hub.network_id} already.",
+            "With --again it joins another network.",
+        )
+    name = args.name or config.device.name
+    room = config.device.room if args.room is None else args.room
+    config_file.check(path)  # a code is good for once
+    if "#" in args.link:
+        joining = pair_by_link(Link.parse(args.link), name, room)
+    else:
+        code = Code.parse(args.link)
+        joining = pair_by_code(code, name, room, config.discovery.interfaces)
+        print("Looking for the hub ...", file=sys.stderr)
+    pairing = asyncio.run(joining)
+    tables = config_file.tables(pairing, name, room)
+    config_file.write(path, config_file.with_tables(config_file.read(path), tables))
+    print(f"{name} belongs to {pairing.network_name} now ({pairing.client_id}); see {path}.")
+    print("Start it: sudo systemctl restart mira-edge")
+    return 0
+
+
+def _name(text: str) -> str:
+    if not 0 < len(text) <= MAX_NAME or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"1 to {MAX_NAME} printable characters")
+    return text
 
 
 def _microphones(_: argparse.Namespace) -> int:

@@ -16,8 +16,10 @@ from shared.config_keys import IPV4, Secret
 from shared.errors import ConfigError
 from shared.ids import CLIENT_ID, NETWORK_ID
 from shared.logs import Log
+from shared.tls import client_context
 
 PREFIX = "MIRA_EDGE_"
+PAIR = "Pair it: `mira-hub pair` shows a link, `mira-edge pair LINK` takes it."
 LONGEST_SOCKET_PATH = 107
 """Bytes that Linux takes for the path of a Unix socket."""
 
@@ -33,7 +35,7 @@ class Hub(Struct, frozen=True, kw_only=True):
         list[Address],
         Meta(
             description="Where the hub answers, tried in order. Empty: it is found by mDNS only.",
-            extra={"allowed": 'a list of addresses such as ["http://192.168.1.10:8770"]'},
+            extra={"allowed": 'a list of addresses such as ["https://192.168.1.10:8770"]'},
         ),
     ] = []
     hub_id: Annotated[
@@ -60,6 +62,14 @@ class Hub(Struct, frozen=True, kw_only=True):
     token: Annotated[
         Secret | None,
         Meta(description="The device's client token. Better kept in a file of its own."),
+    ] = None
+    ca: Annotated[
+        str | None,
+        Meta(
+            description="The hub's own CA, by which it is known wherever it is; needed to find it "
+            "by mDNS. Left out: its certificate is one that the system trusts.",
+            extra={"allowed": "a certificate in PEM, as pairing keeps it"},
+        ),
     ] = None
     token_file: Annotated[
         Path | None,
@@ -244,9 +254,15 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
         if missing or not (hub.network_id and hub.client_id and hub.token):
             raise ConfigError(
                 f"[hub] {', '.join(missing)} not set: no hub would let this device in.",
-                "`mira-hub` gives a device its ids and token; write them into the configuration.",
+                PAIR,
             )
-        return Access(hub.network_id, hub.client_id, hub.token)
+        if not hub.addresses and not hub.ca:
+            raise ConfigError(
+                "Neither [hub] addresses nor [hub] ca is set: the device knows no hub.",
+                "Without the hub's CA, anybody who announces a hub by mDNS would be shown the "
+                f"token. {PAIR}",
+            )
+        return Access(hub.network_id, hub.client_id, hub.token, hub.ca)
 
 
 @dataclass(frozen=True)
@@ -256,6 +272,7 @@ class Access:
     network_id: str
     client_id: str
     token: Secret
+    ca: str | None = None  # of the hub, in PEM
 
 
 def load_edge_config(path: Path | None, environ: Mapping[str, str] = os.environ) -> EdgeConfig:
@@ -292,4 +309,21 @@ def load_edge_config(path: Path | None, environ: Mapping[str, str] = os.environ)
     hub = config.hub
     if hub.token_file:
         hub = msgspec.structs.replace(hub, token=read_secret(hub.token_file))
+    _check_ca(hub)
     return msgspec.structs.replace(config, paths=paths, hub=hub)
+
+
+def _check_ca(hub: Hub) -> None:
+    if hub.ca is None:
+        return
+    try:
+        client_context(hub.ca)
+    except ValueError as error:
+        raise ConfigError(f"[hub] ca is {error}.", PAIR) from error
+    plain = [address for address in hub.addresses if not address.startswith("https://")]
+    if plain:
+        raise ConfigError(
+            f"[hub] addresses holds {plain[0]}, where the hub could not show that it is of [hub] "
+            "ca.",
+            "Write https://.",
+        )

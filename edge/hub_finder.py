@@ -23,11 +23,16 @@ class HubBook:
     Args:
         configured: base URLs, `http://host:port`.
         hub_id: announcements of hubs with another id are ignored; None: all are taken.
+        ca_sha256: of the CA by which the hub is known; None: there is none, and so announcements
+            are ignored: anybody may announce anything, and would be shown the token.
     """
 
-    def __init__(self, configured: Sequence[str], hub_id: str | None = None) -> None:
+    def __init__(
+        self, configured: Sequence[str], hub_id: str | None = None, ca_sha256: str | None = None
+    ) -> None:
         self._configured = [address.rstrip("/") for address in configured]
         self._hub_id = hub_id
+        self._ca_sha256 = ca_sha256
         self._announced: dict[str, list[str]] = {}  # instance: base URLs; the latest heard last
         self._vanished: dict[str, list[str]] = {}
 
@@ -41,6 +46,8 @@ class HubBook:
     def take(self, sighting: Sighting[HubRecord]) -> bool:
         """Takes what was heard; True if a hub is there that is worth an attempt now."""
         if self._hub_id is not None and sighting.record.id != self._hub_id:
+            return False
+        if self._ca_sha256 is None or sighting.record.tls != self._ca_sha256:
             return False
         known = self._announced.pop(sighting.instance, None)
         if sighting.change == "vanished":
@@ -61,8 +68,10 @@ class HubFinder:
     addresses are known. Arguments are those of `HubBook`.
     """
 
-    def __init__(self, configured: Sequence[str], hub_id: str | None = None) -> None:
-        self._book = HubBook(configured, hub_id)
+    def __init__(
+        self, configured: Sequence[str], hub_id: str | None = None, ca_sha256: str | None = None
+    ) -> None:
+        self._book = HubBook(configured, hub_id, ca_sha256)
         self._sighted = asyncio.Event()
         self._offered: set[str] = set()  # by the last `addresses()`
 
@@ -94,8 +103,10 @@ class HubFinder:
 
 
 def base_urls(sighting: Sighting[HubRecord]) -> list[str]:
-    """The URLs that the API's paths are appended to, one for each usable address."""
-    scheme = "http" if sighting.record.tls is None else "https"
+    """The URLs that the API's paths are appended to, one for each usable address.
+
+    Whatever it announces, it is spoken to over TLS: it has to show who it is.
+    """
     path = sighting.record.path.rstrip("/")
     urls = []
     for text in sighting.addresses[:MAX_ADDRESSES]:
@@ -103,7 +114,7 @@ def base_urls(sighting: Sighting[HubRecord]) -> list[str]:
         if address.version == 6 and address.is_link_local:
             continue  # reachable only with the number of an interface
         host = f"[{text}]" if address.version == 6 else text
-        urls.append(f"{scheme}://{host}:{sighting.port}{path}")
+        urls.append(f"https://{host}:{sighting.port}{path}")
     return urls
 
 

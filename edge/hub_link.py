@@ -34,7 +34,7 @@ REPLACED_PAUSE_S = 30.0
 """Whoever was replaced leaves the place to the other for so long: no race for it."""
 REPLACED = (
     "another device connected with this device's token; give each one of its own, with "
-    "`mira-hub client add`"
+    "`mira-hub pair`"
 )
 
 Connect = Callable[[str], Awaitable[Channel]]

@@ -33,6 +33,7 @@ from shared.errors import AccessDeniedError, StoreError
 from shared.ids import new_id
 from shared.service import Notifier, Watchdog, watchdog_interval
 from shared.tasks import until_first_ends
+from shared.tls import client_context, fingerprint, server_name
 from shared.wire.channel import Channel, WebSocketChannel
 from shared.wire.codec import MAX_MESSAGE_BYTES
 
@@ -59,7 +60,9 @@ async def run(config: EdgeConfig, notifier: Notifier) -> None:
     listening = ListeningSign()
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
-        finder = HubFinder(config.hub.addresses, config.hub.hub_id)
+        finder = HubFinder(
+            config.hub.addresses, config.hub.hub_id, fingerprint(access.ca) if access.ca else None
+        )
         replica = open_replica(config, access.network_id)
         stack.callback(replica.close)
         daemon = Daemon(
@@ -129,6 +132,8 @@ class Connector:
     def __init__(self, http: aiohttp.ClientSession, access: Access) -> None:
         self._http = http
         self._access = access
+        self._context = client_context(access.ca)
+        self._server_name = server_name(access.ca)
 
     async def __call__(self, address: str) -> Channel:
         """Raises AccessDeniedError when the hub refuses the token, OSError when it is not there."""
@@ -137,15 +142,22 @@ class Connector:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 socket = await self._http.ws_connect(
-                    url, headers=headers, max_msg_size=MAX_MESSAGE_BYTES + 1, compress=0
+                    url,
+                    headers=headers,
+                    max_msg_size=MAX_MESSAGE_BYTES + 1,
+                    compress=0,
+                    ssl=self._context,
+                    server_hostname=self._server_name,
                 )
         except aiohttp.WSServerHandshakeError as error:
             if error.status == 401:
                 raise AccessDeniedError(
                     "The hub does not accept this device's token.",
-                    "Was the device removed? Add it again with `mira-hub client add`.",
+                    "Was the device removed? Pair it again: `mira-edge pair --again`.",
                 ) from error
             raise ConnectionError(f"the hub answers {error.status} {error.message}") from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            raise ConnectionError("it is not this device's hub: its certificate is not") from error
         except aiohttp.ClientConnectorError as error:
             raise ConnectionError(error.os_error.strerror or str(error.os_error)) from error
         except aiohttp.ClientError as error:

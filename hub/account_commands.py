@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from hub.authority import Authority
 from hub.config import HubConfig
 from hub.identity import hub_id
 from hub.store.accounts import Accounts
@@ -75,7 +76,9 @@ def add_account_commands(
         command.add_argument("--network", required=True, metavar="ID", help="net_...")
         add_config(command)
 
-    network = commands.add_parser("network", help="networks: one for each household")
+    network = commands.add_parser(
+        "network", aliases=["networks"], help="networks: one for each household"
+    )
     network_commands = network.add_subparsers(required=True, metavar="COMMAND")
     command = network_commands.add_parser("create", help="make a network; prints its token, once")
     command.add_argument("name", type=_name, help="for people, such as a family's name")
@@ -101,7 +104,9 @@ def add_account_commands(
     add_config(command)
     command.set_defaults(handler=bound(_delete_network))
 
-    client = commands.add_parser("client", help="clients: the devices of a network")
+    client = commands.add_parser(
+        "client", aliases=["clients"], help="clients: the devices of a network"
+    )
     client_commands = client.add_subparsers(required=True, metavar="COMMAND")
     command = client_commands.add_parser(
         "add", help="add devices; prints the configuration of each with its token, once"
@@ -191,12 +196,25 @@ async def _add_clients(open_: _Open, args: argparse.Namespace) -> None:
         (await store.add_client(network.network_id, name, room=args.room or None))[:2]
         for name in args.names
     ]
-    if args.json:
-        print(
-            json.dumps([{"client_id": client.client_id, "token": token} for client, token in added])
-        )
-        return
     own_id = hub_id(open_.config.paths.state_dir)
+    server = open_.config.server
+    ca = None
+    if server.tls == "own" and server.public_url is None:
+        ca = Authority.open(open_.config.paths.state_dir, own_id).ca
+    if args.json:
+        made = [
+            {
+                "name": client.name,
+                "hub_id": own_id,
+                "network_id": network.public_id,
+                "client_id": client.client_id,
+                "token": token,
+                "ca": ca,
+            }
+            for client, token in added
+        ]
+        print(json.dumps(made))
+        return
     for client, token in added:
         if len(added) > 1:
             print(f"# {client.name}")
@@ -209,6 +227,7 @@ async def _add_clients(open_: _Open, args: argparse.Namespace) -> None:
                     f"network_id = {json.dumps(network.public_id)}",
                     f"client_id = {json.dumps(client.client_id)}",
                     f"token = {json.dumps(token)}",
+                    *([f"ca = {json.dumps(ca)}"] if ca else []),
                     "",
                     "[device]",
                     f"name = {json.dumps(client.name, ensure_ascii=False)}",

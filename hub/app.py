@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from aiohttp import web
 
 from hub.api.errors import errors
@@ -11,9 +13,15 @@ from hub.api.routes import ROUTES
 from hub.config import Api
 
 
-def make_app(services: Services, api: Api) -> web.Application:
-    """The application that answers to every route of the table, and to nothing else."""
-    gate = Gate(services, api)
+def make_app(services: Services, api: Api, proxies: Collection[str] = ()) -> web.Application:
+    """The application that answers to every route of the table, and to nothing else.
+
+    Args:
+        services: what routes work with.
+        api: who may create networks, and how many requests there may be.
+        proxies: IP addresses whose X-Forwarded-For is believed.
+    """
+    gate = Gate(services, api, proxies)
     app = web.Application(middlewares=[errors], client_max_size=MAX_BODY_BYTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, gate.handler(route))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hub.account_commands import add_account_commands
 from hub.config import HubConfig, load_hub_config
+from hub.pair_command import pair
 from models.cli import add_models_commands
 from shared.discovery import Browser, DeviceRecord, open_mdns
 from shared.errors import ConfigError, MiraError
@@ -51,6 +52,22 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(handler=_serve)
 
     add_account_commands(commands, _add_config, _config)
+
+    command = commands.add_parser(
+        "pair", help="show a link, a QR code and a typed code with which one device may join"
+    )
+    command.add_argument(
+        "--network", metavar="ID", help="net_... (default: the only network there is)"
+    )
+    command.add_argument(
+        "--url",
+        metavar="URL",
+        help="https://ADDRESS:PORT, where devices reach the hub, if it is "
+        "not the configured or this machine's own",
+    )
+    _add_json(command)
+    _add_config(command)
+    command.set_defaults(handler=_pair)
 
     command = commands.add_parser(
         "devices", help="devices that show themselves on the local network, paired or not"
@@ -97,6 +114,11 @@ def _serve(args: argparse.Namespace) -> int:
     config = _config(args)
     set_up_logging(config.log.level)
     asyncio.run(run(config, notifier_from()))
+    return 0
+
+
+def _pair(args: argparse.Namespace) -> int:
+    asyncio.run(pair(_config(args), args))
     return 0
 
 

@@ -24,6 +24,7 @@ ENGINES_FOR_PEOPLE = (
 )
 
 
+PublicUrl = Annotated[str, Meta(pattern=r"^https://[^/\s#?]+(/[^\s#?]*)?$")]
 POSTGRES = ("postgresql://", "postgres://")
 
 
@@ -67,6 +68,28 @@ class Server(Struct, frozen=True, kw_only=True):
         int,
         Meta(description="The TCP port. 0: any that is free, shown at start.", ge=0, le=65_535),
     ] = 8770
+    tls: Annotated[
+        Literal["own", "off"],
+        Meta(
+            description="`own`: with certificates of a CA that the hub makes and that devices "
+            "keep when they are paired. `off`: plain HTTP, for a reverse proxy on this machine.",
+        ),
+    ] = "own"
+    public_url: Annotated[
+        PublicUrl | None,
+        Meta(
+            description="Where devices reach the hub through a reverse proxy whose certificate "
+            "everybody trusts. Devices are paired with that, and not with the hub's own CA.",
+            extra={"allowed": 'an address such as "https://mira.example.org"'},
+        ),
+    ] = None
+    proxies: Annotated[
+        list[Annotated[str, Meta(pattern=IPV4)]],
+        Meta(
+            description="IPv4 addresses of reverse proxies, whose X-Forwarded-For tells who asks.",
+            extra={"allowed": 'a list of IPv4 addresses such as ["127.0.0.1"]'},
+        ),
+    ] = []
 
 
 class Store(Struct, frozen=True, kw_only=True):

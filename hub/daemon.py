@@ -6,8 +6,10 @@ import asyncio
 import fcntl
 import logging
 import signal
+import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +17,7 @@ from aiohttp import web
 
 from hub.api.route import Services
 from hub.app import make_app
+from hub.authority import Authority
 from hub.config import HubConfig
 from hub.election.election import Timing
 from hub.identity import hub_id
@@ -24,6 +27,7 @@ from hub.recognition.desk import RecognitionDesk
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.pairing import PairingCodes
 from hub.store.store import Store
 from shared.clock import steady_clock
 from shared.discovery import (
@@ -34,16 +38,20 @@ from shared.discovery import (
     MdnsUnavailableError,
     Sighting,
     open_mdns,
+    own_addresses,
 )
 from shared.errors import Fault, MiraError, StoreError
 from shared.logs import Trouble
 from shared.service import Notifier, Watchdog, watchdog_interval
 from shared.tasks import until_first_ends
+from shared.tls import client_context, server_name
 
 log = logging.getLogger(__name__)
 
 ROUND_TRIP_S = 5.0
 """How often the hub asks itself whether it still answers."""
+RENEW_S = 3600.0
+"""How often the hub looks whether its certificate is good for long enough."""
 SHUTDOWN_S = 5.0
 """Connections have this long to end when the hub stops."""
 
@@ -74,19 +82,35 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         await store.all_clients_offline()
         desk = await _open_desk(config, stack)
         networks = Networks(store, desk, clock, _timing(config))
-        services = Services(store, Accounts(database, clock), Archive(database, clock), networks)
-        port = await _listen(config, services, stack)
+        own_id = hub_id(config.paths.state_dir)
+        authority = context = None
+        if config.server.tls == "own":
+            authority = Authority.open(config.paths.state_dir, own_id)
+            context = authority.server_context(own_addresses(), datetime.now(UTC))
+        public_url = config.server.public_url
+        services = Services(
+            store,
+            Accounts(database, clock),
+            Archive(database, clock),
+            networks,
+            PairingCodes(database, clock),
+            own_id,
+            ca=authority.ca if authority and public_url is None else None,
+            public_url=public_url,
+        )
+        port = await _listen(config, services, context, stack)
         # After the server in the stack, so before it at the end: sessions end, then the server.
         stack.push_async_callback(networks.close)
-        own_id = hub_id(config.paths.state_dir)
         if config.discovery.mdns:
-            await _show_by_mdns(config, own_id, port, stack)
+            await _show_by_mdns(config, own_id, port, authority, stack)
         log.info("hub %s listens on %s port %d", own_id, config.server.host, port)
         notifier.ready(f"listening on port {port}")
         watchdog = Watchdog(notifier, watchdog_interval())
-        await until_first_ends(
-            stop.wait(), networks.poll(), _watch(config.server.host, port, watchdog)
-        )
+        ca = authority.ca if authority else None
+        jobs = [stop.wait(), networks.poll(), _watch(config.server.host, port, watchdog, ca)]
+        if authority and context:
+            jobs.append(_renew(authority, context))
+        await until_first_ends(*jobs)
         notifier.stopping()
         log.info("stopping")
 
@@ -134,10 +158,12 @@ async def _open_desk(config: HubConfig, stack: AsyncExitStack) -> RecognitionDes
     return desk
 
 
-async def _listen(config: HubConfig, services: Services, stack: AsyncExitStack) -> int:
+async def _listen(
+    config: HubConfig, services: Services, context: ssl.SSLContext | None, stack: AsyncExitStack
+) -> int:
     """Starts the server; returns its port."""
     runner = web.AppRunner(
-        make_app(services, config.api),
+        make_app(services, config.api, config.server.proxies),
         access_log=None,
         keepalive_timeout=30.0,  # the default keeps idle connections for an hour
         shutdown_timeout=SHUTDOWN_S,
@@ -146,7 +172,7 @@ async def _listen(config: HubConfig, services: Services, stack: AsyncExitStack) 
     stack.push_async_callback(runner.cleanup)
     server = config.server
     try:
-        await web.TCPSite(runner, server.host, server.port).start()
+        await web.TCPSite(runner, server.host, server.port, ssl_context=context).start()
     except OSError as error:
         raise ServerError(
             f"The hub cannot listen on {server.host} port {server.port}: {error.strerror}.",
@@ -156,7 +182,27 @@ async def _listen(config: HubConfig, services: Services, stack: AsyncExitStack) 
     return port
 
 
-async def _show_by_mdns(config: HubConfig, own_id: str, port: int, stack: AsyncExitStack) -> None:
+async def _renew(authority: Authority, context: ssl.SSLContext) -> None:
+    """Keeps the certificate fresh, and good for the machine's addresses; for ever."""
+    trouble = Trouble(log, "renewing the certificate")
+    loop = asyncio.get_running_loop()
+    while True:
+        await asyncio.sleep(RENEW_S)
+        try:
+            authority.renew(context, own_addresses(), datetime.now(UTC))
+        except StoreError as error:  # there are months left to mend it
+            trouble.failed(error, loop.time())
+        else:
+            trouble.recovered(loop.time())
+
+
+async def _show_by_mdns(
+    config: HubConfig,
+    own_id: str,
+    port: int,
+    authority: Authority | None,
+    stack: AsyncExitStack,
+) -> None:
     """Announces the hub, and sees the devices that announce themselves, paired or not."""
 
     def heard(sighting: Sighting[DeviceRecord]) -> None:
@@ -166,24 +212,27 @@ async def _show_by_mdns(config: HubConfig, own_id: str, port: int, stack: AsyncE
 
     try:
         mdns = await stack.enter_async_context(open_mdns(config.discovery.interfaces))
-        record = HubRecord(id=own_id, name=config.identity.name)
+        tls = authority.fingerprint if authority else None
+        record = HubRecord(id=own_id, name=config.identity.name, tls=tls)
         await stack.enter_async_context(Announcer(mdns, record, port, config.server.host))
         await stack.enter_async_context(Browser(mdns, DeviceRecord, heard))
     except MdnsUnavailableError as error:
         log.warning("%s Devices need the hub's address by configuration.", error)
 
 
-async def _watch(host: str, port: int, watchdog: Watchdog) -> None:
+async def _watch(host: str, port: int, watchdog: Watchdog, ca: str | None = None) -> None:
     """A round trip through socket and store, again and again; each is a sign of life."""
     trouble = Trouble(log, "the hub's own health check")
     loop = asyncio.get_running_loop()
     # "::" is all of IPv6 and nothing else: asyncio's servers take no IPv4 there.
     own = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
-    url = f"http://{f'[{own}]' if ':' in own else own}:{port}/api/v1/health"
+    scheme = "https" if ca else "http"
+    url = f"{scheme}://{f'[{own}]' if ':' in own else own}:{port}/api/v1/health"
+    context, name = client_context(ca), server_name(ca)
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(ROUND_TRIP_S)) as http:
         while True:
             try:
-                async with http.get(url) as answer:
+                async with http.get(url, ssl=context, server_hostname=name) as answer:
                     answer.raise_for_status()
             except (aiohttp.ClientError, TimeoutError) as error:
                 trouble.failed(error or "no answer in time", loop.time())

@@ -56,6 +56,7 @@ class DemoDevice:
             f"network_id = {json.dumps(access.network_id)}\n"
             f"client_id = {json.dumps(access.client_id)}\n"
             f"token = {json.dumps(access.token)}\n"
+            f"ca = {json.dumps(access.ca)}\n"
             f"[device]\nname = {json.dumps(spec.name)}\nroom = {json.dumps(spec.room)}\n"
             f"[microphone]\nsource = {json.dumps(spec.source)}\n"
             f"start_at_us = {spec.start_at_us}\n"

@@ -18,6 +18,7 @@ from edge.simulation.hub_process import HubProcess
 from edge.startup import Connector, make_ear
 from shared.audio import FRAME_SAMPLES, Pcm, us_to_samples
 from shared.clock import Clock
+from shared.tls import fingerprint
 from shared.wire.channel import Channel
 
 
@@ -50,7 +51,7 @@ class SimulatedDevice:
         self.microphone = RoomMicrophone(place.name, clock, background)
         self.cable = Cable(Connector(http, access))
         self._hub = hub
-        self._finder = HubFinder([hub.url])
+        self._finder = HubFinder([hub.url], hub.hub_id, fingerprint(hub.ca))
         state_dir = folder / place.name
         config = EdgeConfig(
             device=Device(name=place.name, room=place.room),

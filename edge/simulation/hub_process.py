@@ -16,6 +16,7 @@ from edge.simulation.process import Process, output_of, program
 from shared.config_keys import Secret
 from shared.discovery import HubRecord, Sighting
 from shared.tasks import until_first_ends
+from shared.tls import fingerprint
 
 START_TIMEOUT_S = 120.0
 """Weights may have to come from a slow disk, and recognisers are timed."""
@@ -55,7 +56,7 @@ class HubProcess:
     @property
     def url(self) -> str:
         """Its base URL; known once it was started."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://127.0.0.1:{self.port}"
 
     @property
     def hub_id(self) -> str:
@@ -63,9 +64,14 @@ class HubProcess:
         return (self._folder / "hub_id").read_text().strip()
 
     @property
+    def ca(self) -> str:
+        """Its CA, in PEM; known once it was started."""
+        return (self._folder / "tls" / "ca.pem").read_text()
+
+    @property
     def sighting(self) -> Sighting[HubRecord]:
         """What whoever looks for hubs by mDNS would hear of it."""
-        record = HubRecord(id=self.hub_id, name="simulated hub")
+        record = HubRecord(id=self.hub_id, name="simulated hub", tls=fingerprint(self.ca))
         return Sighting("heard", "simulated hub", record, ("127.0.0.1",), self.port)
 
     @property
@@ -127,7 +133,8 @@ class HubProcess:
         """Adds devices to a network, in one go; works whether the hub runs or not."""
         clients = json.loads(await self._command("client", "add", *names, "--network", network_id))
         return [
-            Access(network_id, client["client_id"], Secret(client["token"])) for client in clients
+            Access(network_id, client["client_id"], Secret(client["token"]), client["ca"])
+            for client in clients
         ]
 
     async def transcribe(self, recordings: Sequence[Path]) -> list[str]:

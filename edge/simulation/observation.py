@@ -18,6 +18,7 @@ from edge.hub_link import HubLink
 from edge.simulation.hub_process import HubProcess, NetworkAccess
 from edge.startup import Connector
 from shared.clock import steady_clock
+from shared.tls import fingerprint
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import Event, HubMessage
 from shared.wire.events import ClientChanged, InteractionCreated
@@ -130,9 +131,9 @@ class Observer:
         self._cursor = 0
         self._changes: dict[int, asyncio.Future[HubMessage]] = {}
         # The hub takes a network's token for what it is; the client id is for nobody.
-        connector = Connector(http, Access(network.network_id, "observer", network.token))
+        connector = Connector(http, Access(network.network_id, "observer", network.token, hub.ca))
         self._hub = hub
-        self._finder = HubFinder([hub.url])
+        self._finder = HubFinder([hub.url], hub.hub_id, fingerprint(hub.ca))
         self._link = HubLink(self, self._finder, connector)
 
     @property

@@ -36,6 +36,20 @@ class ForbiddenError(MiraError):
     fault = Fault.PERSON
 
 
+class PairingRefusedError(MiraError):
+    """No device joins with that."""
+
+    code = "INVALID_PAIRING_CODE"
+    fault = Fault.PERSON
+
+
+class PairingUnavailableError(MiraError):
+    """The hub cannot pair devices as it is set up."""
+
+    code = "PAIRING_UNAVAILABLE"
+    fault = Fault.ENVIRONMENT
+
+
 class SuspendedError(MiraError):
     """The operator has suspended the network."""
 
@@ -54,6 +68,8 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (AccessDeniedError, 401),
     (ForbiddenError, 403),
     (SuspendedError, 403),
+    (PairingRefusedError, 403),
+    (PairingUnavailableError, 409),
     (NotFoundError, 404),
     (ClientExistsError, 409),
     (StoreConflictError, 409),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import re
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -34,9 +35,11 @@ class Gate:
     Args:
         services: what routes work with.
         config: who may create networks, and how many requests there may be.
+        proxies: IP addresses whose X-Forwarded-For is believed.
     """
 
-    def __init__(self, services: Services, config: Api) -> None:
+    def __init__(self, services: Services, config: Api, proxies: Collection[str] = ()) -> None:
+        self._proxies = proxies
         self._services = services
         self._config = config
         self._limits = RateLimits(config.requests_per_s, config.burst)
@@ -56,10 +59,12 @@ class Gate:
 
     async def _admit(self, route: Route, request: web.Request) -> Call:
         if "anyone" in route.who:
-            return Call(self._services, request)
+            if route.body is not None:  # it takes work, and a guess may be in it
+                self._throttle(self._caller(request))
+            return Call(self._services, request, body=await _body(route, request))
         token = bearer(request)
         if "creator" in route.who:
-            self._throttle(request.remote or "")
+            self._throttle(self._caller(request))
             self._admit_creator(token)
             access = UNKNOWN_ACCESS
         else:
@@ -77,7 +82,7 @@ class Gate:
         access = await authenticate(self._services, request, token)
         if access is None:
             # Whoever guesses is slowed down by where they come from.
-            self._throttle(request.remote or "")
+            self._throttle(self._caller(request))
             raise no_access()
         self._throttle(access.token_id)
         if access.role not in route.who:
@@ -101,6 +106,14 @@ class Gate:
             raise ForbiddenError("This hub's operator makes networks with `mira-hub network`.")
         if not hmac.compare_digest(token.encode(errors="replace"), known.encode()):
             raise AccessDeniedError("The operator's token is needed.")
+
+    def _caller(self, request: web.Request) -> str:
+        """Where a request comes from."""
+        direct = request.remote or ""
+        if direct not in self._proxies:
+            return direct
+        # The last entry is the proxy's own; those before it are whatever the caller wrote.
+        return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or direct
 
     def _throttle(self, caller: str) -> None:
         wait_s = self._limits.take(caller, asyncio.get_running_loop().time())

@@ -89,8 +89,13 @@ async def delete(call: Call) -> None:
 
 def websocket_url(call: Call, network_id: str) -> str:
     """Where a network's devices connect."""
-    base = call.services.public_url or f"{call.request.scheme}://{call.request.host}"
-    return f"ws{base.removeprefix('http').rstrip('/')}/api/v1/networks/{network_id}/ws"
+    return f"ws{base_url(call).removeprefix('http')}/api/v1/networks/{network_id}/ws"
+
+
+def base_url(call: Call) -> str:
+    """What stands before the paths of whoever asks; without a slash at its end."""
+    here = f"{call.request.scheme}://{call.request.host}"
+    return (call.services.public_url or here).rstrip("/")
 
 
 def _given(value: T | UnsetType) -> T | None:

@@ -11,6 +11,7 @@ from aiohttp import web
 from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
+from hub.store.pairing import PairingCodes
 from hub.store.records import Access
 from hub.store.store import Store
 
@@ -28,6 +29,9 @@ class Services:
     accounts: Accounts
     archive: Archive
     networks: Networks
+    pairing: PairingCodes
+    hub_id: str
+    ca: str | None = None  # of the hub's own, in PEM, where devices see its certificates
     public_url: str | None = None  # under which the hub is reached, where it knows
 
 

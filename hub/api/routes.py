@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.api import clients, interactions, networks
+from hub.api import clients, interactions, networks, pairing
 from hub.api.health import Health, health
 from hub.api.openapi import answering
 from hub.api.route import Route, roles
@@ -17,6 +17,24 @@ _OWNER, _HOUSEHOLD = roles("network"), roles("network", "client")
 
 _ROUTES = (
     Route("GET", "/api/v1/health", _ANYONE, "Whether the hub works.", health, Health),
+    Route(
+        "GET",
+        "/api/v1/ca",
+        _ANYONE,
+        "The hub's own certificate authority, for devices that are being paired.",
+        pairing.read_ca,
+        pairing.CertificateAuthority,
+    ),
+    Route(
+        "POST",
+        "/api/v1/pair",
+        _ANYONE,
+        "Lets a device join that knows a pairing code; its token is shown this once.",
+        pairing.join,
+        pairing.Joined,
+        body=pairing.Joining,
+        status=201,
+    ),
     Route(
         "GET",
         NETWORK + "/ws",
@@ -71,6 +89,16 @@ _ROUTES = (
         "Makes a token with which one device may register.",
         clients.issue_registration,
         clients.RegistrationToken,
+        status=201,
+        missing="INVALID_NETWORK_ID",
+    ),
+    Route(
+        "POST",
+        NETWORK + "/pairing-codes",
+        _OWNER,
+        "Makes a pairing code, with which one device may join within ten minutes.",
+        pairing.issue,
+        pairing.PairingCode,
         status=201,
         missing="INVALID_NETWORK_ID",
     ),

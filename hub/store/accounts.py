@@ -164,17 +164,7 @@ class Accounts:
                 used = await tokens.revoke(session, network_id, registration_id, now)
                 if not used:
                     raise NotFoundError("The registration token was used already.")
-            client_id = ids.new_client_id()
-            _, event = await clients.add(
-                session, network_id, device.name, device.device_type, None, client_id, now
-            )
-            row = await clients.row_of(session, network_id, client_id)
-            row.device_info = device.device_info
-            row.capabilities = device.capabilities
-            row.location = device.location
-            await session.flush()
-            token = await tokens.issue(session, network_id, client_id, None, now)
-            return ClientDetails.of(row), token, event
+            return await register_device(session, network_id, device, now)
 
     async def clients(self, network_id: str) -> tuple[ClientDetails, ...]:
         """All devices of a network, by name."""
@@ -258,6 +248,23 @@ class Accounts:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
+
+
+async def register_device(
+    session: AsyncSession, network_id: str, device: Device, now: datetime
+) -> tuple[ClientDetails, str, ClientChanged]:
+    """A new device, its token, seen this once, and its event; raises NotFoundError."""
+    client_id = ids.new_client_id()
+    _, event = await clients.add(
+        session, network_id, device.name, device.device_type, None, client_id, now
+    )
+    row = await clients.row_of(session, network_id, client_id)
+    row.device_info = device.device_info
+    row.capabilities = device.capabilities
+    row.location = device.location
+    await session.flush()
+    token = await tokens.issue(session, network_id, client_id, None, now)
+    return ClientDetails.of(row), token, event
 
 
 async def _network_row(

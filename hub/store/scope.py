@@ -20,11 +20,12 @@ from sqlalchemy.sql import visitors
 from sqlmodel import Session, col
 
 from hub.store.errors import ScopeError
-from hub.store.tables import Network, Row, TenantRow, Token
+from hub.store.tables import Network, PairingCode, Row, TenantRow, Token
 
-_NETWORKS, _TOKENS = "networks", "tokens"
+_NETWORKS = "networks"
 _TABLES: tuple[type[Row], ...] = (Network, *TenantRow.__subclasses__())
 _KINDS = {str(kind.__tablename__): kind for kind in _TABLES}
+_BY_HASH = {"tokens": col(Token.token_hash), "pairing_codes": col(PairingCode.code_hash)}
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Scope:
 
     Args:
         network_id: rows of this network (its UUID).
-        token_hash: that one token, to learn whose it is.
+        token_hash: that one token or pairing code, to learn whose it is.
         operator: the list of networks.
     """
 
@@ -76,7 +77,7 @@ def _hold_statement(state: ORMExecuteState) -> None:
         raise ScopeError("A statement that the guard cannot see through was refused.")
     touched = _tables_of(state)
     for table in touched - {_NETWORKS}:
-        by_hash = table == _TOKENS and scope.token_hash and isinstance(state.statement, Select)
+        by_hash = table in _BY_HASH and scope.token_hash and isinstance(state.statement, Select)
         if scope.network_id is None and not by_hash:
             raise ScopeError(f"{table} was asked for without a network.")
     if _NETWORKS in touched and scope.network_id is None and not scope.operator:
@@ -91,7 +92,7 @@ def _hold_statement(state: ORMExecuteState) -> None:
         elif scope.network_id is not None:
             _add(state, kind, col(kind.network_id) == scope.network_id)  # type: ignore[attr-defined]
         else:
-            _add(state, Token, col(Token.token_hash) == scope.token_hash)
+            _add(state, kind, _BY_HASH[str(kind.__tablename__)] == scope.token_hash)
 
 
 def _tables_of(state: ORMExecuteState) -> set[str]:

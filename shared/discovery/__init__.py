@@ -9,7 +9,9 @@ from shared.discovery.mdns import (
     Mdns,
     MdnsUnavailableError,
     Sighting,
+    announced_addresses,
     open_mdns,
+    own_addresses,
 )
 from shared.discovery.records import (
     DEVICE_SERVICE,
@@ -32,5 +34,7 @@ __all__ = [
     "Mdns",
     "MdnsUnavailableError",
     "Sighting",
+    "announced_addresses",
     "open_mdns",
+    "own_addresses",
 ]

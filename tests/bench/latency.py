@@ -164,13 +164,15 @@ async def _listen(folder: Path, devices: list[Device], tracks: list[Pcm], port: 
             ear = NotingEar(ActivityDetector(), PreRoll(), Candidates(new_id))
             replica = NotingReplica(folder / f"{device.client_id}.db", device.network_id)
             stack.callback(replica.close)
-            access = Access(device.network_id, device.client_id, Secret(device.token))
+            access = Access(
+                device.network_id, device.client_id, Secret(device.token), daemons.ca_of(folder)
+            )
             daemon = NotingDaemon(
                 client_id=device.client_id,
                 ear=ear,
                 microphone=FileMicrophone(wav, clock, start_at_us=start_us),
                 replica=replica,
-                finder=HubFinder([f"http://127.0.0.1:{port}"]),
+                finder=HubFinder([f"https://127.0.0.1:{port}"]),
                 connect=Connector(http, access),
                 clock=clock,
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,10 @@ import pytest
 from edge.config import PREFIX, EdgeConfig, load_edge_config
 from shared.config_keys import keys
 from shared.errors import ConfigError
+from tests.certificates import new_ca
 from tests.shared.config_reference import section, tables, uncommented
 
+CA = new_ca()
 EXAMPLE = Path(__file__).parents[2] / "systemd" / "edge.toml.example"
 NETWORK = "net_0123456789abcdef0123456789abcdef"
 
@@ -23,6 +27,7 @@ def test_the_example_is_a_configuration_that_names_every_key(tmp_path: Path) -> 
     load_edge_config(EXAMPLE, {})
     (tmp_path / "token").write_text("abc")
     text = uncommented(EXAMPLE).replace("/etc/mira-edge/token", str(tmp_path / "token"))
+    text = re.sub("^ca = .*$", lambda _: f"ca = {json.dumps(CA)}", text, flags=re.MULTILINE)
     path = tmp_path / "edge.toml"
     path.write_text(text)
     load_edge_config(path, {})
@@ -71,6 +76,7 @@ def test_access_is_network_client_and_token() -> None:
             "MIRA_EDGE_HUB_NETWORK_ID": NETWORK,
             "MIRA_EDGE_HUB_CLIENT_ID": "client_0123456789abcdef",
             "MIRA_EDGE_HUB_TOKEN": "abc",
+            "MIRA_EDGE_HUB_ADDRESSES": "https://mira.example.org",
         },
     ).access()
     assert (access.network_id, access.client_id, access.token) == (
@@ -84,6 +90,32 @@ def test_access_is_network_client_and_token() -> None:
 def test_what_is_missing_for_access_is_named() -> None:
     with pytest.raises(ConfigError, match="client_id, token or token_file not set"):
         load_edge_config(None, {"MIRA_EDGE_HUB_NETWORK_ID": NETWORK}).access()
+
+
+def test_a_device_that_knows_no_hub_is_told_to_be_paired() -> None:
+    given = {
+        "MIRA_EDGE_HUB_NETWORK_ID": NETWORK,
+        "MIRA_EDGE_HUB_CLIENT_ID": "kitchen",
+        "MIRA_EDGE_HUB_TOKEN": "secret",
+    }
+    with pytest.raises(ConfigError, match="the device knows no hub"):
+        load_edge_config(None, given).access()
+    # By its CA the hub is found by mDNS.
+    access = load_edge_config(None, given | {"MIRA_EDGE_HUB_CA": CA}).access()
+    assert access.ca == CA
+
+
+@pytest.mark.parametrize("ca", ["nonsense", CA[:200]])
+def test_a_ca_that_is_none_is_refused(ca: str) -> None:
+    with pytest.raises(ConfigError, match=r"\[hub\] ca is no certificate"):
+        load_edge_config(None, {"MIRA_EDGE_HUB_CA": ca})
+
+
+def test_a_hub_with_a_ca_is_not_spoken_to_in_the_clear() -> None:
+    with pytest.raises(ConfigError, match="Write https://"):
+        load_edge_config(
+            None, {"MIRA_EDGE_HUB_CA": CA, "MIRA_EDGE_HUB_ADDRESSES": "http://192.0.2.1:8770"}
+        )
 
 
 def test_the_control_socket_lies_in_the_runtime_folder_else_with_the_state() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from edge.hub_finder import MAX_ADDRESSES, MAX_INSTANCES, HubBook, HubFinder, base_urls
 from shared.discovery import HubRecord, Sighting
 
+CA = "ab" * 32
 Change = Literal["appeared", "updated", "heard", "vanished"]
 
 
@@ -22,7 +23,7 @@ def hub(
     addresses: tuple[str, ...] = ("192.0.2.1",),
     port: int = 8770,
     path: str = "/",
-    tls: str | None = None,
+    tls: str | None = CA,
 ) -> Sighting[HubRecord]:
     return Sighting(change, instance, HubRecord(hub_id, "Hub", path, tls), addresses, port)
 
@@ -31,60 +32,60 @@ def hub(
 
 
 def test_without_configuration_and_mdns_nothing_is_known() -> None:
-    assert HubBook([]).addresses() == []
+    assert HubBook([], ca_sha256=CA).addresses() == []
 
 
 def test_configured_addresses_come_first_in_their_order() -> None:
-    book = HubBook(["http://one:1/", "http://two:2"])
+    book = HubBook(["http://one:1/", "http://two:2"], ca_sha256=CA)
     book.take(hub())
-    assert book.addresses() == ["http://one:1", "http://two:2", "http://192.0.2.1:8770"]
+    assert book.addresses() == ["http://one:1", "http://two:2", "https://192.0.2.1:8770"]
 
 
 def test_an_address_that_is_configured_and_announced_is_tried_once() -> None:
-    book = HubBook(["http://192.0.2.1:8770"])
+    book = HubBook(["https://192.0.2.1:8770"], ca_sha256=CA)
     assert book.take(hub())
-    assert book.addresses() == ["http://192.0.2.1:8770"]
+    assert book.addresses() == ["https://192.0.2.1:8770"]
 
 
 def test_the_hub_heard_last_is_tried_first() -> None:
-    book = HubBook([])
+    book = HubBook([], ca_sha256=CA)
     book.take(hub(instance="a", addresses=("192.0.2.1",)))
     book.take(hub(instance="b", addresses=("192.0.2.2",)))
-    assert book.addresses() == ["http://192.0.2.2:8770", "http://192.0.2.1:8770"]
+    assert book.addresses() == ["https://192.0.2.2:8770", "https://192.0.2.1:8770"]
     assert book.take(hub("heard", instance="a", addresses=("192.0.2.1",)))
-    assert book.addresses() == ["http://192.0.2.1:8770", "http://192.0.2.2:8770"]
+    assert book.addresses() == ["https://192.0.2.1:8770", "https://192.0.2.2:8770"]
 
 
 def test_a_hub_that_moved_is_no_longer_tried_where_it_was() -> None:
-    book = HubBook([])
+    book = HubBook([], ca_sha256=CA)
     book.take(hub())
     assert book.take(hub("updated", addresses=("192.0.2.9",), port=9))
-    assert book.addresses() == ["http://192.0.2.9:9"]
+    assert book.addresses() == ["https://192.0.2.9:9"]
 
 
 def test_a_vanished_hub_is_no_sighting_and_is_tried_last() -> None:
-    book = HubBook([])
+    book = HubBook([], ca_sha256=CA)
     book.take(hub(instance="a", addresses=("192.0.2.1",)))
     book.take(hub(instance="b", addresses=("192.0.2.2",)))
     assert not book.take(hub("vanished", instance="b", addresses=("192.0.2.2",)))
-    assert book.addresses() == ["http://192.0.2.1:8770", "http://192.0.2.2:8770"]
+    assert book.addresses() == ["https://192.0.2.1:8770", "https://192.0.2.2:8770"]
     assert not book.take(hub("vanished", instance="b", addresses=("192.0.2.2",)))
     assert len(book.addresses()) == 2
 
 
 def test_a_hub_that_vanished_and_came_back_elsewhere_is_tried_only_there() -> None:
-    book = HubBook([])
+    book = HubBook([], ca_sha256=CA)
     book.take(hub())
     book.take(hub("vanished"))
     assert book.take(hub("appeared", addresses=("192.0.2.9",)))
-    assert book.addresses() == ["http://192.0.2.9:8770"]
+    assert book.addresses() == ["https://192.0.2.9:8770"]
 
 
 def test_of_a_crowd_of_hubs_the_latest_are_kept() -> None:
-    book = HubBook([])
+    book = HubBook([], ca_sha256=CA)
     for port in range(1, 101):
         book.take(hub(instance=str(port), port=port))
-    latest = [f"http://192.0.2.1:{port}" for port in range(100, 100 - MAX_INSTANCES, -1)]
+    latest = [f"https://192.0.2.1:{port}" for port in range(100, 100 - MAX_INSTANCES, -1)]
     assert book.addresses() == latest
     for port in range(1, 101):
         book.take(hub(instance=str(port), port=port))
@@ -93,14 +94,28 @@ def test_of_a_crowd_of_hubs_the_latest_are_kept() -> None:
 
 
 def test_another_hub_than_the_configured_one_is_ignored() -> None:
-    book = HubBook([], hub_id="hub-1")
+    book = HubBook([], "hub-1", CA)
     assert not book.take(hub(instance="b", hub_id="hub-2"))
     assert book.addresses() == []
     assert book.take(hub(instance="a", hub_id="hub-1"))
 
 
+@pytest.mark.parametrize("tls", [None, "cd" * 32])
+def test_a_hub_that_is_not_of_the_devices_ca_is_ignored(tls: str | None) -> None:
+    book = HubBook(["https://one:1"], "hub-1", CA)
+    assert not book.take(hub(tls=tls))
+    assert book.addresses() == ["https://one:1"]
+
+
+@pytest.mark.parametrize("tls", [None, CA])
+def test_a_device_without_a_ca_believes_no_announcement(tls: str | None) -> None:
+    book = HubBook([], "hub-1")
+    assert not book.take(hub(tls=tls))
+    assert book.addresses() == []
+
+
 def test_a_hub_without_a_usable_address_is_no_sighting() -> None:
-    book = HubBook([])
+    book = HubBook([], ca_sha256=CA)
     assert not book.take(hub(addresses=()))
     assert not book.take(hub(addresses=("fe80::1",)))
     assert book.addresses() == []
@@ -109,10 +124,9 @@ def test_a_hub_without_a_usable_address_is_no_sighting() -> None:
 @pytest.mark.parametrize(
     ("sighting", "url"),
     [
-        (hub(), "http://192.0.2.1:8770"),
-        (hub(tls="ab" * 32), "https://192.0.2.1:8770"),
-        (hub(path="/mira/"), "http://192.0.2.1:8770/mira"),
-        (hub(addresses=("2001:db8::1",)), "http://[2001:db8::1]:8770"),
+        (hub(), "https://192.0.2.1:8770"),
+        (hub(path="/mira/"), "https://192.0.2.1:8770/mira"),
+        (hub(addresses=("2001:db8::1",)), "https://[2001:db8::1]:8770"),
     ],
 )
 def test_an_announcement_becomes_a_base_url(sighting: Sighting[HubRecord], url: str) -> None:
@@ -126,6 +140,7 @@ sightings = st.builds(
     hub_id=st.sampled_from(["hub-1", "hub-2"]),
     addresses=st.lists(st.ip_addresses().map(str), max_size=12).map(tuple),
     port=st.integers(0, 65_535),
+    tls=st.sampled_from([CA, CA, CA, None]),
 )
 
 
@@ -137,7 +152,7 @@ sightings = st.builds(
 def test_whatever_is_announced_the_book_stays_small_and_true(
     configured: list[str], hub_id: str | None, heard: list[Sighting[HubRecord]]
 ) -> None:
-    book = HubBook(configured, hub_id)
+    book = HubBook(configured, hub_id, CA)
     wanted = list(dict.fromkeys(address.rstrip("/") for address in configured))
     usable: set[str] = set(wanted)
     for sighting in heard:
@@ -146,7 +161,7 @@ def test_whatever_is_announced_the_book_stays_small_and_true(
         assert addresses[: len(wanted)] == wanted
         assert len(set(addresses)) == len(addresses)
         assert len(addresses) <= len(wanted) + 2 * MAX_INSTANCES * MAX_ADDRESSES
-        if hub_id is None or sighting.record.id == hub_id:
+        if hub_id in (None, sighting.record.id) and sighting.record.tls == CA:
             usable.update(base_urls(sighting))
             assert news == (sighting.change != "vanished" and bool(base_urls(sighting)))
         else:
@@ -172,7 +187,7 @@ def _later(delay_s: float, finder: HubFinder, sighting: Sighting[HubRecord]) -> 
 
 @pytest.mark.looptime
 async def test_it_waits_as_long_as_it_is_told() -> None:
-    finder = HubFinder(["http://one:1"])
+    finder = HubFinder(["http://one:1"], ca_sha256=CA)
     finder.addresses()
     await finder.wait(30)
     assert _now() == pytest.approx(30)
@@ -181,7 +196,7 @@ async def test_it_waits_as_long_as_it_is_told() -> None:
 @pytest.mark.looptime
 @pytest.mark.parametrize("change", ["appeared", "updated", "heard"])
 async def test_a_sighting_cuts_the_wait_short(change: Change) -> None:
-    finder = HubFinder([])
+    finder = HubFinder([], ca_sha256=CA)
     finder.heard(hub())
     finder.addresses()
     _later(3, finder, hub(change))
@@ -192,7 +207,7 @@ async def test_a_sighting_cuts_the_wait_short(change: Change) -> None:
 @pytest.mark.looptime
 @pytest.mark.parametrize("other", [hub("vanished"), hub(hub_id="hub-2", instance="b")])
 async def test_what_is_no_sighting_does_not_cut_the_wait_short(other: Sighting[HubRecord]) -> None:
-    finder = HubFinder([], hub_id="hub-1")
+    finder = HubFinder([], "hub-1", CA)
     finder.heard(hub())
     finder.addresses()
     _later(3, finder, other)
@@ -202,19 +217,19 @@ async def test_what_is_no_sighting_does_not_cut_the_wait_short(other: Sighting[H
 
 @pytest.mark.looptime
 async def test_a_new_address_that_came_during_the_attempts_is_tried_at_once() -> None:
-    finder = HubFinder(["http://one:1"])
+    finder = HubFinder(["http://one:1"], ca_sha256=CA)
     finder.addresses()
     finder.heard(hub())
     await finder.wait(30)
     assert _now() == 0
-    assert finder.addresses() == ["http://one:1", "http://192.0.2.1:8770"]
+    assert finder.addresses() == ["http://one:1", "https://192.0.2.1:8770"]
     await finder.wait(30)  # it is no news any more
     assert _now() == pytest.approx(30)
 
 
 @pytest.mark.looptime
 async def test_what_was_heard_during_a_long_session_does_not_cut_the_next_wait_short() -> None:
-    finder = HubFinder([])
+    finder = HubFinder([], ca_sha256=CA)
     finder.heard(hub())
     finder.addresses()
     finder.heard(hub("heard"))

@@ -42,6 +42,7 @@ from shared.wire.session import (
 
 pytestmark = pytest.mark.looptime
 
+CA = "ab" * 32
 NETWORK = "net_" + "0" * 32
 UTTERANCE = new_id()
 PAUSE_S = 7.0  # what the test's backoff gives
@@ -113,7 +114,7 @@ class Net:
     def __init__(self, *addresses: str) -> None:
         self.owner = Owner()
         self.backoff = CountedBackoff()
-        self.finder = HubFinder(addresses)
+        self.finder = HubFinder(addresses, ca_sha256=CA)
         self.errors: dict[str, Exception] = {}
         self.dialled: list[tuple[float, str]] = []
         self.calls: asyncio.Queue[MemoryChannel] = asyncio.Queue()
@@ -221,7 +222,7 @@ async def test_a_refused_token_is_tried_again_for_it_may_be_given_back() -> None
 
 def appeared() -> Sighting[HubRecord]:
     """A hub shows itself by mDNS."""
-    return Sighting("appeared", "hub", HubRecord("hub-1", "Hub"), ("192.0.2.1",), 8770)
+    return Sighting("appeared", "hub", HubRecord("hub-1", "Hub", tls=CA), ("192.0.2.1",), 8770)
 
 
 async def test_without_any_address_it_waits_for_a_hub_to_show_itself(
@@ -233,8 +234,8 @@ async def test_without_any_address_it_waits_for_a_hub_to_show_itself(
         net.finder.heard(appeared())
         await net.answered()
         await asyncio.sleep(1)
-        assert net.dialled == [(FIRST_SIGHTING_S / 2, "http://192.0.2.1:8770")]
-        assert net.link.address == "http://192.0.2.1:8770"
+        assert net.dialled == [(FIRST_SIGHTING_S / 2, "https://192.0.2.1:8770")]
+        assert net.link.address == "https://192.0.2.1:8770"
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
 
 
@@ -253,7 +254,7 @@ async def test_a_hub_that_shows_itself_cuts_the_wait_for_the_next_attempt_short(
         await asyncio.sleep(PAUSE_S / 7)
         net.finder.heard(appeared())
         await net.answered()
-        assert net.addresses == ["one", "one", "http://192.0.2.1:8770"]
+        assert net.addresses == ["one", "one", "https://192.0.2.1:8770"]
         assert net.waits() == [PAUSE_S / 7, 0]
 
 

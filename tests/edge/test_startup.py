@@ -93,7 +93,7 @@ async def test_a_refused_token_is_said_with_what_to_do_and_not_shown() -> None:
         return web.Response(status=401)
 
     async with site(refuse) as address, connector() as connect:
-        with pytest.raises(AccessDeniedError, match="mira-hub client add") as refused:
+        with pytest.raises(AccessDeniedError, match="mira-edge pair --again") as refused:
             await connect(address)
     assert "secret" not in str(refused.value)
 

@@ -23,6 +23,7 @@ from hub.recognition.recogniser import Recogniser
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.clock import steady_clock
@@ -90,7 +91,14 @@ async def real_hub(tmp_path: Path) -> AsyncIterator[RealHub]:
         await desk.start()
         stack.push_async_callback(desk.close)
         networks = Networks(store, desk, clock)
-        services = Services(store, Accounts(database, clock), Archive(database, clock), networks)
+        services = Services(
+            store,
+            Accounts(database, clock),
+            Archive(database, clock),
+            networks,
+            PairingCodes(database, clock),
+            "hub_1",
+        )
         runner = web.AppRunner(make_app(services, Api()), access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)

@@ -48,7 +48,7 @@ class Home:
             network, _ = await store.create_network("Home")
             for name in names:
                 _, token, _ = await store.add_client(network.network_id, name, client_id=name)
-                self._accesses[name] = Access(network.public_id, name, Secret(token))
+                self._accesses[name] = Access(network.public_id, name, Secret(token), self.hub.ca)
 
     async def connect(self, name: str) -> ScriptedDevice:
         """A connection that has not said hello."""

@@ -20,6 +20,7 @@ from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.clock import steady_clock
@@ -47,7 +48,12 @@ class Site:
         self.store = Store(database, clock)
         self.networks = Networks(self.store, VirtualDesk(understand), clock)
         services = Services(
-            self.store, Accounts(database, clock), Archive(database, clock), self.networks
+            self.store,
+            Accounts(database, clock),
+            Archive(database, clock),
+            self.networks,
+            PairingCodes(database, clock),
+            "hub_1",
         )
         self.client = TestClient(TestServer(make_app(services, api)))
         self.network: NetworkInfo

@@ -14,6 +14,7 @@ from edge.config import load_edge_config
 from hub.cli import main
 from models.location import locate
 from shared.audio import pcm_from_float
+from shared.pairing import Link
 from shared.wav import write_wav
 from tests.hub.store.server import Server
 
@@ -83,7 +84,9 @@ def test_several_devices_are_added_at_once_each_with_a_token_of_its_own(
     command: Command, network: str
 ) -> None:
     added = command.json("client", "add", "kitchen", "hall", "attic", "--network", network)
-    assert [set(client) for client in added] == [{"client_id", "token"}] * 3
+    assert [client["name"] for client in added] == ["kitchen", "hall", "attic"]
+    assert {client["network_id"] for client in added} == {network}
+    assert all(client["ca"].startswith("-----BEGIN CERTIFICATE") for client in added)
     assert len({client["token"] for client in added}) == 3
     listed = command("client", "list", "--network", network).splitlines()
     assert {(line.split()[0], line.split()[-1]) for line in listed} == {
@@ -192,3 +195,28 @@ def test_a_name_that_no_device_could_have_is_refused(
         with pytest.raises(SystemExit):
             command(*arguments)
         assert "1 to 64 printable characters" in capsys.readouterr().err
+
+
+# Pairing
+
+
+def test_a_pairing_code_is_for_the_only_network_there_is(command: Command, network: str) -> None:
+    shown = command("pair")
+    assert "Rivers" in shown
+    link = Link.parse(shown.partition("mira-edge pair '")[2].partition("'")[0])
+    assert link.url.endswith(":8770")
+    assert str(link.code) in shown
+    again = command.json("pair", "--network", network, "--url", "https://192.0.2.7:1/")
+    assert set(again) == {"link", "code", "expires_at"}
+    other = Link.parse(again["link"])
+    assert other.url == "https://192.0.2.7:1"
+    assert other.ca_sha256 == link.ca_sha256
+    assert other.code != link.code
+
+
+def test_which_network_a_device_is_to_join_has_to_be_clear(command: Command) -> None:
+    assert "network create" in command.failing("pair")
+    for name in ("Rivers", "Lakes"):
+        command("network", "create", name)
+    assert "--network" in command.failing("pair")
+    assert "no such network" in command.failing("pair", "--network", "net_0")

@@ -22,6 +22,7 @@ from hub.cli import main
 from hub.daemon import _watch
 from shared.config_keys import Secret
 from shared.service import Notifier, Watchdog
+from shared.tls import client_context
 from shared.wire.channel import ChannelClosedError
 from shared.wire.events import InteractionCreated
 from shared.wire.session import ClientStatus
@@ -62,7 +63,11 @@ class Hub:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def ca(self) -> str:
+        return (self.folder / "state" / "tls" / "ca.pem").read_text()
 
     @property
     def database(self) -> Path:
@@ -77,6 +82,7 @@ class Hub:
                     network.public_id,
                     name,
                     Secret((await store.add_client(network.network_id, name, client_id=name))[1]),
+                    self.ca,
                 )
                 for name in names
             ]
@@ -105,7 +111,8 @@ async def test_a_hub_is_ready_when_it_listens_alive_while_it_answers_and_ends_wh
         aiohttp.ClientSession() as http,
     ):
         assert manager.told == [f"READY=1\nSTATUS=listening on port {home.port}"]
-        async with http.get(f"{home.url}/api/v1/health") as answer:
+        trusting = client_context(home.ca)
+        async with http.get(f"{home.url}/api/v1/health", ssl=trusting) as answer:
             assert (await answer.json())["status"] == "ok"
         await manager.until("WATCHDOG=1")
         devices = []

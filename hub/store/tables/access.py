@@ -103,13 +103,14 @@ class Token(TenantRow, table=True):
 
 
 class PairingCode(TenantRow, table=True):
-    """Lets one device register; the code itself is never stored."""
+    """Lets one device register; the code itself is never stored (see `shared.pairing`)."""
 
     __tablename__ = "pairing_codes"
     __table_args__ = (of_network(), UniqueConstraint("code_hash"), index("expires_at"))
 
     id: str = Field(sa_type=UuidText, primary_key=True)
-    code_hash: str = Field(max_length=64)  # SHA-256, hex
+    code_hash: str = Field(max_length=64)  # SHA-256 of the code's public part, hex
+    proof_key: str = Field(max_length=64)  # made of its secret part, hex
     attempts_left: int
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime = Field(sa_type=UtcDateTime)

@@ -115,7 +115,8 @@ def edge_config(folder: Path, device: Device, port: int, source: str) -> str:
     """A device that listens to the microphone `source`; a file is played again and again."""
     return f"""
 [hub]
-addresses = ["http://127.0.0.1:{port}"]
+addresses = ["https://127.0.0.1:{port}"]
+ca = {_toml(ca_of(folder))}
 network_id = {_toml(device.network_id)}
 client_id = {_toml(device.client_id)}
 token = {_toml(device.token)}
@@ -127,6 +128,11 @@ loop = true
 [paths]
 state_dir = {_toml(folder / "edge")}
 """
+
+
+def ca_of(folder: Path) -> str:
+    """The CA, in PEM, of the hub that keeps its files in `folder` and has been started."""
+    return (folder / "tls" / "ca.pem").read_text()
 
 
 def _toml(text: object) -> str:

@@ -9,13 +9,18 @@ import pytest
 
 from edge.simulation.hub_process import HubProcess
 from edge.simulation.process import ProcessError
+from shared.tls import client_context
 
 pytestmark = pytest.mark.process
 
 
 async def connections(hub: HubProcess) -> int:
     """What the hub's health check says; raises aiohttp.ClientError where it does not answer."""
-    async with aiohttp.ClientSession() as http, http.get(f"{hub.url}/api/v1/health") as answer:
+    trusting = client_context(hub.ca)
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(f"{hub.url}/api/v1/health", ssl=trusting) as answer,
+    ):
         answer.raise_for_status()
         number: int = (await answer.json())["connections"]
         return number

@@ -17,6 +17,7 @@ from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.settings import NetworkSettings
 from hub.store.store import Store
@@ -27,6 +28,7 @@ from tests.flows.scripted import ScriptedDevice
 from tests.hub.store.making import WoundClock, election, interaction
 from tests.voice import understand
 
+PUBLIC_URL = "https://mira.example.org"
 OPERATOR_TOKEN = "an operator's long random text"
 
 
@@ -80,7 +82,16 @@ class Site:
         self.accounts = Accounts(database, clock)
         self.archive = Archive(database, clock)
         self.networks = Networks(self.store, VirtualDesk(understand), clock)
-        services = Services(self.store, self.accounts, self.archive, self.networks)
+        self.pairing = PairingCodes(database, clock)
+        services = Services(
+            self.store,
+            self.accounts,
+            self.archive,
+            self.networks,
+            self.pairing,
+            "hub_1",
+            public_url=PUBLIC_URL,
+        )
         self.client = TestClient(TestServer(make_app(services, api)))
 
     async def ask(

@@ -26,7 +26,7 @@ async def test_a_new_network_comes_with_all_that_is_needed_to_use_it(site: Site)
     assert network["settings"] == {"listening": True, "language": "de"}
     path = f"/api/v1/networks/{network['network_id']}"
     assert made.body["websocket_url"].endswith(f"{path}/ws")
-    assert made.body["websocket_url"].startswith("ws://127.0.0.1:")
+    assert made.body["websocket_url"].startswith("wss://mira.example.org/")
     shown = await site.ask("GET", path, token)
     assert shown.body == network
     assert shown.headers["ETag"] == '"1"'
