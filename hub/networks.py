@@ -42,6 +42,10 @@ class Networks:
         self._timing = timing
         self._rooms: dict[str, asyncio.Future[Room]] = {}
 
+    async def room(self, access: Access) -> Room:
+        """A network at work; raises MiraError where it cannot be opened."""
+        return await self._room(access)
+
     async def serve(self, channel: Channel, access: Access) -> None:
         """Serves one connection, whose token gave `access`, to its end."""
         try:
@@ -78,19 +82,19 @@ class Networks:
 
     def publish(self, network_id: str, event: Event) -> None:
         """Tells the devices of a network (by its UUID) of a committed event."""
-        if room := self._open_room(network_id):
+        if room := self.open_room(network_id):
             room.members.publish([event])
 
     def disconnect(self, network_id: str, client_id: str) -> None:
         """Ends a device's connection, whose token is not in force any more."""
-        room = self._open_room(network_id)
+        room = self.open_room(network_id)
         session = room.members.sessions.get(client_id) if room else None
         if session is not None:
             session.close(CLOSE_REVOKED, "the token is not in force any more")
 
     async def close_network(self, network_id: str) -> None:
         """Ends every connection of a network that was deleted."""
-        if room := self._open_room(network_id):
+        if room := self.open_room(network_id):
             del self._rooms[network_id]
             await room.close("the network is gone")
 
@@ -100,9 +104,10 @@ class Networks:
         return sum(len(room.members.sessions) for room in self._open_rooms())
 
     def _open_rooms(self) -> list[Room]:
-        return [room for network_id in self._rooms if (room := self._open_room(network_id))]
+        return [room for network_id in self._rooms if (room := self.open_room(network_id))]
 
-    def _open_room(self, network_id: str) -> Room | None:
+    def open_room(self, network_id: str) -> Room | None:
+        """A network that is at work already; None: nobody of it has connected yet."""
         opened = self._rooms.get(network_id)
         return opened.result() if opened and opened.done() and not opened.exception() else None
 

@@ -50,6 +50,13 @@ class PairingUnavailableError(MiraError):
     fault = Fault.ENVIRONMENT
 
 
+class BodyTooLargeError(MiraError):
+    """More bytes than a route takes."""
+
+    code = "BODY_TOO_LARGE"
+    fault = Fault.PERSON
+
+
 class SuspendedError(MiraError):
     """The operator has suspended the network."""
 
@@ -74,6 +81,7 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (ClientExistsError, 409),
     (StoreConflictError, 409),
     (VersionConflictError, 412),
+    (BodyTooLargeError, 413),
     (RateLimitError, 429),
     (LimitExceededError, 429),
 )

@@ -59,6 +59,12 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": _reference(route.body)}},
         }
+    if route.recording:
+        kinds = ("audio/wav", "audio/flac", "application/octet-stream")
+        form = {"type": "object", "properties": {"audio": {"type": "string"}}}
+        content: dict[str, Any] = {kind: {} for kind in kinds}
+        content["multipart/form-data"] = {"schema": form | {"required": ["audio"]}}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 

@@ -84,6 +84,7 @@ class Route:
         missing: the code where what the path names is not there.
         own: a device may name itself only.
         raw: the handler gives the whole response itself.
+        recording: the body is audio, which the handler reads.
     """
 
     method: str
@@ -98,6 +99,7 @@ class Route:
     missing: str = "NOT_FOUND"
     own: bool = False
     raw: bool = False
+    recording: bool = False
     tags: tuple[str, ...] = field(default=())
 
     @property

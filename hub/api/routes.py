@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.api import clients, interactions, networks, pairing
+from hub.api import audio, clients, interactions, networks, pairing
 from hub.api.health import Health, health
 from hub.api.openapi import answering
 from hub.api.route import Route, roles
@@ -172,6 +172,35 @@ _ROUTES = (
         clients.revoke,
         status=204,
         missing="INVALID_CLIENT_ID",
+    ),
+    Route(
+        "POST",
+        NETWORK + "/audio",
+        _HOUSEHOLD,
+        "Takes a recording of one utterance, which competes with what others heard.",
+        audio.upload,
+        audio.Processed,
+        query=audio.Upload,
+        missing="INVALID_CLIENT_ID",
+        recording=True,
+    ),
+    Route(
+        "GET",
+        NETWORK + "/audio/status",
+        _HOUSEHOLD,
+        "Shows how well each device hears now.",
+        audio.status,
+        audio.AudioStatus,
+        missing="INVALID_NETWORK_ID",
+    ),
+    Route(
+        "GET",
+        NETWORK + "/audio/best-stream",
+        _HOUSEHOLD,
+        "Shows the stream that was elected last, and why.",
+        audio.best_stream,
+        audio.BestStream,
+        missing="INVALID_NETWORK_ID",
     ),
     Route(
         "GET",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.election.elections import MAX_SAMPLES
-from shared.audio import BYTES_PER_SAMPLE, Pcm, pcm_from_bytes
+from shared.audio import BYTES_PER_SAMPLE, Pcm, pcm_from_bytes, pcm_to_bytes
 from shared.errors import LimitExceededError, UnexpectedAudioError
 from shared.wire.audio import AudioFrame
 
@@ -13,6 +13,13 @@ class Assembly:
 
     def __init__(self) -> None:
         self._data = bytearray()
+
+    @classmethod
+    def whole(cls, pcm: Pcm) -> Assembly:
+        """Audio that came at once: shape (n,), int16, 16 kHz."""
+        made = cls()
+        made._data += pcm_to_bytes(pcm)
+        return made
 
     @property
     def received(self) -> int:

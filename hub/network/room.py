@@ -37,10 +37,13 @@ from hub.network.session import (
     CLOSE_REVOKED,
     Session,
 )
+from hub.network.streams import Streams
+from hub.network.uploads import Uploads, Verdict, uploaded
 from hub.recognition.desk import RecognitionDesk
 from hub.store.errors import NotFoundError
+from hub.store.records import ClientInfo
 from hub.store.store import Store
-from shared.audio import SAMPLE_RATE
+from shared.audio import SAMPLE_RATE, Pcm
 from shared.clock import Clock
 from shared.errors import (
     MiraError,
@@ -48,6 +51,7 @@ from shared.errors import (
     WireError,
 )
 from shared.ids import new_id
+from shared.quality.meter import QualityMeter
 from shared.wire import utterance as wire
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import DeviceMessage, Event
@@ -101,6 +105,8 @@ class Room:
         self._clerk = Clerk(network_id, store, desk)
         self._clock = clock
         self._elections = Elections(new_id, timing)
+        self.streams = Streams()
+        self._uploads = Uploads(self._elections)
         self._audio: dict[str, Assembly] = {}
         self._outcomes: dict[str, dict[str, Outcome]] = {}  # by election and utterance
         self._partial_at: dict[str, int] = {}  # samples at the last partial decode
@@ -155,6 +161,7 @@ class Room:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._uploads.close()
         if self._timer:
             self._timer.cancel()
 
@@ -241,6 +248,8 @@ class Room:
                     message.samples,
                     now,
                 )
+                if heard := self._elections.candidate(message.utterance_id):
+                    self.streams.heard(heard, now)
                 self._carry_out(decisions)
                 self._tell_monitors(session, message)
             case wire.UtteranceEnded():
@@ -269,6 +278,55 @@ class Room:
                 session.acked = message.cursor
             case _:
                 raise WireError("This message is not expected here.")
+
+    async def upload(
+        self, utterance_id: str, client: ClientInfo, pcm: Pcm, started_us: int | None
+    ) -> tuple[float, asyncio.Future[Verdict]]:
+        """An utterance that came as a whole competes with what devices hear at that time.
+
+        Args:
+            utterance_id: a new one, or that of before for what is sent again.
+            client: who heard it.
+            pcm: shape (n,), int16, 16 kHz, of whole frames.
+            started_us: the hub's time of the first sample; None: it has just ended.
+
+        Returns:
+            Its score, and what will become of it.
+
+        Raises:
+            MiraError: the network takes no audio, too many wait, or the id is somebody else's.
+        """
+        network = await self._store.network(self.network_id)
+        if network.status != "active":
+            raise NotAllowedError("The network is not active: it takes no audio.")
+        if not (network.settings.listening and client.listening):
+            raise NotAllowedError("Listening is switched off.")
+        meter = QualityMeter()
+        await asyncio.to_thread(meter.push, pcm)
+        now = self._clock()
+        candidate = uploaded(utterance_id, client.client_id, pcm, meter, started_us, now)
+        known = self._elections.candidate(utterance_id)
+        if known is not None and known.client_id != client.client_id:
+            raise self._elections.unknown()
+        waiting = self._uploads.wait_for(utterance_id)
+        if known is None:
+            self._audio[utterance_id] = Assembly.whole(pcm)
+        elections = self._elections
+        decisions = elections.claimed(candidate, now)
+        decisions += elections.heard(
+            utterance_id, meter.score, meter.features, 0, meter.envelope, len(pcm), now
+        )
+        decisions += elections.ended(utterance_id, len(pcm), now)
+        self.streams.heard(candidate, now)
+        self._carry_out(decisions)
+        return meter.score, waiting
+
+    def live_utterance(self, client_id: str) -> str | None:
+        """The utterance that a device is hearing now."""
+        hearing = self.streams.hearings.get(client_id)
+        candidate = self._elections.candidate(hearing.utterance_id) if hearing else None
+        live = candidate is not None and candidate.linked and candidate.ended_at_us is None
+        return candidate.utterance_id if candidate and live else None
 
     def _claim(self, session: Session, message: wire.UtteranceStarted, now: int) -> Candidate:
         if not session.hears:
@@ -375,6 +433,7 @@ class Room:
                         candidate.client_id, wire.StopAudio(utterance_id=candidate.utterance_id)
                     )
                 case Release(client_id, utterance_id, until_sample):
+                    self._uploads.released(utterance_id)
                     self.members.send(
                         client_id,
                         wire.Release(utterance_id=utterance_id, until_sample=until_sample),
@@ -398,9 +457,11 @@ class Room:
             if not known or self._elections.finished(utterance_id):
                 del self._audio[utterance_id]
                 self._partial_at.pop(utterance_id, None)
+        self._uploads.look_for_lost()
 
     def _announce(self, select: Select) -> None:
         candidate = select.candidate
+        self.streams.selected(select, self._clock())
         log.info("election %s: %s", select.election_id, select.reason)
         self.members.broadcast(
             wire.AudioStreamSelected(

@@ -100,12 +100,15 @@ class Site:
         path: str,
         token: str = "",
         json: object = None,
+        data: Any = None,
         **headers: str,
     ) -> Answer:
-        """One request."""
+        """One request; `json` or `data` is its body."""
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        async with self.client.request(method, path, json=json, headers=headers) as answer:
+        async with self.client.request(
+            method, path, json=json, data=data, headers=headers
+        ) as answer:
             body = await answer.json() if answer.content_type == "application/json" else None
             return Answer(answer.status, body, answer.headers)
 

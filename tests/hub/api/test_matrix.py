@@ -10,12 +10,15 @@ import pytest
 
 from hub.api.route import Route, Who
 from hub.api.routes import ROUTES
+from shared.audio import pcm_to_bytes
 from shared.ids import new_id
 from tests.hub.api.site import OPERATOR_TOKEN, Answer, Household, Site
+from tests.voice import say
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "api.md"
 OF_NETWORK = [route for route in ROUTES if route.of_network]
 BODIES = {"NewClient": {"name": "Attic"}, "NewNetwork": {"name": "New"}}
+RECORDING = pcm_to_bytes(say("ba de"))
 ROLES: tuple[Who, ...] = ("network", "client", "registration")
 
 
@@ -28,7 +31,10 @@ every_route = pytest.mark.parametrize("route", OF_NETWORK, ids=name_of)
 
 async def ask(site: Site, route: Route, home: Household, token: str, **path: str) -> Answer:
     body = BODIES.get(route.body.__name__, {}) if route.body else None
-    return await site.ask(route.method, home.path(route.path, **path), token, json=body)
+    where, data = home.path(route.path, **path), None
+    if route.recording:
+        where, data = f"{where}?client_id=hall", RECORDING
+    return await site.ask(route.method, where, token, json=body, data=data)
 
 
 def without_id(answer: Answer) -> tuple[int, object]:

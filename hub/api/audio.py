@@ -1,0 +1,185 @@
+"""Recordings from clients that hold no socket, and who hears how well."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+from aiohttp import BodyPartReader
+from msgspec import Meta, Struct
+
+from hub.api.errors import BodyTooLargeError, InvalidRequestError
+from hub.api.route import Call
+from hub.audio_file import read_recording
+from hub.network.uploads import ProcessingError
+from hub.store.errors import NotFoundError
+from shared.ids import new_id
+from shared.wire.fields import ClientId, Timestamp, Uuid
+
+MAX_BYTES = 12 * 2**20
+"""30 s of 48 kHz stereo with 32 bits, and some."""
+TIMEOUT_S = 90.0
+
+
+class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said of a recording; with multipart, the same may be said in parts."""
+
+    client_id: ClientId | None = None  # whose; a device's own token says it already
+    sample_rate: Annotated[int, Meta(ge=8_000, le=192_000)] = 16_000  # Hz, of plain samples
+    started_at: Timestamp | None = None  # of its first sample; left out: it has just ended
+    processing_id: Uuid | None = None  # the client's own, so that what is sent twice counts once
+
+
+class Processed(Struct, frozen=True, kw_only=True):
+    """What became of a recording."""
+
+    processing_id: str
+    client_id: str
+    quality_score: float  # 0 to 100
+    selected_for_processing: bool  # it was elected, recognised and stored
+    status: str  # completed, not_selected
+    election_id: str  # why: GET .../elections/{election_id}
+
+
+class StreamStatus(Struct, frozen=True, kw_only=True):
+    """One device's stream."""
+
+    client_id: str
+    quality_score: float | None  # 0 to 100; null: it has heard nothing yet
+    last_update: datetime | None
+    listening: bool  # its microphone is open
+    utterance_id: str | None  # being heard now
+
+
+class AudioStatus(Struct, frozen=True, kw_only=True):
+    """Every device's stream."""
+
+    streams: tuple[StreamStatus, ...]
+
+
+class BestStream(Struct, frozen=True, kw_only=True):
+    """The stream that was elected last; all null before the first."""
+
+    client_id: str | None = None
+    quality_score: float | None = None
+    since: datetime | None = None
+    reason: str | None = None
+    election_id: str | None = None
+    final: bool | None = None  # false: the person is still speaking
+
+
+async def upload(call: Call) -> Processed:
+    """Takes a recording of one utterance; it competes with what others heard at that time.
+
+    Answers when the utterance is stored, so that the client may then forget it.
+    """
+    said, data = await _received(call)
+    client_id = call.access.client_id or said.client_id
+    if client_id is None:
+        raise InvalidRequestError("client_id is missing: whose recording is it?")
+    if said.client_id not in (None, client_id):
+        raise NotFoundError("The network has no such device.")
+    client = await call.services.store.client(call.network_id, client_id)
+    pcm = await asyncio.to_thread(read_recording, data, said.sample_rate)
+    room = await call.services.networks.room(call.access)
+    started_us = None if said.started_at is None else round(said.started_at.timestamp() * 1e6)
+    processing_id = said.processing_id or new_id()
+    score, waiting = await room.upload(processing_id, client, pcm, started_us)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            verdict = await asyncio.shield(waiting)
+    except TimeoutError:
+        raise ProcessingError(
+            "The recording was not recognised in time.", "Send it again, with its processing_id."
+        ) from None
+    return Processed(
+        processing_id=processing_id,
+        client_id=client_id,
+        quality_score=score,
+        selected_for_processing=verdict.selected,
+        status="completed" if verdict.selected else "not_selected",
+        election_id=verdict.election_id,
+    )
+
+
+async def status(call: Call) -> AudioStatus:
+    """Shows each device's stream."""
+    room = call.services.networks.open_room(call.network_id)
+    found = []
+    for client in await call.services.accounts.clients(call.network_id):
+        session = room.members.sessions.get(client.client_id) if room else None
+        hearing = room.streams.hearings.get(client.client_id) if room else None
+        found.append(
+            StreamStatus(
+                client_id=client.client_id,
+                quality_score=hearing.score if hearing else client.audio_quality_score,
+                last_update=_time(hearing.at_us) if hearing else None,
+                listening=session is not None and session.listening,
+                utterance_id=room.live_utterance(client.client_id) if room else None,
+            )
+        )
+    return AudioStatus(streams=tuple(found))
+
+
+async def best_stream(call: Call) -> BestStream:
+    """Shows the stream that was elected last, and why."""
+    room = call.services.networks.open_room(call.network_id)
+    best = room.streams.best if room else None
+    if best is None:
+        return BestStream()
+    return BestStream(
+        client_id=best.client_id,
+        quality_score=best.score,
+        since=_time(best.since_us),
+        reason=best.reason,
+        election_id=best.election_id,
+        final=best.final,
+    )
+
+
+async def _received(call: Call) -> tuple[Upload, bytes]:
+    """What is said of the recording, and its bytes."""
+    if not call.request.content_type.startswith("multipart/"):
+        return call.query, await _limited(call.request.content.iter_any())
+    said: dict[str, str] = {
+        name: value for name, value in call.request.query.items() if name != "metrics"
+    }
+    data = None
+    try:
+        async for part in await call.request.multipart():
+            if not isinstance(part, BodyPartReader) or part.name is None:
+                raise InvalidRequestError("Each part of the body needs a name, and no parts.")
+            content = await _limited(_chunks(part))
+            if part.name == "audio":
+                data = content
+            elif part.name != "metrics":  # the hub measures by itself, for all alike
+                said[part.name] = content.decode()
+    except (ValueError, AssertionError, UnicodeDecodeError) as error:
+        raise InvalidRequestError(f"The body is no multipart form: {str(error)[:200]}") from error
+    if data is None:
+        raise InvalidRequestError("The part `audio` is missing.")
+    try:
+        return msgspec.convert(said, Upload, strict=False), data
+    except msgspec.ValidationError as error:
+        raise InvalidRequestError(f"A part cannot be used: {str(error)[:200]}") from error
+
+
+async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
+    while chunk := await part.read_chunk():
+        yield chunk
+
+
+async def _limited(chunks: AsyncIterable[bytes]) -> bytes:
+    data = bytearray()
+    async for chunk in chunks:
+        data += chunk
+        if len(data) > MAX_BYTES:
+            raise BodyTooLargeError(f"A recording has at most {MAX_BYTES // 2**20} MiB.")
+    return bytes(data)
+
+
+def _time(us: int) -> datetime:
+    return datetime.fromtimestamp(us / 1e6, UTC)
