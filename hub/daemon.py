@@ -24,10 +24,12 @@ from hub.identity import hub_id
 from hub.networks import Networks
 from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
+from hub.retention import keep_retention
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
 from hub.store.pairing import PairingCodes
+from hub.store.retention import Retention
 from hub.store.store import Store
 from shared.clock import steady_clock
 from shared.discovery import (
@@ -107,7 +109,12 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         notifier.ready(f"listening on port {port}")
         watchdog = Watchdog(notifier, watchdog_interval())
         ca = authority.ca if authority else None
-        jobs = [stop.wait(), networks.poll(), _watch(config.server.host, port, watchdog, ca)]
+        jobs = [
+            keep_retention(Retention(database), networks, clock),
+            stop.wait(),
+            networks.poll(),
+            _watch(config.server.host, port, watchdog, ca),
+        ]
         if authority and context:
             jobs.append(_renew(authority, context))
         await until_first_ends(*jobs)

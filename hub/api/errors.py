@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 from hub.store.errors import (
     ClientExistsError,
     NotFoundError,
+    RegistrationClosedError,
     StoreConflictError,
     VersionConflictError,
 )
@@ -78,6 +79,7 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (PairingRefusedError, 403),
     (PairingUnavailableError, 409),
     (NotFoundError, 404),
+    (RegistrationClosedError, 403),
     (ClientExistsError, 409),
     (StoreConflictError, 409),
     (VersionConflictError, 412),

@@ -9,6 +9,7 @@ from hub.election.election import Election
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError, RecognitionDesk
 from hub.store.errors import NotFoundError, StoreConflictError
+from hub.store.settings import NetworkSettings
 from hub.store.store import Store
 from shared.audio import Pcm
 from shared.errors import RecognitionError, StoreError
@@ -55,14 +56,16 @@ class Clerk:
         """The text so far of an utterance of which `pcm` is all that came; None: no time for it."""
         return await self._desk.partial(utterance_id, pcm)
 
-    async def file(self, election: Election, outcome: Outcome) -> InteractionCreated | None:
+    async def file(
+        self, election: Election, outcome: Outcome, settings: NetworkSettings
+    ) -> InteractionCreated | None:
         """Stores an election with its interaction, if there is one; returns that one's event.
 
         A store that fails is tried again until it works: the devices keep the audio that long.
         Where the network itself is gone, so is the interaction.
         """
-        record = election_record(election, self._network_id, outcome)
-        interaction = interaction_record(election, outcome)
+        record = election_record(election, self._network_id, outcome, settings)
+        interaction = interaction_record(election, outcome, settings)
         now_s = asyncio.get_running_loop().time
         while True:
             try:

@@ -11,14 +11,13 @@ from hub.recognition.desk import Decoded
 from hub.recognition.recogniser import Transcript
 from hub.store.records import CandidateRecord, ElectionRecord, InteractionRecord
 from hub.store.records import Outcome as CandidateOutcome
+from hub.store.settings import NetworkSettings
 from shared.audio import SAMPLE_RATE
 from shared.errors import RecognitionError
 from shared.ids import new_id
 
-IMPROBABLE = 0.15
-"""A text with less confidence than this is a guess at noise: recorded, but no interaction."""
 SHORT_IMPROBABLE = 0.5
-"""The same for one or two words, which is what recognisers make of noise."""
+"""One or two words of less confidence than this are what recognisers make of noise."""
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,22 @@ class Outcome:
         """Of the text, 0 to 1; None where the recogniser failed."""
         return None if self.transcript is None else self.transcript.confidence
 
-    @property
-    def nothing_understood(self) -> bool:
-        """Nobody spoke, or nobody could tell what."""
-        if self.transcript is None:
-            return False
-        words = len(self.transcript.text.split())
-        least = SHORT_IMPROBABLE if words < 3 else IMPROBABLE
-        return not words or self.transcript.confidence < least
+
+def why_none(election: Election, outcome: Outcome, settings: NetworkSettings) -> str:
+    """Why there is no interaction to store; empty where there is one.
+
+    A recogniser that failed leaves one: somebody may have spoken.
+    """
+    if election.chosen is None:
+        return "nobody could be asked"
+    if election.chosen.score < settings.min_quality_score:
+        return "nobody heard it well enough"
+    if outcome.transcript is None:
+        return ""
+    words = len(outcome.transcript.text.split())
+    least = max(settings.min_confidence, SHORT_IMPROBABLE if words < 3 else 0.0)
+    # Nobody spoke, or nobody could tell what.
+    return "nothing was understood" if not words or outcome.transcript.confidence < least else ""
 
 
 def surest(election: Election, outcomes: dict[str, Outcome]) -> Outcome:
@@ -61,10 +68,12 @@ def surest(election: Election, outcomes: dict[str, Outcome]) -> Outcome:
     )
 
 
-def interaction_record(election: Election, outcome: Outcome) -> InteractionRecord | None:
-    """The interaction to store; None where nothing was understood."""
+def interaction_record(
+    election: Election, outcome: Outcome, settings: NetworkSettings
+) -> InteractionRecord | None:
+    """The interaction to store; None where there is none."""
     chosen, transcript = election.chosen, outcome.transcript
-    if chosen is None or outcome.nothing_understood:
+    if chosen is None or why_none(election, outcome, settings):
         return None
     metadata: dict[str, object] = {"election_id": election.election_id}
     if transcript is not None:
@@ -88,12 +97,14 @@ def interaction_record(election: Election, outcome: Outcome) -> InteractionRecor
     )
 
 
-def election_record(election: Election, network_id: str, outcome: Outcome) -> ElectionRecord:
+def election_record(
+    election: Election, network_id: str, outcome: Outcome, settings: NetworkSettings
+) -> ElectionRecord:
     """The record of who was chosen and why, `network_id` being the UUID."""
     chosen, provisional = election.chosen, election.provisional
     reason = election.reason
-    if outcome.nothing_understood:
-        reason += "; nothing was understood"
+    if none := why_none(election, outcome, settings):
+        reason += f"; {none}"
     ranked = election.ranked()
     others = [c for c in ranked if c is not chosen]
     return ElectionRecord(

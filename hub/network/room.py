@@ -42,6 +42,7 @@ from hub.network.uploads import Uploads, Verdict, uploaded
 from hub.recognition.desk import RecognitionDesk
 from hub.store.errors import NotFoundError
 from hub.store.records import ClientInfo
+from hub.store.settings import NetworkSettings
 from hub.store.store import Store
 from shared.audio import SAMPLE_RATE, Pcm
 from shared.clock import Clock
@@ -113,6 +114,7 @@ class Room:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._settings = NetworkSettings()
         self.active = True  # whether it takes audio
 
     # Life
@@ -144,6 +146,7 @@ class Room:
         try:
             network = await self._store.network(self.network_id)
             self.active = network.status == "active"
+            self._settings = network.settings
             if held:
                 in_force = await self._store.tokens_in_force(self.network_id, held)
         except NotFoundError:
@@ -170,6 +173,7 @@ class Room:
         """A device is here, for as long as the context lasts."""
         network = await self._store.network(self.network_id)
         self.active = network.status == "active"
+        self._settings = network.settings
         name, client_listens = "observer", True
         if not session.observer:
             client = await self._store.client(self.network_id, session.client_id)
@@ -297,6 +301,7 @@ class Room:
             MiraError: the network takes no audio, too many wait, or the id is somebody else's.
         """
         network = await self._store.network(self.network_id)
+        self._settings = network.settings
         if network.status != "active":
             raise NotAllowedError("The network is not active: it takes no audio.")
         if not (network.settings.listening and client.listening):
@@ -485,7 +490,7 @@ class Room:
         """Stores what came of an election; only then may the devices forget the audio."""
         election = self._elections.elections[election_id]
         outcome = surest(election, self._outcomes.pop(election_id))
-        event = await self._clerk.file(election, outcome)
+        event = await self._clerk.file(election, outcome, self._settings)
         if event is not None:
             self.members.publish([event])
         self._carry_out(self._elections.committed(election_id, self._clock()))

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.store import clients, events, networks, tokens
 from hub.store.database import Database
 from hub.store.details import ClientDetails, NetworkDetails
-from hub.store.errors import NotFoundError, VersionConflictError
+from hub.store.errors import NotFoundError, RegistrationClosedError, VersionConflictError
 from hub.store.records import NetworkStatus
 from hub.store.scope import Scope
 from hub.store.settings import NetworkSettings, change_settings, parse_settings, settings_document
@@ -138,8 +138,9 @@ class Accounts:
     # Devices
 
     async def issue_registration(self, network_id: str) -> str:
-        """A token with which one device may register; raises NotFoundError."""
+        """A token for one device to register; raises NotFoundError, RegistrationClosedError."""
         async with self._database.transaction(Scope(network_id)) as session:
+            check_registration((await networks.one(session, network_id)).settings, by_token=True)
             return await tokens.issue(
                 session, network_id, None, None, self._now(), registration=True
             )
@@ -157,9 +158,12 @@ class Accounts:
 
         Raises:
             NotFoundError: no such network, or the token was used up meanwhile.
+            RegistrationClosedError: the network's settings do not allow it.
         """
         async with self._database.transaction(Scope(network_id)) as session:
             now = self._now()
+            network = await networks.one(session, network_id)
+            check_registration(network.settings, by_token=registration_id is not None)
             if registration_id is not None:
                 used = await tokens.revoke(session, network_id, registration_id, now)
                 if not used:
@@ -248,6 +252,20 @@ class Accounts:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
+
+
+def check_registration(settings: NetworkSettings, *, by_token: bool) -> None:
+    """Raises RegistrationClosedError where settings let nobody register.
+
+    Args:
+        settings: of the network.
+        by_token: with a registration token or a pairing code, not with the network's own token.
+    """
+    if settings.registration == "closed" or (by_token and settings.registration == "network"):
+        raise RegistrationClosedError(
+            "The network's settings let no device register so.",
+            "Change its setting `registration`.",
+        )
 
 
 async def register_device(

@@ -56,6 +56,13 @@ class ClientExistsError(StoreError):
     fault = Fault.PERSON
 
 
+class RegistrationClosedError(StoreError):
+    """The network's settings let nobody register so."""
+
+    code = "REGISTRATION_CLOSED"
+    fault = Fault.PERSON
+
+
 class NotFoundError(StoreError):
     """No such row in this network; another network's row looks just the same."""
 

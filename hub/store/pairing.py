@@ -11,11 +11,12 @@ from sqlalchemy import delete, or_
 from sqlmodel import col, select
 
 from hub.store import networks
-from hub.store.accounts import Device, register_device
+from hub.store.accounts import Device, check_registration, register_device
 from hub.store.database import Database
 from hub.store.details import ClientDetails, NetworkDetails
 from hub.store.errors import StoreConflictError
 from hub.store.scope import Scope
+from hub.store.settings import parse_settings
 from hub.store.tables import Network, PairingCode
 from hub.store.whole import whole
 from shared import pairing
@@ -54,6 +55,7 @@ class PairingCodes:
 
         Raises:
             NotFoundError: no such network.
+            RegistrationClosedError: its settings let no device join so.
         """
         for last in (False, False, False, True):
             code = Code.new()
@@ -68,7 +70,7 @@ class PairingCodes:
     async def _keep(self, network_id: str, code: Code, key: bytes) -> datetime:
         async with self._database.transaction(Scope(network_id)) as session:
             now = self._now()
-            await networks.one(session, network_id)
+            check_registration((await networks.one(session, network_id)).settings, by_token=True)
             await session.exec(
                 delete(PairingCode).where(
                     col(PairingCode.network_id) == network_id,
@@ -123,6 +125,8 @@ class PairingCodes:
                 return None
             network = await session.get(Network, network_id)
             if network is None or network.status == "suspended":
+                return None
+            if parse_settings(network.settings).registration != "token":
                 return None
             key = bytes.fromhex(row.proof_key)
             if not pairing.proves(proof, key, "device", ca_sha256):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import msgspec
+from msgspec import Meta
 
 from hub.store.errors import InvalidSettingsError
 from shared.wire.fields import Name
@@ -13,6 +16,14 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     listening: bool = True  # whether the network as a whole listens
     language: Name = "en"  # BCP 47 tag of what is spoken
+    # Who may register devices: whoever has a registration token or a pairing code, only who has
+    # the network's token, or nobody. The hub's operator always may.
+    registration: Literal["token", "network", "closed"] = "token"
+    retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None  # null: kept for ever
+    # What no device hears better, or the recogniser is less sure of, is not kept: the neighbours'
+    # television. Quality from 0 to 100, confidence from 0 to 1.
+    min_quality_score: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.15
 
 
 def parse_settings(document: object) -> NetworkSettings:

@@ -78,6 +78,7 @@ class Site:
 
     def __init__(self, database: Database, clock: WoundClock, api: Api) -> None:
         self.clock = clock
+        self.database = database
         self.store = Store(database, clock)
         self.accounts = Accounts(database, clock)
         self.archive = Archive(database, clock)

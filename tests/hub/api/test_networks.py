@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hub.store.database import Database
+from hub.store.settings import NetworkSettings, settings_document
 from shared.ids import new_id
+from shared.pairing import Code, proof
 from shared.wire.events import SettingsChanged
 from shared.wire.session import Error
 from shared.wire.utterance import UtteranceStarted
@@ -23,7 +25,7 @@ async def test_a_new_network_comes_with_all_that_is_needed_to_use_it(site: Site)
     assert made.status == 201
     network, token = made.body["network"], made.body["network_token"]
     assert (network["name"], network["status"], network["version"]) == ("Rivers", "active", 1)
-    assert network["settings"] == {"listening": True, "language": "de"}
+    assert network["settings"] == settings_document(NetworkSettings(language="de"))
     path = f"/api/v1/networks/{network['network_id']}"
     assert made.body["websocket_url"].endswith(f"{path}/ws")
     assert made.body["websocket_url"].startswith("wss://mira.example.org/")
@@ -70,7 +72,7 @@ async def test_new_settings_are_in_force_and_told_to_the_devices(
 ) -> None:
     device = await site.device(home, "kitchen")
     changed = await site.ask("PUT", home.base, home.token, json={"settings": {"listening": False}})
-    assert changed.body["settings"] == {"listening": False, "language": "en"}
+    assert changed.body["settings"]["listening"] is False
     told = await device.expect(SettingsChanged)
     while told.listening:
         told = await device.expect(SettingsChanged)
@@ -161,3 +163,57 @@ async def test_too_many_requests_are_told_when_to_come_back(
         assert (await site.ask("GET", home.base, home.clients["hall"])).status == 200
         guesses = [(await site.ask("GET", home.base, f"guess {n}")).status for n in range(5)]
         assert guesses == [401, 401, 401, 429, 429]
+
+
+# Settings
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"registration": "anybody"},
+        {"retention_days": 0},
+        {"retention_days": "many"},
+        {"min_quality_score": 101},
+        {"min_confidence": -0.1},
+        {"language": ""},
+        {"unknown": 1},
+    ],
+)
+async def test_a_setting_that_cannot_be_changes_nothing(
+    site: Site, home: Household, settings: dict[str, object]
+) -> None:
+    before = await site.ask("GET", home.base, home.token)
+    answer = await site.ask(
+        "PUT", home.base, home.token, json={"settings": {"listening": False} | settings}
+    )
+    assert (answer.status, answer.code) == (400, "INVALID_SETTINGS")
+    assert (await site.ask("GET", home.base, home.token)).body == before.body
+
+
+@pytest.mark.parametrize(
+    ("registration", "by_token", "by_network"),
+    [("token", 201, 201), ("network", 403, 201), ("closed", 403, 403)],
+)
+async def test_who_may_register_is_the_networks_to_say(
+    site: Site, home: Household, registration: str, by_token: int, by_network: int
+) -> None:
+    code = (await site.ask("POST", f"{home.base}/pairing-codes", home.token)).body["code"]
+    await site.ask("PUT", home.base, home.token, json={"settings": {"registration": registration}})
+    path = f"{home.base}/clients"
+    answers = [
+        await site.ask("POST", path, token, json={"name": "New"})
+        for token in (home.registration, home.token)
+    ]
+    assert [answer.status for answer in answers] == [by_token, by_network]
+    for answer in answers:
+        assert answer.status == 201 or answer.code == "REGISTRATION_CLOSED"
+    for issue in ("pairing-codes", "registration-tokens"):
+        assert (await site.ask("POST", f"{home.base}/{issue}", home.token)).status == by_token
+    typed = Code.parse(code)
+    joining = {
+        "code": typed.public,
+        "proof": proof(typed.key(), "device", ""),
+        "name": "Attic",
+    }
+    assert (await site.ask("POST", "/api/v1/pair", json=joining)).status == by_token

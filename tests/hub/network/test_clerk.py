@@ -11,6 +11,7 @@ from hub.election.election import Election
 from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S, Clerk
 from hub.network.outcome import Outcome
 from hub.recognition.desk import Decoded, RecogniserBusyError
+from hub.store.settings import NetworkSettings
 from shared.audio import Pcm
 from shared.errors import StoreError
 from tests.fakes import MemoryStore, VirtualDesk
@@ -21,6 +22,7 @@ from tests.voice import say, understand
 pytestmark = pytest.mark.looptime
 
 SENTENCE = "ba de fi go"
+SETTINGS = NetworkSettings()
 
 
 class BusyDesk(VirtualDesk):
@@ -94,24 +96,24 @@ async def test_failing_is_an_outcome_that_says_why_and_nothing_spoken_is_logged(
     assert outcome.error is not None
     assert "out of memory" in outcome.error.message
     assert [r.levelname for r in caplog.records] == ["WARNING"]
-    await office.clerk.file(heard(), await office.clerk.understand(say(SENTENCE)))
+    await office.clerk.file(heard(), outcome, SETTINGS)
     assert SENTENCE not in caplog.text
 
 
 async def test_an_interaction_is_filed_with_its_event_and_a_second_time_with_the_same_one() -> None:
     office = await Office().open()
     outcome = decoded("lights off please")
-    event = await office.clerk.file(heard(), outcome)
+    event = await office.clerk.file(heard(), outcome, SETTINGS)
     assert event is not None
     assert (event.text, event.client_id) == ("lights off please", "kitchen")
-    again = await office.clerk.file(heard(), outcome)
+    again = await office.clerk.file(heard(), outcome, SETTINGS)
     assert again == event
     assert await office.texts() == ["lights off please"]
 
 
 async def test_where_nothing_was_understood_only_the_election_is_filed() -> None:
     office = await Office().open()
-    assert await office.clerk.file(heard(), decoded("")) is None
+    assert await office.clerk.file(heard(), decoded(""), SETTINGS) is None
     assert await office.texts() == []
     (record,) = await office.store.recent_elections(office.network_id, 0)
     assert record.winner_utterance_id == "kitchen-1"
@@ -124,7 +126,7 @@ async def test_a_store_that_fails_is_tried_until_it_works_loud_once_then_quiet(
     caplog.set_level(logging.INFO)
     office = await Office().open()
     office.store.failure = StoreError("the disk is full")
-    filing = asyncio.ensure_future(office.clerk.file(heard(), outcome))
+    filing = asyncio.ensure_future(office.clerk.file(heard(), outcome, SETTINGS))
     await asyncio.sleep(10 * STORE_RETRY_S)
     assert not filing.done()
     office.store.failure = None

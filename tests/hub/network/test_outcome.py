@@ -10,16 +10,18 @@ import pytest
 from hub.election.candidate import Candidate
 from hub.election.election import Election
 from hub.network.outcome import (
-    IMPROBABLE,
     SHORT_IMPROBABLE,
     Outcome,
     election_record,
     interaction_record,
     surest,
+    why_none,
 )
 from hub.recognition.desk import Decoded, RecogniserTimeoutError
 from hub.recognition.recogniser import Transcript
+from hub.store.settings import NetworkSettings
 
+SETTINGS = NetworkSettings()
 START_US = 1_760_000_000_000_000
 
 
@@ -72,19 +74,35 @@ def election(*candidates: Candidate, chosen: Candidate | None = None) -> Electio
         ("one two", SHORT_IMPROBABLE, True),
         ("one two", SHORT_IMPROBABLE - 0.01, False),
         ("one two three", SHORT_IMPROBABLE - 0.01, True),
-        ("one two three", IMPROBABLE, True),
-        ("one two three", IMPROBABLE - 0.01, False),
+        ("one two three", SETTINGS.min_confidence, True),
+        ("one two three", SETTINGS.min_confidence - 0.01, False),
     ],
 )
 def test_empty_and_improbable_texts_count_as_nothing(
     text: str, confidence: float, understood: bool
 ) -> None:
     outcome = decoded(text, confidence)
-    assert outcome.nothing_understood is not understood
     kitchen = election(candidate("kitchen", 80))
-    assert (interaction_record(kitchen, outcome) is not None) is understood
-    record = election_record(kitchen, "network", outcome)
+    assert (interaction_record(kitchen, outcome, SETTINGS) is not None) is understood
+    record = election_record(kitchen, "network", outcome, SETTINGS)
     assert ("nothing was understood" in record.reason) is not understood
+
+
+@pytest.mark.parametrize(
+    ("settings", "kept"),
+    [
+        (NetworkSettings(min_confidence=0.9), True),
+        (NetworkSettings(min_confidence=0.91), False),
+        (NetworkSettings(min_quality_score=80), True),
+        (NetworkSettings(min_quality_score=80.1), False),
+    ],
+)
+def test_a_network_may_ask_for_more(settings: NetworkSettings, kept: bool) -> None:
+    kitchen, outcome = election(candidate("kitchen", 80)), decoded("one two three", 0.9)
+    assert (interaction_record(kitchen, outcome, settings) is not None) is kept
+    assert bool(why_none(kitchen, outcome, settings)) is not kept
+    # What failed is kept: somebody may have spoken.
+    assert interaction_record(kitchen, FAILED, NetworkSettings(min_confidence=1)) is not None
 
 
 # Of several decodes
@@ -104,7 +122,9 @@ def test_the_chosen_ones_text_is_taken_and_all_the_time_that_it_took() -> None:
 
 def test_an_interaction_has_the_text_who_heard_it_and_when_speech_began() -> None:
     chosen = candidate("kitchen", 80)
-    made = interaction_record(election(chosen, candidate("hall", 60)), decoded("lights off please"))
+    made = interaction_record(
+        election(chosen, candidate("hall", 60)), decoded("lights off please"), SETTINGS
+    )
     assert made is not None
     assert made.text == "lights off please"
     assert made.client_id == "kitchen"
@@ -123,21 +143,20 @@ def test_an_interaction_has_the_text_who_heard_it_and_when_speech_began() -> Non
 
 def test_every_interaction_has_an_id_of_its_own() -> None:
     made = [
-        interaction_record(election(candidate("kitchen", 80)), decoded("one two three"))
+        interaction_record(election(candidate("kitchen", 80)), decoded("one two three"), SETTINGS)
         for _ in range(2)
     ]
     assert len({record.interaction_id for record in made if record}) == 2
 
 
 def test_a_failure_is_an_interaction_too_with_its_reason_and_no_text() -> None:
-    made = interaction_record(election(candidate("kitchen", 80)), FAILED)
+    made = interaction_record(election(candidate("kitchen", 80)), FAILED, SETTINGS)
     assert made is not None
     assert (made.text, made.processing_status) == ("", "failed")
     assert made.processing_metadata == {
         "election_id": "election-1",
         "error": {"code": "RECOGNISER_TIMEOUT", "message": "It took too long."},
     }
-    assert not FAILED.nothing_understood
 
 
 # The election's record
@@ -156,6 +175,7 @@ def test_the_record_tells_each_candidate_the_best_first_and_what_became_of_it() 
         ),
         "network",
         decoded("lights off please"),
+        SETTINGS,
     )
     assert [(c.client_id, c.outcome) for c in record.candidates] == [
         ("bath", "failed"),
@@ -174,6 +194,7 @@ def test_the_next_best_is_the_runner_up() -> None:
         election(candidate("kitchen", 70), candidate("hall", 60), candidate("attic", 10)),
         "network",
         decoded("lights off please"),
+        SETTINGS,
     )
     assert [c.outcome for c in record.candidates] == ["elected", "runner_up", "not_chosen"]
     assert record.margin == 10
@@ -181,7 +202,9 @@ def test_the_next_best_is_the_runner_up() -> None:
 
 
 def test_what_a_candidate_said_of_itself_is_kept() -> None:
-    record = election_record(election(candidate("kitchen", 70)), "network", decoded("one two"))
+    record = election_record(
+        election(candidate("kitchen", 70)), "network", decoded("one two"), SETTINGS
+    )
     (only,) = record.candidates
     assert (only.score, only.features, only.envelope) == (70, {"snr": 35}, bytes([40, 50]))
     assert (only.started_at_us, only.samples) == (START_US, 24_000)
@@ -193,13 +216,13 @@ def test_the_record_tells_how_many_were_decoded() -> None:
     outcome = decoded("one two three")
     for utterance_id, decodes in (("kitchen-1", 1), ("hall-1", 2)):
         made.confidences[utterance_id] = 0.5
-        assert election_record(made, "network", outcome).decodes == decodes
+        assert election_record(made, "network", outcome, SETTINGS).decodes == decodes
 
 
 def test_an_election_began_with_its_earliest_sample() -> None:
     early = candidate("hall", 60, started_us=START_US - 40_000)
     record = election_record(
-        election(candidate("kitchen", 70), early), "network", decoded("one two three")
+        election(candidate("kitchen", 70), early), "network", decoded("one two three"), SETTINGS
     )
     assert record.started_at_us == START_US - 40_000
 
@@ -208,6 +231,6 @@ def test_a_provisional_winner_that_was_moved_to_another_election_is_not_named() 
     made = election(candidate("kitchen", 70), candidate("hall", 60))
     made.provisional = made.candidates["hall-1"]
     outcome = decoded("one two three")
-    assert election_record(made, "network", outcome).provisional_utterance_id == "hall-1"
+    assert election_record(made, "network", outcome, SETTINGS).provisional_utterance_id == "hall-1"
     made.provisional = candidate("garden", 90)
-    assert election_record(made, "network", outcome).provisional_utterance_id is None
+    assert election_record(made, "network", outcome, SETTINGS).provisional_utterance_id is None
