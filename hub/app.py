@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from aiohttp import web
 
+from hub.api.counting import counted
 from hub.api.errors import errors
 from hub.api.gate import MAX_BODY_BYTES, Gate
 from hub.api.route import Services
@@ -22,7 +23,7 @@ def make_app(services: Services, api: Api, proxies: Collection[str] = ()) -> web
         proxies: IP addresses whose X-Forwarded-For is believed.
     """
     gate = Gate(services, api, proxies)
-    app = web.Application(middlewares=[errors], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(middlewares=[counted, errors], client_max_size=MAX_BODY_BYTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, gate.handler(route))
     return app

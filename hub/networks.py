@@ -8,7 +8,7 @@ import logging
 from hub.election.election import Timing
 from hub.network.room import Room
 from hub.network.session import CLOSE_INTERNAL, CLOSE_REVOKED, Session
-from hub.recognition.desk import RecognitionDesk
+from hub.recognition.desk import DeskState, RecognitionDesk
 from hub.store.records import Access
 from hub.store.store import Store
 from shared.clock import Clock
@@ -97,6 +97,11 @@ class Networks:
         if room := self.open_room(network_id):
             del self._rooms[network_id]
             await room.close("the network is gone")
+
+    @property
+    def recogniser(self) -> DeskState:
+        """How recognition is."""
+        return self._desk.state
 
     @property
     def connected(self) -> int:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from hub.recognition.desk import Decoded, RecognitionDesk
+from hub.recognition.desk import Decoded, DeskState, RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 from hub.store.errors import ClientExistsError, NotFoundError
 from hub.store.records import (
@@ -361,6 +361,10 @@ class VirtualDesk(RecognitionDesk):
         self.recogniser = FakeRecogniser(text_of)
         self.decode_s = decode_s
         self.hangs = False
+
+    @property
+    def state(self) -> DeskState:
+        return DeskState("fake", 0, self.hangs)
 
     async def start(self) -> None:
         pass

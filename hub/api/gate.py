@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 import re
 from collections.abc import Collection
 from typing import Any
@@ -63,7 +64,12 @@ class Gate:
                 self._throttle(self._caller(request))
             return Call(self._services, request, body=await _body(route, request))
         token = bearer(request)
-        if "creator" in route.who:
+        if "operator" in route.who:
+            self._throttle(self._caller(request))
+            if not ipaddress.ip_address(self._caller(request)).is_loopback:
+                self._admit_operator(token)
+            access = UNKNOWN_ACCESS
+        elif "creator" in route.who:
             self._throttle(self._caller(request))
             self._admit_creator(token)
             access = UNKNOWN_ACCESS
@@ -101,10 +107,13 @@ class Gate:
         allowed = self._config.create_networks
         if allowed == "open":
             return
-        known = self._config.operator_token
-        if allowed == "closed" or known is None:
+        if allowed == "closed" or self._config.operator_token is None:
             raise ForbiddenError("This hub's operator makes networks with `mira-hub network`.")
-        if not hmac.compare_digest(token.encode(errors="replace"), known.encode()):
+        self._admit_operator(token)
+
+    def _admit_operator(self, token: str) -> None:
+        known = self._config.operator_token
+        if known is None or not hmac.compare_digest(token.encode(errors="replace"), known.encode()):
             raise AccessDeniedError("The operator's token is needed.")
 
     def _caller(self, request: web.Request) -> str:

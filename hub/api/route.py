@@ -15,8 +15,10 @@ from hub.store.pairing import PairingCodes
 from hub.store.records import Access
 from hub.store.store import Store
 
-Who = Literal["anyone", "creator", "network", "client", "registration"]
-"""`creator`: whoever the operator lets create networks. The others are the roles of tokens."""
+Who = Literal["anyone", "operator", "creator", "network", "client", "registration"]
+"""`operator`: with the operator's token, or on the hub's own machine.
+
+`creator`: whoever the operator lets create networks. The others are the roles of tokens."""
 
 UNKNOWN_ACCESS = Access("", "network", "", "", "active", None, None)
 

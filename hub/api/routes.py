@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hub.api import audio, clients, interactions, networks, pairing
-from hub.api.health import Health, health
+from hub.api.health import Health, health, prometheus
 from hub.api.openapi import answering
 from hub.api.route import Route, roles
 from hub.api.socket import websocket
@@ -17,6 +17,14 @@ _OWNER, _HOUSEHOLD = roles("network"), roles("network", "client")
 
 _ROUTES = (
     Route("GET", "/api/v1/health", _ANYONE, "Whether the hub works.", health, Health),
+    Route(
+        "GET",
+        "/metrics",
+        roles("operator"),
+        "Figures for Prometheus.",
+        prometheus,
+        raw=True,
+    ),
     Route(
         "GET",
         "/api/v1/ca",

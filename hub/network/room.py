@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from hub import metrics
 from hub.election.candidate import (
     Candidate,
     Decision,
@@ -56,7 +57,7 @@ from shared.quality.meter import QualityMeter
 from shared.wire import utterance as wire
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import DeviceMessage, Event
-from shared.wire.events import Ack
+from shared.wire.events import Ack, InteractionCreated
 from shared.wire.fields import PROTOCOL_VERSION
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
 from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hello, Settings
@@ -113,6 +114,7 @@ class Room:
         self._partial_at: dict[str, int] = {}  # samples at the last partial decode
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._dropped: dict[str, int] = {}  # utterances given up, by client, as they said last
         self._closed = False
         self._settings = NetworkSettings()
         self.active = True  # whether it takes audio
@@ -270,6 +272,7 @@ class Room:
                     session.client_id, session.hears and session.listening
                 )
                 if message.utterances_dropped:
+                    self._count_dropped(session.client_id, message.utterances_dropped)
                     log.warning(
                         "%s gave up %d utterances for want of room",
                         session.client_id,
@@ -332,6 +335,12 @@ class Room:
         candidate = self._elections.candidate(hearing.utterance_id) if hearing else None
         live = candidate is not None and candidate.linked and candidate.ended_at_us is None
         return candidate.utterance_id if candidate and live else None
+
+    def _count_dropped(self, client_id: str, said: int) -> None:
+        """A device says how many it has given up since its start."""
+        before = self._dropped.get(client_id, 0)
+        metrics.UTTERANCES_DROPPED.inc(said - before if said >= before else said)
+        self._dropped[client_id] = said
 
     def _claim(self, session: Session, message: wire.UtteranceStarted, now: int) -> Candidate:
         if not session.hears:
@@ -491,6 +500,7 @@ class Room:
         election = self._elections.elections[election_id]
         outcome = surest(election, self._outcomes.pop(election_id))
         event = await self._clerk.file(election, outcome, self._settings)
+        _count(outcome, event)
         if event is not None:
             self.members.publish([event])
         self._carry_out(self._elections.committed(election_id, self._clock()))
@@ -523,6 +533,7 @@ class Room:
             log.error("a task of network %s failed", self._public_id, exc_info=error)
             if election_id is not None:
                 self._outcomes.pop(election_id, None)
+                metrics.ELECTIONS.labels("given_up").inc()
                 self._carry_out(self._elections.give_up(election_id))
 
         task = asyncio.ensure_future(job)
@@ -548,3 +559,10 @@ class Room:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock() / 1e6, UTC)
+
+
+def _count(outcome: Outcome, event: InteractionCreated | None) -> None:
+    kind = "nothing" if event is None else "failed" if outcome.error else "interaction"
+    metrics.ELECTIONS.labels(kind).inc()
+    metrics.DECODE_SECONDS.observe(outcome.decode_s)
+    metrics.QUEUE_SECONDS.observe(outcome.queued_s)

@@ -7,6 +7,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from hub import metrics
 from hub.sync.cursor import Cursor
 from shared.clock import Clock, ClockEstimator, ClockMapping
 from shared.errors import (
@@ -135,6 +136,8 @@ class Session:
             self._close = self._close or (CLOSE_INTERNAL, error.code)
         finally:
             code, reason = self._close or (CLOSE_GOING_AWAY, "")
+            if self._close:
+                metrics.DISCONNECTED.labels(code).inc()
             await self._channel.close(code, reason)
 
     async def _greet(self) -> Hello | None:

@@ -11,6 +11,7 @@ import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from msgspec import Struct
@@ -65,6 +66,15 @@ class Decoded(Struct, frozen=True):
     queued_s: float
 
 
+@dataclass(frozen=True)
+class DeskState:
+    """How the desk is."""
+
+    engine: str  # of the final texts
+    waiting: int  # utterances that wait their turn
+    failing: bool  # the last decode failed
+
+
 class RecognitionDesk:
     """Takes utterances of all networks to the recognisers.
 
@@ -92,6 +102,11 @@ class RecognitionDesk:
         self._turn = asyncio.Lock()  # first come, first served
         self._pending = 0  # final decodes, waiting or running
         self._streams: OrderedDict[str, tuple[PartialStream, int]] = OrderedDict()
+
+    @property
+    def state(self) -> DeskState:
+        """How it is now."""
+        return DeskState(self._final.name, self._waiting, self._final.failing)
 
     async def start(self) -> None:
         """Starts the worker threads."""
@@ -180,7 +195,8 @@ class _Lane:
         reload: Callable[[str], Recogniser],
         timeout_s: float,
     ) -> None:
-        self._name = recogniser.name
+        self.name = recogniser.name
+        self.failing = False
         self._recogniser: Recogniser | None = recogniser
         self._reload = reload
         self._timeout_s = timeout_s
@@ -190,7 +206,7 @@ class _Lane:
         self.busy = False
 
     def start(self) -> None:
-        self._worker = Worker(f"mira {self._name}")
+        self._worker = Worker(f"mira {self.name}")
 
     def stop(self) -> None:
         """Has the call that is running end at its next token."""
@@ -216,15 +232,17 @@ class _Lane:
             result = await self._call(lambda: job(recogniser, stop.is_set), self._timeout_s)
         except RecognitionError as error:
             self._trouble.failed(error, time())
+            self.failing = True
             raise
         finally:
             stop.set()
             self.busy = False
         self._trouble.recovered(time())
+        self.failing = False
         return result
 
     async def _loaded(self) -> Recogniser:
-        self._recogniser = await self._call(lambda: self._reload(self._name), LOAD_TIMEOUT_S)
+        self._recogniser = await self._call(lambda: self._reload(self.name), LOAD_TIMEOUT_S)
         return self._recogniser
 
     async def _call(self, function: Callable[[], T], timeout_s: float) -> T:
@@ -244,11 +262,11 @@ class _Lane:
             if limit.expired():
                 self._leave_behind()
                 raise RecogniserTimeoutError(
-                    f"{self._name} took longer than {timeout_s:g} s and was left behind.",
+                    f"{self.name} took longer than {timeout_s:g} s and was left behind.",
                     "The next utterance gets a fresh one.",
                 ) from None
             raise RecognitionError(
-                f"{self._name} failed: {type(error).__name__}: {error}",
+                f"{self.name} failed: {type(error).__name__}: {error}",
                 "The next utterance is tried as usual.",
             ) from error
 
@@ -256,5 +274,5 @@ class _Lane:
         """Whatever hangs keeps its thread; the next call gets a new thread and recogniser."""
         if self._worker:
             self._worker.shutdown()
-            self._worker = Worker(f"mira {self._name}")
+            self._worker = Worker(f"mira {self.name}")
         self._recogniser = None

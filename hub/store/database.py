@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from importlib.util import find_spec
@@ -75,6 +76,18 @@ class Database:
             await database.close()
             raise
         return database
+
+    @property
+    def engine(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._engine.dialect.name
+
+    def free_bytes(self) -> int | None:
+        """Room on the disk of the database's file; None: it is on a server."""
+        name = self._engine.url.database
+        if self._file is None or name is None:
+            return None
+        return shutil.disk_usage(Path(name).parent).free
 
     async def close(self) -> None:
         """Closes all connections, after what is going on; what was committed stays."""

@@ -43,6 +43,15 @@ class Store:
         self._database = database
         self._clock = clock
 
+    @property
+    def engine(self) -> str:
+        """Of the database: `sqlite` or `postgresql`."""
+        return self._database.engine
+
+    def free_bytes(self) -> int | None:
+        """Room on the disk of the database's file; None: it is on a server."""
+        return self._database.free_bytes()
+
     async def create_network(
         self, name: str, settings: NetworkSettings | None = None
     ) -> tuple[NetworkInfo, str]:

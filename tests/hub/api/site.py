@@ -82,7 +82,8 @@ class Site:
         self.store = Store(database, clock)
         self.accounts = Accounts(database, clock)
         self.archive = Archive(database, clock)
-        self.networks = Networks(self.store, VirtualDesk(understand), clock)
+        self.desk = VirtualDesk(understand)
+        self.networks = Networks(self.store, self.desk, clock)
         self.pairing = PairingCodes(database, clock)
         services = Services(
             self.store,
@@ -93,7 +94,7 @@ class Site:
             "hub_1",
             public_url=PUBLIC_URL,
         )
-        self.client = TestClient(TestServer(make_app(services, api)))
+        self.client = TestClient(TestServer(make_app(services, api, ["127.0.0.1"])))
 
     async def ask(
         self,

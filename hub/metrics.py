@@ -1,0 +1,62 @@
+"""Figures of what the hub does, for Prometheus. They name no network, no device and no text."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+
+REQUESTS = Counter(
+    "mira_http_requests_total",
+    "Requests, by route and status.",
+    ["method", "route", "status"],
+    registry=REGISTRY,
+)
+REQUEST_SECONDS = Histogram(
+    "mira_http_request_seconds",
+    "How long requests took; sockets of devices are not among them.",
+    ["method", "route"],
+    registry=REGISTRY,
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
+CONNECTIONS = Gauge(
+    "mira_connections", "Sockets of devices and observers that are open.", registry=REGISTRY
+)
+DISCONNECTED = Counter(
+    "mira_disconnected_total", "Sockets that the hub closed, by code.", ["code"], registry=REGISTRY
+)
+ELECTIONS = Counter(
+    "mira_elections_total",
+    "Elections that are over: interaction, failed (recognition), nothing (understood or kept), "
+    "given_up (offered again by the devices).",
+    ["outcome"],
+    registry=REGISTRY,
+)
+DECODE_SECONDS = Histogram(
+    "mira_decode_seconds",
+    "How long final texts took to decode.",
+    registry=REGISTRY,
+    buckets=(0.1, 0.2, 0.3, 0.5, 0.75, 1, 2, 5, 10, 30),
+)
+QUEUE_SECONDS = Histogram(
+    "mira_decode_queue_seconds",
+    "How long utterances waited for the recogniser.",
+    registry=REGISTRY,
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30),
+)
+RECOGNISER_WAITING = Gauge(
+    "mira_recogniser_waiting", "Utterances that wait for the recogniser now.", registry=REGISTRY
+)
+UTTERANCES_DROPPED = Counter(
+    "mira_utterances_dropped_total",
+    "Utterances that devices gave up for want of room, as they said.",
+    registry=REGISTRY,
+)
+STORE_SECONDS = Gauge(
+    "mira_store_seconds", "A round trip to the data, when this was asked for.", registry=REGISTRY
+)
+
+
+def exposition() -> bytes:
+    """All of them, in Prometheus' text format."""
+    return generate_latest(REGISTRY)
