@@ -28,6 +28,7 @@ from hub.retention import keep_retention
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.retention import Retention
 from hub.store.store import Store
@@ -94,6 +95,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
             store,
             Accounts(database, clock),
             Archive(database, clock),
+            Household(database, clock),
             networks,
             PairingCodes(database, clock),
             own_id,

@@ -6,11 +6,9 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from hub.api.route import Call
+from hub.api.route import Call, id_of
 from hub.store.archive import Wanted
 from hub.store.details import ElectionDetails, InteractionDetails, Page
-from hub.store.errors import NotFoundError
-from shared.ids import is_uuid
 from shared.wire.fields import ClientId, Timestamp, Uuid
 
 
@@ -51,25 +49,17 @@ async def list_some(call: Call) -> Interactions:
 
 async def read(call: Call) -> InteractionDetails:
     """Shows an interaction."""
-    return await call.services.archive.interaction(call.network_id, _id(call, "interaction_id"))
+    return await call.services.archive.interaction(call.network_id, id_of(call, "interaction_id"))
 
 
 async def delete(call: Call) -> None:
     """Deletes an interaction, on every device too."""
     event = await call.services.archive.delete_interaction(
-        call.network_id, _id(call, "interaction_id")
+        call.network_id, id_of(call, "interaction_id")
     )
     call.services.networks.publish(call.network_id, event)
 
 
 async def read_election(call: Call) -> ElectionDetails:
     """Shows which microphone was chosen, and why."""
-    return await call.services.archive.election(call.network_id, _id(call, "election_id"))
-
-
-def _id(call: Call, name: str) -> str:
-    """A UUID of the path; what is none is not there either."""
-    given = call.part(name)
-    if not is_uuid(given):
-        raise NotFoundError("The network has nothing of this id.")
-    return given
+    return await call.services.archive.election(call.network_id, id_of(call, "election_id"))

@@ -11,9 +11,12 @@ from aiohttp import web
 from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
+from hub.store.errors import NotFoundError
+from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.records import Access
 from hub.store.store import Store
+from shared.ids import is_uuid
 
 Who = Literal["anyone", "operator", "creator", "network", "client", "registration"]
 """`operator`: with the operator's token, or on the hub's own machine.
@@ -30,6 +33,7 @@ class Services:
     store: Store
     accounts: Accounts
     archive: Archive
+    household: Household
     networks: Networks
     pairing: PairingCodes
     hub_id: str
@@ -113,3 +117,11 @@ class Route:
 def roles(*who: Who) -> frozenset[Who]:
     """Who may use a route."""
     return frozenset(who)
+
+
+def id_of(call: Call, name: str) -> str:
+    """A UUID of the path; what is none is not there either: raises NotFoundError."""
+    given = call.part(name)
+    if not is_uuid(given):
+        raise NotFoundError("The network has nothing of this id.")
+    return given

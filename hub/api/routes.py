@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hub.api import audio, clients, interactions, networks, pairing
 from hub.api.health import Health, health, prometheus
+from hub.api.household_routes import HOUSEHOLD_ROUTES
 from hub.api.openapi import answering
 from hub.api.route import Route, roles
 from hub.api.socket import websocket
@@ -249,14 +250,16 @@ _ROUTES = (
     ),
 )
 
+_ALL = (*_ROUTES, *HOUSEHOLD_ROUTES)
+
 ROUTES = (
-    *_ROUTES,
+    *_ALL,
     Route(
         "GET",
         "/api/v1/openapi.json",
         _ANYONE,
         "This document.",
-        answering(_ROUTES),
+        answering(_ALL),
         dict[str, object],
     ),
 )

@@ -192,7 +192,7 @@ class Accounts:
         async with self._database.transaction(Scope(network_id)) as session:
             now = self._now()
             row = await clients.row_of(session, network_id, client_id, lock=True)
-            _expect(row.version, version)
+            expect_version(row.version, version)
             seq = await events.append(session, network_id, "client_changed", row.id, now)
             for name in ("name", "device_info", "capabilities", "location", "listening"):
                 value = getattr(change, name)
@@ -291,11 +291,12 @@ async def _network_row(
     row = await session.get(Network, network_id, with_for_update=lock)
     if row is None:
         raise NotFoundError("There is no such network.")
-    _expect(row.version, version)
+    expect_version(row.version, version)
     return row
 
 
-def _expect(version: int, expected: int | None) -> None:
+def expect_version(version: int, expected: int | None) -> None:
+    """Raises VersionConflictError where something is not at the expected version any more."""
     if expected is not None and version != expected:
         raise VersionConflictError(
             f"It is at version {version} by now, not at {expected}.",

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, and_, delete, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -16,13 +13,13 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.store import events
 from hub.store.database import Database
 from hub.store.details import CandidateDetails, ElectionDetails, InteractionDetails, Page
-from hub.store.errors import InvalidCursorError, NotFoundError
+from hub.store.errors import NotFoundError
+from hub.store.keyset import Position, cursor_of, position_of
 from hub.store.scope import Scope
 from hub.store.tables import Action, Client, Election, ElectionCandidate, Interaction
 from hub.store.whole import whole
 from shared.clock import Clock
 from shared.wire.events import InteractionDeleted
-from shared.wire.fields import Uuid
 
 
 @dataclass(frozen=True)
@@ -59,11 +56,11 @@ class Archive:
         Raises:
             InvalidCursorError: not a cursor that a page gave.
         """
-        after = _read_cursor(cursor)
+        after = position_of(cursor)
         found: list[InteractionDetails] = []
         async with self._database.session(Scope(network_id)) as session:
             conditions = _conditions(network_id, wanted)
-            if after is None or after.timestamp is not None:
+            if after is None or after.time is not None:
                 found += await _timed(session, conditions, after, limit + 1)
                 after = None
             timeless = wanted.start is None and wanted.end is None
@@ -71,7 +68,12 @@ class Archive:
                 more = limit + 1 - len(found)
                 found += await _timeless(session, conditions, after, more)
         page = tuple(found[:limit])
-        return Page(page, _cursor_after(page[-1]) if len(found) > limit else None)
+        return Page(
+            page,
+            cursor_of(Position(page[-1].timestamp, page[-1].interaction_id))
+            if len(found) > limit
+            else None,
+        )
 
     async def interaction(self, network_id: str, interaction_id: str) -> InteractionDetails:
         """One; raises NotFoundError."""
@@ -134,33 +136,6 @@ class Archive:
         return ElectionDetails.of(row, candidates)
 
 
-class _Position(msgspec.Struct, frozen=True, array_like=True):
-    """Where a page ended."""
-
-    timestamp: datetime | None
-    interaction_id: Uuid
-
-
-def _cursor_after(last: InteractionDetails) -> str:
-    position = _Position(last.timestamp, last.interaction_id)
-    return base64.urlsafe_b64encode(msgspec.json.encode(position)).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str | None) -> _Position | None:
-    if cursor is None:
-        return None
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        position = msgspec.json.decode(text, type=_Position)
-    except (binascii.Error, ValueError, msgspec.DecodeError) as error:
-        raise InvalidCursorError(
-            "This is no cursor.", "Take `next_cursor` of the page before as it is."
-        ) from error
-    if position.timestamp is not None and position.timestamp.tzinfo is None:
-        raise InvalidCursorError("This is no cursor.", "Take `next_cursor` as it is.")
-    return position
-
-
 def _conditions(network_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [col(Interaction.network_id) == network_id]
     if wanted.client_id is not None:
@@ -179,28 +154,28 @@ def _conditions(network_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
 async def _timed(
     session: AsyncSession,
     conditions: list[ColumnElement[bool]],
-    after: _Position | None,
+    after: Position | None,
     limit: int,
 ) -> list[InteractionDetails]:
     time, key = col(Interaction.timestamp), col(Interaction.id)
     where = [*conditions, time.is_not(None)]
     if after is not None:
-        earlier = and_(time == after.timestamp, key < after.interaction_id)
+        earlier = and_(time == after.time, key < after.row_id)
         # The first half alone bounds the index; the second tells rows of one moment apart.
-        where += [time <= after.timestamp, or_(time < after.timestamp, earlier)]
+        where += [time <= after.time, or_(time < after.time, earlier)]
     return await _details(session, where, time.desc(), key.desc(), limit=limit)
 
 
 async def _timeless(
     session: AsyncSession,
     conditions: list[ColumnElement[bool]],
-    after: _Position | None,
+    after: Position | None,
     limit: int,
 ) -> list[InteractionDetails]:
     key = col(Interaction.id)
     where = [*conditions, col(Interaction.timestamp).is_(None)]
     if after is not None:
-        where.append(key < after.interaction_id)
+        where.append(key < after.row_id)
     return await _details(session, where, key.desc(), limit=limit)
 
 

@@ -56,6 +56,13 @@ class ClientExistsError(StoreError):
     fault = Fault.PERSON
 
 
+class InvalidValueError(StoreError):
+    """What was to be stored contradicts itself."""
+
+    code = "INVALID_REQUEST"
+    fault = Fault.PERSON
+
+
 class RegistrationClosedError(StoreError):
     """The network's settings let nobody register so."""
 

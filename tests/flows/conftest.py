@@ -23,6 +23,7 @@ from hub.recognition.recogniser import Recogniser
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
@@ -95,6 +96,7 @@ async def real_hub(tmp_path: Path) -> AsyncIterator[RealHub]:
             store,
             Accounts(database, clock),
             Archive(database, clock),
+            Household(database, clock),
             networks,
             PairingCodes(database, clock),
             "hub_1",

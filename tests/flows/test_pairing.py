@@ -28,6 +28,7 @@ from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
@@ -74,6 +75,7 @@ async def hub(tmp_path: Path) -> AsyncIterator[TlsHub]:
         store,
         Accounts(database, clock),
         Archive(database, clock),
+        Household(database, clock),
         networks,
         codes,
         "hub_1",

@@ -20,6 +20,7 @@ from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
@@ -51,6 +52,7 @@ class Site:
             self.store,
             Accounts(database, clock),
             Archive(database, clock),
+            Household(database, clock),
             self.networks,
             PairingCodes(database, clock),
             "hub_1",

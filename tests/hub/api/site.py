@@ -17,6 +17,8 @@ from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.household import ACTIONS, CONVERSATIONS, EVENTS, REMINDERS
+from hub.store.household import Household as HouseholdData
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.settings import NetworkSettings
@@ -25,10 +27,20 @@ from shared.config_keys import Secret
 from shared.wire.channel import ChannelClosedError, WebSocketChannel
 from tests.fakes import VirtualDesk
 from tests.flows.scripted import ScriptedDevice
-from tests.hub.store.making import WoundClock, election, interaction
+from tests.hub.store.making import SPOKEN_AT, WoundClock, election, interaction
 from tests.voice import understand
 
 PUBLIC_URL = "https://mira.example.org"
+IDS = (
+    "interaction_id",
+    "election_id",
+    "conversation_id",
+    "person_id",
+    "action_id",
+    "event_id",
+    "reminder_id",
+)
+"""What a household has one of."""
 OPERATOR_TOKEN = "an operator's long random text"
 
 
@@ -57,6 +69,11 @@ class Household:
     registration: str
     interaction_id: str
     election_id: str
+    conversation_id: str
+    person_id: str
+    action_id: str
+    event_id: str
+    reminder_id: str
 
     @property
     def base(self) -> str:
@@ -68,8 +85,7 @@ class Household:
         return template.format(
             network_id=self.network.public_id,
             client_id=client_id,
-            interaction_id=self.interaction_id,
-            election_id=self.election_id,
+            **{name: getattr(self, name) for name in IDS},
         )
 
 
@@ -82,6 +98,7 @@ class Site:
         self.store = Store(database, clock)
         self.accounts = Accounts(database, clock)
         self.archive = Archive(database, clock)
+        self.household_data = HouseholdData(database, clock)
         self.desk = VirtualDesk(understand)
         self.networks = Networks(self.store, self.desk, clock)
         self.pairing = PairingCodes(database, clock)
@@ -89,6 +106,7 @@ class Site:
             self.store,
             self.accounts,
             self.archive,
+            self.household_data,
             self.networks,
             self.pairing,
             "hub_1",
@@ -138,8 +156,27 @@ class Site:
             )
         said, chosen = interaction(f"said in {name}"), election(network.network_id)
         await self.store.record_interaction(said, chosen)
+        made, key, now = self.household_data, network.network_id, SPOKEN_AT
+        conversation = await made.add(CONVERSATIONS, key, {"title": f"talk of {name}"})
+        person = await made.add_person(key, f"one of {name}")
+        action = await made.add(
+            ACTIONS, key, {"action_type": "lights", "interaction_id": said.interaction_id}
+        )
+        event = await made.add(EVENTS, key, {"title": f"party of {name}", "start_time": now})
+        reminder = {"due_time": now, "priority": "low", "status": "pending"}
+        remind = await made.add(REMINDERS, key, {"title": f"task of {name}"} | reminder)
         return Household(
-            network, token, tokens, registration, said.interaction_id, chosen.election_id
+            network,
+            token,
+            tokens,
+            registration,
+            said.interaction_id,
+            chosen.election_id,
+            conversation.conversation_id,
+            person.person_id,
+            action.action_id,
+            event.event_id,
+            remind.reminder_id,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,19 @@ from hub.api.route import Route, Who
 from hub.api.routes import ROUTES
 from shared.audio import pcm_to_bytes
 from shared.ids import new_id
-from tests.hub.api.site import OPERATOR_TOKEN, Answer, Household, Site
+from tests.hub.api.site import IDS, OPERATOR_TOKEN, Answer, Household, Site
 from tests.voice import say
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "api.md"
 OF_NETWORK = [route for route in ROUTES if route.of_network]
-BODIES = {"NewClient": {"name": "Attic"}, "NewNetwork": {"name": "New"}}
+TIME = "2026-11-25T12:00:00Z"
+BODIES = {
+    "NewClient": {"name": "Attic"},
+    "NewNetwork": {"name": "New"},
+    "NewPerson": {"name": "Ann"},
+    "NewEvent": {"title": "Party", "start_time": TIME},
+    "NewReminder": {"title": "Call", "due_time": TIME},
+}
 RECORDING = pcm_to_bytes(say("ba de"))
 ROLES: tuple[Who, ...] = ("network", "client", "registration")
 
@@ -127,12 +135,10 @@ async def test_what_is_another_networks_looks_just_like_what_is_not_there(
     if named == ["network_id"] or not route.who & {"network"}:
         return
     await site.store.add_client(neighbours.network.network_id, "attic", client_id="attic")
-    foreign = replace(
-        home,
-        interaction_id=neighbours.interaction_id,
-        election_id=neighbours.election_id,
-    )
-    unknown = replace(home, interaction_id=new_id(), election_id=new_id())
+    theirs_all: dict[str, Any] = {name: getattr(neighbours, name) for name in IDS}
+    foreign = replace(home, **theirs_all)
+    nobodys_all: dict[str, Any] = {name: new_id() for name in IDS}
+    unknown = replace(home, **nobodys_all)
     for token in (home.token, home.clients["kitchen"]):
         if token != home.token and "client" not in route.who:
             continue

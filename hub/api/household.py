@@ -1,0 +1,365 @@
+"""People, conversations, actions, calendar and reminders of a household."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType, structs
+from sqlalchemy import ColumnElement
+from sqlmodel import col
+
+from hub.api.route import Call, Versioned, id_of
+from hub.store.details import Page
+from hub.store.household import (
+    ACTIONS,
+    CONVERSATIONS,
+    EVENTS,
+    PERSONS,
+    REMINDERS,
+    Entry,
+    Kind,
+)
+from hub.store.household_details import (
+    ActionDetails,
+    ConversationDetails,
+    EventDetails,
+    PersonDetails,
+    Priority,
+    ReminderDetails,
+    ReminderStatus,
+)
+from hub.store.tables import Action, CalendarEvent, Reminder
+from shared.wire.fields import Name, Text, Timestamp, Uuid
+
+R = TypeVar("R", bound=Entry)
+D = TypeVar("D")
+
+Title = Annotated[str, Meta(min_length=1, max_length=256)]
+Attendees = Annotated[list[Title], Meta(max_length=100)]
+ReminderSettings = Annotated[dict[Name, str | int | bool], Meta(max_length=16)]
+Limit = Annotated[int, Meta(ge=1, le=500)]
+CursorText = Annotated[str, Meta(max_length=256)]
+
+
+class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How much of a list."""
+
+    limit: Limit = 50
+    cursor: CursorText | None = None
+
+
+class Conversations(Struct, frozen=True, kw_only=True):
+    """A part of the conversations, the newest first."""
+
+    conversations: tuple[ConversationDetails, ...]
+    next_cursor: str | None  # gives the next part; null: this was the last
+
+
+class ChangedConversation(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be changed of a conversation; what is left out stays."""
+
+    title: Title | UnsetType | None = UNSET
+
+
+class Persons(Struct, frozen=True, kw_only=True):
+    """A part of the people, those known longest first."""
+
+    persons: tuple[PersonDetails, ...]
+    next_cursor: str | None
+
+
+class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A person to be added; their voice is learned as they speak."""
+
+    name: Name
+
+
+class ChangedPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be changed of a person; what is left out stays."""
+
+    name: Name | UnsetType | None = UNSET
+
+
+class ActionFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which actions, and how many."""
+
+    limit: Limit = 50
+    cursor: CursorText | None = None
+    status: Name | None = None
+    interaction_id: Uuid | None = None
+
+
+class Actions(Struct, frozen=True, kw_only=True):
+    """A part of the actions, the newest first."""
+
+    actions: tuple[ActionDetails, ...]
+    next_cursor: str | None
+
+
+class EventFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which events, and how many."""
+
+    limit: Limit = 50
+    cursor: CursorText | None = None
+    start_date: Timestamp | None = None  # that begin at this time or later
+    end_date: Timestamp | None = None  # that begin before
+
+
+class Events(Struct, frozen=True, kw_only=True):
+    """A part of the calendar, the earliest first."""
+
+    events: tuple[EventDetails, ...]
+    next_cursor: str | None
+
+
+class NewEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An event to be put into the calendar."""
+
+    title: Title
+    start_time: Timestamp
+    end_time: Timestamp | None = None
+    description: Text | None = None
+    location: Title | None = None
+    attendees: Attendees = []
+    reminder_settings: ReminderSettings = {}
+
+
+class ChangedEvent(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be changed of an event; what is left out stays."""
+
+    title: Title | UnsetType = UNSET
+    start_time: Timestamp | UnsetType = UNSET
+    end_time: Timestamp | UnsetType | None = UNSET
+    description: Text | UnsetType | None = UNSET
+    location: Title | UnsetType | None = UNSET
+    attendees: Attendees | UnsetType = UNSET
+    reminder_settings: ReminderSettings | UnsetType = UNSET
+
+
+class ReminderFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which reminders, and how many."""
+
+    limit: Limit = 50
+    cursor: CursorText | None = None
+    status: ReminderStatus | None = None
+    start_date: Timestamp | None = None  # that are due at this time or later
+    end_date: Timestamp | None = None  # that are due before
+
+
+class Reminders(Struct, frozen=True, kw_only=True):
+    """A part of the reminders, those due first."""
+
+    reminders: tuple[ReminderDetails, ...]
+    next_cursor: str | None
+
+
+class NewReminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A reminder to be made."""
+
+    title: Title
+    due_time: Timestamp
+    description: Text | None = None
+    priority: Priority = "medium"
+    status: ReminderStatus = "pending"
+
+
+class ChangedReminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be changed of a reminder; what is left out stays."""
+
+    title: Title | UnsetType = UNSET
+    due_time: Timestamp | UnsetType = UNSET
+    description: Text | UnsetType | None = UNSET
+    priority: Priority | UnsetType = UNSET
+    status: ReminderStatus | UnsetType = UNSET
+
+
+# Conversations
+
+
+async def list_conversations(call: Call) -> Conversations:
+    """Lists conversations, the newest first."""
+    page = await _page(call, CONVERSATIONS)
+    return Conversations(conversations=page.items, next_cursor=page.next_cursor)
+
+
+async def read_conversation(call: Call) -> Versioned:
+    """Shows a conversation."""
+    return await _read(call, CONVERSATIONS)
+
+
+async def change_conversation(call: Call) -> Versioned:
+    """Changes a conversation."""
+    return await _change(call, CONVERSATIONS)
+
+
+async def delete_conversation(call: Call) -> None:
+    """Deletes a conversation; what was said in it stays."""
+    await _delete(call, CONVERSATIONS)
+
+
+# People
+
+
+async def list_persons(call: Call) -> Persons:
+    """Lists the people of the household."""
+    page = await _page(call, PERSONS)
+    return Persons(persons=page.items, next_cursor=page.next_cursor)
+
+
+async def add_person(call: Call) -> Versioned:
+    """Adds a person."""
+    body: NewPerson = call.body
+    made = await call.services.household.add_person(call.network_id, body.name)
+    return Versioned(made, made.version)
+
+
+async def read_person(call: Call) -> Versioned:
+    """Shows a person."""
+    return await _read(call, PERSONS)
+
+
+async def change_person(call: Call) -> Versioned:
+    """Names a person."""
+    return await _change(call, PERSONS)
+
+
+async def delete_person(call: Call) -> None:
+    """Deletes a person and their voice; what they said stays, without their name."""
+    await _delete(call, PERSONS)
+
+
+# Actions
+
+
+async def list_actions(call: Call) -> Actions:
+    """Lists actions, the newest first."""
+    query: ActionFilter = call.query
+    where = []
+    if query.status is not None:
+        where.append(col(Action.status) == query.status)
+    if query.interaction_id is not None:
+        where.append(col(Action.interaction_id) == query.interaction_id)
+    page = await _page(call, ACTIONS, *where)
+    return Actions(actions=page.items, next_cursor=page.next_cursor)
+
+
+async def read_action(call: Call) -> Versioned:
+    """Shows an action."""
+    return await _read(call, ACTIONS)
+
+
+# Calendar
+
+
+async def list_events(call: Call) -> Events:
+    """Lists the calendar, the earliest first."""
+    page = await _page(call, EVENTS, *_between(call.query, CalendarEvent.start_time))
+    return Events(events=page.items, next_cursor=page.next_cursor)
+
+
+async def add_event(call: Call) -> Versioned:
+    """Puts an event into the calendar."""
+    return await _add(call, EVENTS)
+
+
+async def read_event(call: Call) -> Versioned:
+    """Shows an event."""
+    return await _read(call, EVENTS)
+
+
+async def change_event(call: Call) -> Versioned:
+    """Changes an event."""
+    return await _change(call, EVENTS)
+
+
+async def delete_event(call: Call) -> None:
+    """Deletes an event."""
+    await _delete(call, EVENTS)
+
+
+# Reminders
+
+
+async def list_reminders(call: Call) -> Reminders:
+    """Lists reminders, those due first."""
+    query: ReminderFilter = call.query
+    where = _between(query, Reminder.due_time)
+    if query.status is not None:
+        where.append(col(Reminder.status) == query.status)
+    page = await _page(call, REMINDERS, *where)
+    return Reminders(reminders=page.items, next_cursor=page.next_cursor)
+
+
+async def add_reminder(call: Call) -> Versioned:
+    """Makes a reminder."""
+    return await _add(call, REMINDERS)
+
+
+async def read_reminder(call: Call) -> Versioned:
+    """Shows a reminder."""
+    return await _read(call, REMINDERS)
+
+
+async def change_reminder(call: Call) -> Versioned:
+    """Changes a reminder."""
+    return await _change(call, REMINDERS)
+
+
+async def delete_reminder(call: Call) -> None:
+    """Deletes a reminder."""
+    await _delete(call, REMINDERS)
+
+
+# What they share
+
+
+async def _page(call: Call, kind: Kind[R, D], *where: ColumnElement[bool]) -> Page[D]:
+    query = call.query
+    return await call.services.household.page(
+        kind, call.network_id, where, query.limit, query.cursor
+    )
+
+
+async def _add(call: Call, kind: Kind[R, D]) -> Versioned:
+    made = await call.services.household.add(kind, call.network_id, structs.asdict(call.body))
+    return Versioned(made, _version(made))
+
+
+async def _read(call: Call, kind: Kind[R, D]) -> Versioned:
+    found = await call.services.household.one(kind, call.network_id, _id(call, kind))
+    return Versioned(found, _version(found))
+
+
+async def _change(call: Call, kind: Kind[R, D]) -> Versioned:
+    given = {
+        name: value
+        for name, value in structs.asdict(call.body).items()
+        if not isinstance(value, UnsetType)
+    }
+    changed = await call.services.household.change(
+        kind, call.network_id, _id(call, kind), given, call.version
+    )
+    return Versioned(changed, _version(changed))
+
+
+async def _delete(call: Call, kind: Kind[R, D]) -> None:
+    await call.services.household.delete(kind, call.network_id, _id(call, kind))
+
+
+def _id(call: Call, kind: Kind[R, D]) -> str:
+    return id_of(call, f"{kind.name}_id")
+
+
+def _version(shown: Any) -> int:
+    version: int = shown.version
+    return version
+
+
+def _between(query: EventFilter | ReminderFilter, time: datetime) -> list[ColumnElement[bool]]:
+    where = []
+    if query.start_date is not None:
+        where.append(col(time) >= query.start_date)
+    if query.end_date is not None:
+        where.append(col(time) < query.end_date)
+    return where

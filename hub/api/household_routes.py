@@ -1,0 +1,178 @@
+"""The part of the table of routes that is about a household's people, calendar and the like."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hub.api import household
+from hub.api.route import Handler, Route, roles
+from hub.store.household_details import (
+    ActionDetails,
+    ConversationDetails,
+    EventDetails,
+    PersonDetails,
+    ReminderDetails,
+)
+
+NETWORK = "/api/v1/networks/{network_id}"
+_HOUSEHOLD = roles("network", "client")
+
+
+def _list(path: str, summary: str, handler: Handler, answer: Any, query: Any) -> Route:
+    return Route(
+        "GET",
+        f"{NETWORK}/{path}",
+        _HOUSEHOLD,
+        summary,
+        handler,
+        answer,
+        query=query,
+        missing="INVALID_NETWORK_ID",
+    )
+
+
+def _add(path: str, summary: str, handler: Handler, answer: Any, body: Any) -> Route:
+    return Route(
+        "POST",
+        f"{NETWORK}/{path}",
+        _HOUSEHOLD,
+        summary,
+        handler,
+        answer,
+        body=body,
+        status=201,
+        missing="INVALID_NETWORK_ID",
+    )
+
+
+def _one(
+    method: str, path: str, summary: str, handler: Handler, answer: Any = None, body: Any = None
+) -> Route:
+    name = path.partition("{")[2].rstrip("}")
+    return Route(
+        method,
+        f"{NETWORK}/{path}",
+        _HOUSEHOLD,
+        summary,
+        handler,
+        answer,
+        body=body,
+        status=204 if answer is None else 200,
+        missing=f"INVALID_{name.upper()}",
+    )
+
+
+CONVERSATION = "conversations/{conversation_id}"
+PERSON = "persons/{person_id}"
+EVENT = "calendar/{event_id}"
+REMINDER = "reminders/{reminder_id}"
+
+HOUSEHOLD_ROUTES = (
+    _list(
+        "conversations",
+        "Lists conversations, the newest first.",
+        household.list_conversations,
+        household.Conversations,
+        household.Part,
+    ),
+    _one(
+        "GET",
+        CONVERSATION,
+        "Shows a conversation.",
+        household.read_conversation,
+        ConversationDetails,
+    ),
+    _one(
+        "PUT",
+        CONVERSATION,
+        "Changes a conversation.",
+        household.change_conversation,
+        ConversationDetails,
+        household.ChangedConversation,
+    ),
+    _one(
+        "DELETE",
+        CONVERSATION,
+        "Deletes a conversation; what was said in it stays.",
+        household.delete_conversation,
+    ),
+    _list(
+        "persons",
+        "Lists the people of the household.",
+        household.list_persons,
+        household.Persons,
+        household.Part,
+    ),
+    _add("persons", "Adds a person.", household.add_person, PersonDetails, household.NewPerson),
+    _one("GET", PERSON, "Shows a person.", household.read_person, PersonDetails),
+    _one(
+        "PUT",
+        PERSON,
+        "Names a person.",
+        household.change_person,
+        PersonDetails,
+        household.ChangedPerson,
+    ),
+    _one(
+        "DELETE",
+        PERSON,
+        "Deletes a person and their voice; what they said stays.",
+        household.delete_person,
+    ),
+    _list(
+        "actions",
+        "Lists actions, the newest first.",
+        household.list_actions,
+        household.Actions,
+        household.ActionFilter,
+    ),
+    _one("GET", "actions/{action_id}", "Shows an action.", household.read_action, ActionDetails),
+    _list(
+        "calendar",
+        "Lists the calendar, the earliest first.",
+        household.list_events,
+        household.Events,
+        household.EventFilter,
+    ),
+    _add(
+        "calendar",
+        "Puts an event into the calendar.",
+        household.add_event,
+        EventDetails,
+        household.NewEvent,
+    ),
+    _one("GET", EVENT, "Shows an event.", household.read_event, EventDetails),
+    _one(
+        "PUT",
+        EVENT,
+        "Changes an event.",
+        household.change_event,
+        EventDetails,
+        household.ChangedEvent,
+    ),
+    _one("DELETE", EVENT, "Deletes an event.", household.delete_event),
+    _list(
+        "reminders",
+        "Lists reminders, those due first.",
+        household.list_reminders,
+        household.Reminders,
+        household.ReminderFilter,
+    ),
+    _add(
+        "reminders",
+        "Makes a reminder.",
+        household.add_reminder,
+        ReminderDetails,
+        household.NewReminder,
+    ),
+    _one("GET", REMINDER, "Shows a reminder.", household.read_reminder, ReminderDetails),
+    _one(
+        "PUT",
+        REMINDER,
+        "Changes a reminder.",
+        household.change_reminder,
+        ReminderDetails,
+        household.ChangedReminder,
+    ),
+    _one("DELETE", REMINDER, "Deletes a reminder.", household.delete_reminder),
+)

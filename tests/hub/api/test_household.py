@@ -1,0 +1,270 @@
+"""People, conversations, calendar and reminders: made, changed, found, and forgotten whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from hub.store.household import ACTIONS, CONVERSATIONS
+from hub.store.scope import Scope
+from hub.store.tables import Conversation, Interaction, Person, VoiceCentroid
+from shared.ids import new_id
+from tests.hub.api.site import Household, Site
+from tests.hub.store.making import SPOKEN_AT
+
+TIME = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
+NEW: dict[str, dict[str, Any]] = {
+    "persons": {"name": "Ann"},
+    "calendar": {
+        "title": "Dentist",
+        "start_time": "2026-12-01T16:00:00+01:00",
+        "end_time": "2026-12-01T17:00:00+01:00",
+        "location": "Main Street",
+        "attendees": ["Ann"],
+        "reminder_settings": {"minutes_before": 30},
+    },
+    "reminders": {
+        "title": "Call Ann",
+        "due_time": "2026-12-01T15:00:00Z",
+        "description": "about Friday",
+        "priority": "high",
+    },
+}
+IDS = {"persons": "person_id", "calendar": "event_id", "reminders": "reminder_id"}
+CHANGES: dict[str, dict[str, Any]] = {
+    "persons": {"name": None},
+    "calendar": {"end_time": None, "title": "Dentist, again"},
+    "reminders": {"status": "completed", "description": None},
+}
+every_kind = pytest.mark.parametrize("kind", NEW)
+
+
+async def add(site: Site, home: Household, kind: str, **changes: Any) -> dict[str, Any]:
+    made = await site.ask("POST", f"{home.base}/{kind}", home.token, json=NEW[kind] | changes)
+    assert made.status == 201, made
+    assert made.headers["ETag"] == '"1"'
+    body: dict[str, Any] = made.body
+    return body
+
+
+async def listed(
+    site: Site, home: Household, kind: str, query: str = "", after: str = ""
+) -> list[dict[str, Any]]:
+    """All of a list, read in parts."""
+    name = {"calendar": "events"}.get(kind, kind)
+    found: list[dict[str, Any]] = []
+    cursor = f"&cursor={after}" if after else ""
+    while True:
+        part = await site.ask(
+            "GET", f"{home.base}/{kind}?limit=2{query}{cursor}", home.clients["kitchen"]
+        )
+        assert part.status == 200, part
+        found += part.body[name]
+        if part.body["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={part.body['next_cursor']}"
+
+
+def titles(found: Iterable[dict[str, Any]]) -> list[str]:
+    return [one["title"] for one in found]
+
+
+@every_kind
+async def test_what_was_made_is_shown_changed_and_deleted(
+    site: Site, home: Household, kind: str
+) -> None:
+    made = await add(site, home, kind)
+    path, device = f"{home.base}/{kind}/{made[IDS[kind]]}", home.clients["kitchen"]
+    shown = await site.ask("GET", path, device)
+    assert shown.body == made
+    for name, value in NEW[kind].items():
+        if name.endswith("_time"):
+            assert datetime.fromisoformat(made[name]) == datetime.fromisoformat(value)
+        else:
+            assert made[name] == value
+    changed = await site.ask("PUT", path, device, json=CHANGES[kind])
+    assert (changed.status, changed.headers["ETag"]) == (200, '"2"')
+    assert {name: changed.body[name] for name in CHANGES[kind]} == CHANGES[kind]
+    assert {n: v for n, v in changed.body.items() if n not in {*CHANGES[kind], "version"}} == {
+        n: v for n, v in made.items() if n not in {*CHANGES[kind], "version"}
+    }
+    assert (await site.ask("DELETE", path, device)).status == 204
+    gone = await site.ask("GET", path, device)
+    assert (gone.status, gone.code) == (404, f"INVALID_{IDS[kind].upper()}")
+
+
+@every_kind
+async def test_of_two_changes_at_once_the_second_is_told(
+    site: Site, home: Household, kind: str
+) -> None:
+    made = await add(site, home, kind)
+    path, match = f"{home.base}/{kind}/{made[IDS[kind]]}", {"If-Match": '"1"'}
+    both = await asyncio.gather(
+        *(site.ask("PUT", path, home.token, json=CHANGES[kind], **match) for _ in range(2))
+    )
+    assert sorted(answer.status for answer in both) == [200, 412]
+    assert {answer.code for answer in both if answer.status == 412} == {"VERSION_CONFLICT"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("calendar", {"start_time": "2026-12-01T16:00:00"}),
+        ("calendar", {"end_time": "2026-12-01T15:59:59+01:00"}),
+        ("calendar", {"title": ""}),
+        ("calendar", {"title": "x" * 257}),
+        ("calendar", {"attendees": [1]}),
+        ("calendar", {"attendees": ["x"] * 101}),
+        ("calendar", {"reminder_settings": {"deep": {"er": 1}}}),
+        ("calendar", {"start_time": None}),
+        ("reminders", {"due_time": "tomorrow"}),
+        ("reminders", {"priority": "higher"}),
+        ("reminders", {"status": "done"}),
+        ("reminders", {"description": "x" * 4097}),
+        ("reminders", {"title": "a\0b"}),
+        ("reminders", {"unknown": 1}),
+        ("persons", {"name": ""}),
+        ("persons", {"index": 1}),
+    ],
+)
+async def test_what_cannot_be_is_refused_when_it_is_made_and_when_it_is_changed(
+    site: Site, home: Household, kind: str, changes: dict[str, Any]
+) -> None:
+    made = await site.ask("POST", f"{home.base}/{kind}", home.token, json=NEW[kind] | changes)
+    assert (made.status, made.code) == (400, "INVALID_REQUEST")
+    there = await add(site, home, kind)
+    path = f"{home.base}/{kind}/{there[IDS[kind]]}"
+    changed = await site.ask("PUT", path, home.token, json=changes)
+    assert (changed.status, changed.code) == (400, "INVALID_REQUEST")
+    assert (await site.ask("GET", path, home.token)).body == there
+
+
+async def test_an_event_cannot_be_moved_behind_its_own_end(site: Site, home: Household) -> None:
+    made = await add(site, home, "calendar")
+    path = f"{home.base}/calendar/{made['event_id']}"
+    late = {"start_time": "2026-12-02T00:00:00Z"}
+    assert (await site.ask("PUT", path, home.token, json=late)).code == "INVALID_REQUEST"
+    both = late | {"end_time": "2026-12-02T01:00:00Z"}
+    assert (await site.ask("PUT", path, home.token, json=both)).status == 200
+
+
+@pytest.mark.parametrize(("kind", "time"), [("calendar", "start_time"), ("reminders", "due_time")])
+async def test_lists_are_in_order_whole_and_chosen_by_time(
+    site: Site, home: Household, kind: str, time: str
+) -> None:
+    numbers = [5, 1, 4, 1, 3, 2]
+    for number in numbers:
+        when = (TIME + timedelta(days=number)).isoformat()
+        end = {"end_time": None} if kind == "calendar" else {}
+        await add(site, home, kind, title=f"{number}", **{time: when}, **end)
+    found = titles(await listed(site, home, kind))
+    assert [title for title in found if title.isdigit()] == sorted(map(str, numbers))
+    between = "&start_date=2026-12-03T15:00:00Z&end_date=2026-12-05T15:00:00Z"
+    assert titles(await listed(site, home, kind, between)) == ["2", "3"]
+
+
+async def test_reminders_are_chosen_by_their_status(site: Site, home: Household) -> None:
+    done = await add(site, home, "reminders", title="done", status="completed")
+    found = await listed(site, home, "reminders", "&status=completed")
+    assert [one["reminder_id"] for one in found] == [done["reminder_id"]]
+
+
+async def test_a_list_that_grows_meanwhile_loses_and_doubles_nothing(
+    site: Site, home: Household
+) -> None:
+    for number in range(4):
+        await site.household_data.add(
+            CONVERSATIONS,
+            home.network.network_id,
+            {"title": f"{number}", "last_interaction_at": SPOKEN_AT + timedelta(hours=number)},
+        )
+    path = f"{home.base}/conversations?limit=2"
+    first = await site.ask("GET", path, home.token)
+    await site.household_data.add(
+        CONVERSATIONS,
+        home.network.network_id,
+        {"title": "new", "last_interaction_at": SPOKEN_AT + timedelta(days=1)},
+    )
+    rest = await listed(site, home, "conversations", after=first.body["next_cursor"])
+    assert titles(first.body["conversations"]) == ["3", "2"]
+    # What has no time yet comes last.
+    assert titles(rest) == ["1", "0", "talk of home"]
+
+
+async def test_actions_are_found_by_what_they_came_of(site: Site, home: Household) -> None:
+    await site.household_data.add(
+        ACTIONS, home.network.network_id, {"action_type": "timer", "status": "completed"}
+    )
+    for query, kinds in (
+        ("", {"lights", "timer"}),
+        ("&status=completed", {"timer"}),
+        (f"&interaction_id={home.interaction_id}", {"lights"}),
+        (f"&interaction_id={new_id()}", set()),
+    ):
+        found = await listed(site, home, "actions", query)
+        assert {one["action_type"] for one in found} == kinds
+    # What an action came of may be deleted; the action stays.
+    await site.ask("DELETE", f"{home.base}/interactions/{home.interaction_id}", home.token)
+    action = await site.ask("GET", f"{home.base}/actions/{home.action_id}", home.token)
+    assert action.body["interaction_id"] is None
+
+
+async def test_persons_get_numbers_of_their_own_though_added_at_once(
+    site: Site, home: Household
+) -> None:
+    made = await asyncio.gather(*(add(site, home, "persons", name=f"P{n}") for n in range(3)))
+    assert len({one["index"] for one in made}) == 3
+    assert min(one["index"] for one in made) == 2  # the household has one already
+
+
+async def test_a_deleted_person_is_gone_from_everywhere_and_what_they_said_stays(
+    site: Site, home: Household, neighbours: Household
+) -> None:
+    key = home.network.network_id
+    async with site.database.transaction(Scope(key)) as session:
+        said = (await session.exec(select(Interaction))).one()
+        said.speaker_id, said.voice_embedding = home.person_id, [0.5]
+        person = (await session.exec(select(Person))).one()
+        person.voice_embedding = [0.5]
+        talk = (await session.exec(select(Conversation))).one()
+        talk.participant_ids = [home.person_id, neighbours.person_id]
+        session.add(
+            VoiceCentroid(
+                id=new_id(),
+                network_id=key,
+                person_id=home.person_id,
+                space="ge2e",
+                vector=[0.5],
+                weight=3.0,
+                updated_at=SPOKEN_AT,
+            )
+        )
+    path = f"{home.base}/persons/{home.person_id}"
+    shown = await site.ask("GET", path, home.token)
+    assert shown.body["voice_known"]
+    assert "0.5" not in str(shown.body)
+    assert (await site.ask("DELETE", path, home.token)).status == 204
+    async with site.database.session(Scope(key)) as session:
+        assert (await session.exec(select(VoiceCentroid))).all() == []
+        said = (await session.exec(select(Interaction))).one()
+        assert (said.speaker_id, said.voice_embedding) == (None, None)
+        assert said.text == "said in home"
+        talk = (await session.exec(select(Conversation))).one()
+        assert talk.participant_ids == [neighbours.person_id]
+
+
+async def test_a_deleted_conversation_leaves_what_was_said(site: Site, home: Household) -> None:
+    async with site.database.transaction(Scope(home.network.network_id)) as session:
+        said = (await session.exec(select(Interaction))).one()
+        said.conversation_id = home.conversation_id
+    path = f"{home.base}/conversations/{home.conversation_id}"
+    renamed = await site.ask("PUT", path, home.token, json={"title": "Tea"})
+    assert renamed.body["title"] == "Tea"
+    assert (await site.ask("DELETE", path, home.token)).status == 204
+    found = await site.ask("GET", f"{home.base}/interactions/{home.interaction_id}", home.token)
+    assert (found.body["text"], found.body["conversation_id"]) == ("said in home", None)
