@@ -12,18 +12,26 @@ from hub.api.gate import MAX_BODY_BYTES, Gate
 from hub.api.route import Services
 from hub.api.routes import ROUTES
 from hub.config import Api
+from hub.doorkeeper import Doorkeeper
 
 
-def make_app(services: Services, api: Api, proxies: Collection[str] = ()) -> web.Application:
+def make_app(
+    services: Services,
+    api: Api,
+    proxies: Collection[str] = (),
+    doorkeeper: Doorkeeper | None = None,
+) -> web.Application:
     """The application that answers to every route of the table, and to nothing else.
 
     Args:
         services: what routes work with.
         api: who may create networks, and how many requests there may be.
         proxies: IP addresses whose X-Forwarded-For is believed.
+        doorkeeper: watches the connections that the requests come over.
     """
     gate = Gate(services, api, proxies)
-    app = web.Application(middlewares=[counted, errors], client_max_size=MAX_BODY_BYTES)
+    watched = [doorkeeper.middleware] if doorkeeper else []
+    app = web.Application(middlewares=[*watched, counted, errors], client_max_size=MAX_BODY_BYTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, gate.handler(route))
     return app

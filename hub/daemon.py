@@ -19,6 +19,7 @@ from hub.api.route import Services
 from hub.app import make_app
 from hub.authority import Authority
 from hub.config import HubConfig
+from hub.doorkeeper import HANDSHAKE_S, IDLE_S, Doorkeeper, allow_many_files
 from hub.election.election import Timing
 from hub.identity import hub_id
 from hub.networks import Networks
@@ -55,6 +56,10 @@ ROUND_TRIP_S = 5.0
 """How often the hub asks itself whether it still answers."""
 RENEW_S = 3600.0
 """How often the hub looks whether its certificate is good for long enough."""
+BACKLOG = 512
+"""Connections that wait to be accepted."""
+LINGER_S = 5.0
+"""How long what is left of a refused body is read, so that the answer gets through."""
 SHUTDOWN_S = 5.0
 """Connections have this long to end when the hub stops."""
 
@@ -171,23 +176,37 @@ async def _listen(
     config: HubConfig, services: Services, context: ssl.SSLContext | None, stack: AsyncExitStack
 ) -> int:
     """Starts the server; returns its port."""
+    allow_many_files()
+    server = config.server
+    doorkeeper = Doorkeeper(server.proxies)
     runner = web.AppRunner(
-        make_app(services, config.api, config.server.proxies),
+        make_app(services, config.api, server.proxies, doorkeeper),
         access_log=None,
-        keepalive_timeout=30.0,  # the default keeps idle connections for an hour
+        keepalive_timeout=IDLE_S,  # the default keeps idle connections for an hour
+        lingering_time=LINGER_S,
         shutdown_timeout=SHUTDOWN_S,
     )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
-    server = config.server
+    if runner.server is None:
+        raise AssertionError
     try:
-        await web.TCPSite(runner, server.host, server.port, ssl_context=context).start()
+        listening = await asyncio.get_running_loop().create_server(
+            doorkeeper.watching(runner.server),
+            server.host,
+            server.port,
+            ssl=context,
+            ssl_handshake_timeout=HANDSHAKE_S if context else None,
+            backlog=BACKLOG,
+            reuse_address=True,
+        )
     except OSError as error:
         raise ServerError(
             f"The hub cannot listen on {server.host} port {server.port}: {error.strerror}.",
             "Is another hub running? Else choose another [server] port.",
         ) from error
-    port: int = runner.addresses[0][1]
+    stack.callback(listening.close)
+    port: int = listening.sockets[0].getsockname()[1]
     return port
 
 

@@ -25,6 +25,13 @@ CONNECTIONS = Gauge(
 DISCONNECTED = Counter(
     "mira_disconnected_total", "Sockets that the hub closed, by code.", ["code"], registry=REGISTRY
 )
+REFUSED = Counter(
+    "mira_connections_refused_total",
+    "Connections that were refused or ended for taking too long: too_many, slow_head, "
+    "slow_body, slow_reader.",
+    ["reason"],
+    registry=REGISTRY,
+)
 ELECTIONS = Counter(
     "mira_elections_total",
     "Elections that are over: interaction, failed (recognition), nothing (understood or kept), "

@@ -58,6 +58,13 @@ class BodyTooLargeError(MiraError):
     fault = Fault.PERSON
 
 
+class SlowRequestError(MiraError):
+    """A request that takes too long to come."""
+
+    code = "REQUEST_TIMEOUT"
+    fault = Fault.PERSON
+
+
 class SuspendedError(MiraError):
     """The operator has suspended the network."""
 
@@ -83,6 +90,7 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (ClientExistsError, 409),
     (StoreConflictError, 409),
     (VersionConflictError, 412),
+    (SlowRequestError, 408),
     (BodyTooLargeError, 413),
     (RateLimitError, 429),
     (LimitExceededError, 429),

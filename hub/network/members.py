@@ -10,7 +10,8 @@ from shared.wire.codec import Event, encode
 from shared.wire.fields import Message
 from shared.wire.utterance import StreamQuality
 
-EVENTS_AT_ONCE = 500
+EVENTS_AT_ONCE = 100
+"""Of the log, read in one go: some milliseconds, so that who is owed much slows nobody."""
 
 
 class Members:

@@ -35,6 +35,8 @@ SILENCE_TIMEOUT_S = 15.0
 """A device that says nothing for this long is gone."""
 FIRST_PROBES = 4
 PROBE_INTERVAL_S = 10.0
+MAX_OUTBOX_BYTES = 1024 * 1024
+"""Of what a device has not taken yet; with more it is too slow, and resumes later."""
 MAX_ERRORS = 100
 """So many more broken messages than good ones are hopeless."""
 
@@ -72,7 +74,7 @@ class Session:
         self.token_id = token_id
         self.client_id = client_id
         self.observer = observer
-        self.outbox = Outbox()
+        self.outbox = Outbox(max_bytes=MAX_OUTBOX_BYTES)
         self.cursor = Cursor(0)
         self.monitor = False
         self.hears = False  # has a microphone

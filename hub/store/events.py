@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
+import sqlalchemy
 from sqlalchemy import insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -31,6 +32,30 @@ Kind = Literal[
     "client_removed",
     "settings_changed",
 ]
+
+
+class _Logged(NamedTuple):
+    """A line of the log."""
+
+    seq: int
+    kind: str
+    row_id: str
+    public_id: str | None
+
+
+class _Said(NamedTuple):
+    """What an interaction's event tells; the rest of its row may be long, and is left unread."""
+
+    id: str
+    text: str
+    speaker_id: str | None
+    timestamp: datetime | None
+    processing_status: str
+
+
+_LOGGED: Any = sqlalchemy.select(*(getattr(LoggedEvent, name) for name in _Logged._fields))
+_SAID_FIELDS: list[Any] = [getattr(Interaction, name) for name in _Said._fields]
+_SAID: Any = sqlalchemy.select(*_SAID_FIELDS, col(Client.client_id)).select_from(Interaction)
 
 
 async def append(
@@ -86,12 +111,11 @@ async def after(
 ) -> tuple[Event, ...]:
     """At most `limit` events behind the cursor, oldest first, each with its row as it is now."""
     logged = await session.exec(
-        select(LoggedEvent)
-        .where(LoggedEvent.network_id == network_id, LoggedEvent.seq > cursor)
+        _LOGGED.where(LoggedEvent.network_id == network_id, LoggedEvent.seq > cursor)
         .order_by(col(LoggedEvent.seq))
         .limit(limit)
     )
-    return await _with_rows(session, network_id, logged.all())
+    return await _with_rows(session, network_id, [_Logged(*row) for row in logged])
 
 
 async def of_row(
@@ -99,16 +123,18 @@ async def of_row(
 ) -> tuple[Event, ...]:
     """All events of one kind about one row."""
     logged = await session.exec(
-        select(LoggedEvent).where(
+        _LOGGED.where(
             LoggedEvent.network_id == network_id,
             LoggedEvent.kind == kind,
             LoggedEvent.row_id == row_id,
         )
     )
-    return await _with_rows(session, network_id, logged.all())
+    return await _with_rows(session, network_id, [_Logged(*row) for row in logged])
 
 
-def interaction_created(seq: int, row: Interaction, client_id: str | None) -> InteractionCreated:
+def interaction_created(
+    seq: int, row: Interaction | _Said, client_id: str | None
+) -> InteractionCreated:
     """The event of an interaction; `client_id` is the public id."""
     if row.timestamp is None:
         raise ValueError("only legacy interactions lack a time, and they have no event")
@@ -145,7 +171,7 @@ def settings_changed(seq: int, settings: NetworkSettings, status: str) -> Settin
 
 
 async def _with_rows(
-    session: AsyncSession, network_id: str, logged: Sequence[LoggedEvent]
+    session: AsyncSession, network_id: str, logged: Sequence[_Logged]
 ) -> tuple[Event, ...]:
     wanted: dict[str, set[str]] = {}
     for event in logged:
@@ -153,11 +179,12 @@ async def _with_rows(
     message: dict[str, Callable[[int], Event]] = {}
     if said := wanted.get("interaction_created"):
         spoken = await session.exec(
-            select(Interaction, Client.client_id)
-            .outerjoin(Client, col(Interaction.client_id) == col(Client.id))
-            .where(Interaction.network_id == network_id, col(Interaction.id).in_(said))
+            _SAID.outerjoin(Client, col(Interaction.client_id) == col(Client.id)).where(
+                Interaction.network_id == network_id, col(Interaction.id).in_(said)
+            )
         )
-        for row, client_id in spoken:
+        for *fields, client_id in spoken:
+            row = _Said(*fields)
             message[row.id] = partial(interaction_created, row=row, client_id=client_id)
     if changed := wanted.get("client_changed"):
         devices = await session.exec(
@@ -184,7 +211,7 @@ async def _with_rows(
     return tuple(_message(event, message.get(event.row_id)) for event in logged)
 
 
-def _message(event: LoggedEvent, of_row: Callable[[int], Event] | None) -> Event:
+def _message(event: _Logged, of_row: Callable[[int], Event] | None) -> Event:
     """An event with its row, or the tombstone of a row that is gone."""
     if event.kind == "client_removed":
         return client_removed(event.seq, event.public_id)

@@ -23,12 +23,18 @@ _PRAGMAS = (
 )
 
 
+CONNECTIONS = 4
+"""Each is a thread with a page cache of its own; whoever comes when all are busy waits."""
+
+
 def engine(path: Path) -> AsyncEngine:
     """The engine that the hub works with; connections with `read_only` never wait for writers."""
     # The driver's own BEGIN comes late and leaves schema changes out; ours is the one below.
     made = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
+        pool_size=CONNECTIONS,
+        max_overflow=0,
     )
     event.listen(made.sync_engine, "connect", _set_up)
     event.listen(made.sync_engine, "begin", _begin)

@@ -309,7 +309,8 @@ async def test_health_answers_without_a_token_and_tells_nothing_of_a_home(
 ) -> None:
     async with real_hub.http.get(f"{real_hub.url}/api/v1/health") as answer:
         assert answer.status == 200
-        assert set(await answer.json()) == {"status", "connections", "store_ms"}
+        told = await answer.json()
+        assert set(told) == {"status", "version", "connections", "store_ms", "store", "recogniser"}
     async with real_hub.http.get(f"{real_hub.url}/nothing") as answer:
         assert answer.status == 404
         assert (await answer.json())["error"]["code"] == "NOT_FOUND"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from edge.simulation.speech import murmur
+from tests.bench.slow import measure
 from tests.bench.streams import HurryingLoop, listen
 from tests.bench.tools.report import percentile
 
@@ -17,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("bench", ["streams", "edge", "latency"])
+@pytest.mark.parametrize("bench", ["streams", "edge", "latency", "slow"])
 def test_a_bench_explains_itself(bench: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own module, in this interpreter
         [sys.executable, "-m", f"tests.bench.{bench}", "--help"],
@@ -35,6 +37,16 @@ def test_streams_are_heard_and_elected_without_waiting_for_them(tmp_path: Path) 
     with asyncio.Runner(loop_factory=HurryingLoop) as runner:
         seconds = runner.run(listen(tmp_path, [murmur(3.0, seed) for seed in (0, 1)], hurry=True))
     assert seconds > 0
+
+
+@pytest.mark.process
+async def test_slow_clients_are_sent_away_and_deaf_devices_cost_little(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await measure(tmp_path, clients=6, devices=2, events=100, seconds=1, deaf_s=1)
+    figures = json.loads(capsys.readouterr().out)
+    assert (figures["slow_clients"], figures["deaf_connected"]) == (6, 2)
+    assert figures["healthy_p99_ms"] > 0
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 5), (95, 10), (90, 9), (1, 1), (100, 10)])

@@ -1,13 +1,17 @@
-"""How many requests there may be, on made-up time."""
+"""How many requests there may be, on made-up time, and how long one may take to come."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hub.api.gate
 from hub.api import limits
 from hub.api.limits import RateLimits
+from tests.hub.api.site import Site
 
 
 def test_after_a_burst_one_comes_through_in_each_interval() -> None:
@@ -38,3 +42,15 @@ def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
         assert bucket.take(caller, 0.0) == 0
     assert bucket.take("c", 0.0) > 0
     assert bucket.take("a", 0.0) == 0  # forgotten
+
+
+async def test_a_body_that_never_ends_is_answered_with_a_code(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub.api.gate, "BODY_S", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", site.client.port)
+    writer.write(b"POST /api/v1/pair HTTP/1.1\r\nHost: hub\r\nContent-Length: 100\r\n\r\n{")
+    answer = await reader.readuntil(b"}}")
+    writer.close()
+    assert b" 408 " in answer
+    assert b"REQUEST_TIMEOUT" in answer
