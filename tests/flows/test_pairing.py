@@ -65,6 +65,13 @@ class TlsHub:
 
 @pytest.fixture
 async def hub(tmp_path: Path) -> AsyncIterator[TlsHub]:
+    async with open_hub(tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def open_hub(tmp_path: Path, public_url: str | None = None) -> AsyncIterator[TlsHub]:
+    """A hub with its own certificates; with a `public_url`, in the clear behind a proxy."""
     clock = steady_clock()
     authority = Authority.open(tmp_path / "hub", "hub_1")
     database = await Database.open(tmp_path / "hub.db")
@@ -79,14 +86,16 @@ async def hub(tmp_path: Path) -> AsyncIterator[TlsHub]:
         networks,
         codes,
         "hub_1",
-        ca=authority.ca,
+        ca=None if public_url else authority.ca,
+        public_url=public_url,
     )
     runner = web.AppRunner(make_app(services, Api(burst=10_000)), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=server_context(authority))
+    context = None if public_url else server_context(authority)
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
     await site.start()
     made = TlsHub(authority, network, token, store, codes)
-    made.url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    made.url = f"http{'s' if context else ''}://127.0.0.1:{runner.addresses[0][1]}"
     yield made
     await networks.close()
     await runner.cleanup()
@@ -257,6 +266,50 @@ async def test_of_a_hundred_spoofed_announcements_none_gets_a_byte_of_the_token(
         device = ScriptedDevice(await connect(hub.url))
         await device.greet()
         await device.channel.close()
+
+
+# Behind a reverse proxy
+
+
+async def test_a_hub_behind_a_proxy_with_a_certificate_that_all_trust_works_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = Authority.open(tmp_path / "public", "somebody")
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_text(public.ca)
+    monkeypatch.setenv("SSL_CERT_FILE", str(trusted))  # what the system trusts
+    behind = 0
+
+    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        theirs, ours = await asyncio.open_connection("127.0.0.1", behind)
+
+        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while data := await source.read(65_536):
+                target.write(data)
+            target.close()
+
+        await asyncio.gather(copy(reader, ours), copy(theirs, writer), return_exceptions=True)
+
+    proxy = await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=server_context(public))
+    url = f"https://localhost:{proxy.sockets[0].getsockname()[1]}"
+    async with proxy, open_hub(tmp_path, url) as hub, aiohttp.ClientSession() as http:
+        behind = int(hub.url.rpartition(":")[2])
+        made = await http.post(
+            f"{hub.url}/api/v1/networks/{hub.network.public_id}/pairing-codes",
+            headers={"Authorization": f"Bearer {hub.token}"},
+        )
+        link = Link.parse((await made.json())["link"])
+        assert (link.url, link.ca_sha256) == (url, "")
+        pairing = await pair_by_link(link, "kitchen", "")
+        assert pairing.ca is None
+        access = Access(pairing.network_id, pairing.client_id, Secret(pairing.token), pairing.ca)
+        device = ScriptedDevice(await Connector(http, access)(pairing.address))
+        assert (await device.greet()).client_id == pairing.client_id
+        await device.channel.close()
+        # Whom the system does not trust is not spoken to.
+        monkeypatch.delenv("SSL_CERT_FILE")
+        with pytest.raises(ConnectionError):
+            await Connector(http, access)(pairing.address)
 
 
 # The command
