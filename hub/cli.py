@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hub.account_commands import add_account_commands
 from hub.config import HubConfig, load_hub_config
-from hub.pair_command import pair
+from hub.pair_command import https_url, pair
 from models.cli import add_models_commands
 from shared.discovery import Browser, DeviceRecord, open_mdns
 from shared.errors import ConfigError, MiraError
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument(
         "--url",
+        type=https_url,
         metavar="URL",
         help="https://ADDRESS:PORT, where devices reach the hub, if it is "
         "not the configured or this machine's own",

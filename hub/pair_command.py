@@ -7,6 +7,7 @@ import json
 import socket
 import sys
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import segno
 
@@ -58,6 +59,14 @@ async def pair(config: HubConfig, args: argparse.Namespace) -> None:
     print(f"A device joins {network.name} with one of these, within {LIFETIME_S // 60} minutes:\n")
     print(f"mira-edge pair '{link}'")
     print(f"mira-edge pair {code}      (typed; the hub is found by mDNS)")
+
+
+def https_url(text: str) -> str:
+    """Checks what is given on the command line."""
+    parts = urlsplit(text)
+    if parts.scheme != "https" or not parts.netloc or parts.fragment:
+        raise argparse.ArgumentTypeError(f"{text!r} is not https://ADDRESS:PORT")
+    return text
 
 
 def _the_network(networks: Sequence[NetworkInfo], public_id: str | None) -> NetworkInfo:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -31,6 +32,8 @@ def run(connection: Connection, revision: str) -> None:
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
 
+    # It would list its own parts at every start.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
