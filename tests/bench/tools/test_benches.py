@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from edge.simulation.speech import murmur
+from tests.bench.api import ENGINES, KINDS, Sizes
+from tests.bench.api import measure as measure_lists
 from tests.bench.slow import measure
 from tests.bench.streams import HurryingLoop, listen
 from tests.bench.tools.report import percentile
@@ -19,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.process
-@pytest.mark.parametrize("bench", ["streams", "edge", "latency", "slow"])
+@pytest.mark.parametrize("bench", ["streams", "edge", "latency", "slow", "api"])
 def test_a_bench_explains_itself(bench: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own module, in this interpreter
         [sys.executable, "-m", f"tests.bench.{bench}", "--help"],
@@ -47,6 +49,15 @@ async def test_slow_clients_are_sent_away_and_deaf_devices_cost_little(
     figures = json.loads(capsys.readouterr().out)
     assert (figures["slow_clients"], figures["deaf_connected"]) == (6, 2)
     assert figures["healthy_p99_ms"] > 0
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("engine", ENGINES)
+def test_lists_are_asked_for_in_a_small_and_a_large_database(engine: str) -> None:
+    sizes = Sizes({"small": 200, "large": 400}, {"small": 2, "large": 4})
+    figures = measure_lists(engine, sizes, requests=2)
+    assert figures["rows"] == 400
+    assert set(figures["kinds"]) == set(KINDS)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 5), (95, 10), (90, 9), (1, 1), (100, 10)])
