@@ -134,12 +134,16 @@ class Site:
 
     async def device(self, home: Household, client_id: str) -> ScriptedDevice:
         """A device, connected and greeted."""
+        device = await self.connection(home, client_id)
+        await device.greet()
+        return device
+
+    async def connection(self, home: Household, client_id: str) -> ScriptedDevice:
+        """A device's connection, before its greeting."""
         opened = await self.client.ws_connect(
             f"{home.base}/ws", headers={"Authorization": f"Bearer {home.clients[client_id]}"}
         )
-        device = ScriptedDevice(WebSocketChannel(opened))
-        await device.greet()
-        return device
+        return ScriptedDevice(WebSocketChannel(opened))
 
     async def household(self, name: str) -> Household:
         """A new one."""
