@@ -197,6 +197,7 @@ async def _listen(
             server.port,
             ssl=context,
             ssl_handshake_timeout=HANDSHAKE_S if context else None,
+            ssl_shutdown_timeout=LINGER_S if context else None,
             backlog=BACKLOG,
             reuse_address=True,
         )

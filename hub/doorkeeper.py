@@ -34,6 +34,8 @@ IDLE_S = 15.0
 MAX_CONNECTIONS = 2_000
 MAX_FROM_ONE_ADDRESS = 1_000
 """Several devices may share an address; none needs so many."""
+RESERVED = 16
+"""For this machine's own: a flood from elsewhere must not keep out the hub's own health check."""
 
 
 class Doorkeeper:
@@ -43,6 +45,7 @@ class Doorkeeper:
         proxies: addresses from which there may be any number: everybody comes through them.
         head_s, unread_s: limits in seconds.
         most, most_from_one: how many connections there may be, in all and from one address.
+        reserved: how many more from this machine itself.
     """
 
     def __init__(
@@ -53,7 +56,9 @@ class Doorkeeper:
         unread_s: float = UNREAD_S,
         most: int = MAX_CONNECTIONS,
         most_from_one: int = MAX_FROM_ONE_ADDRESS,
+        reserved: int = RESERVED,
     ) -> None:
+        self._reserved = reserved
         self.head_s = head_s
         self.unread_s = unread_s
         self._proxies = proxies
@@ -84,7 +89,8 @@ class Doorkeeper:
         peer = transport.get_extra_info("peername")
         address = str(peer[0]) if isinstance(peer, tuple) else ""
         many = self._by_address[address] >= self._most_from_one and address not in self._proxies
-        if many or self.connections >= self._most:
+        most = self._most + (self._reserved if address in ("127.0.0.1", "::1") else 0)
+        if many or self.connections >= most:
             metrics.REFUSED.labels("too_many").inc()
             log.debug("a connection from %s is refused: there are too many", address)
             return None

@@ -114,7 +114,7 @@ async def test_an_answer_that_nobody_reads_is_given_up() -> None:
 
 @pytest.mark.parametrize("limits", [{"most": 2}, {"most_from_one": 2}])
 async def test_there_may_be_only_so_many_connections(limits: dict[str, int]) -> None:
-    async with serving(head_s=10, **limits) as (keeper, port):
+    async with serving(head_s=10, reserved=0, **limits) as (keeper, port):
         held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
         await until(lambda: keeper.connections == 2)
         assert await ask(port) == b""
@@ -122,6 +122,11 @@ async def test_there_may_be_only_so_many_connections(limits: dict[str, int]) -> 
         await until(lambda: keeper.connections == 1)
         assert b"hello" in await ask(port, CLOSING)
         held[1][1].close()
+
+
+async def test_a_place_is_kept_for_the_hubs_own_health_check() -> None:
+    async with serving(head_s=10, most=0, reserved=1) as (_, port):
+        assert b"hello" in await ask(port, CLOSING)
 
 
 async def test_a_proxy_may_have_any_number() -> None:
