@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from sqlalchemy import ColumnElement
@@ -11,15 +11,6 @@ from sqlmodel import col
 
 from hub.api.route import Call, Versioned, id_of
 from hub.store.details import Page
-from hub.store.household import (
-    ACTIONS,
-    CONVERSATIONS,
-    EVENTS,
-    PERSONS,
-    REMINDERS,
-    Entry,
-    Kind,
-)
 from hub.store.household_details import (
     ActionDetails,
     ConversationDetails,
@@ -29,15 +20,23 @@ from hub.store.household_details import (
     ReminderDetails,
     ReminderStatus,
 )
+from hub.store.household_kinds import (
+    ACTIONS,
+    CONVERSATIONS,
+    EVENTS,
+    PERSONS,
+    REMINDERS,
+    D,
+    Kind,
+    R,
+)
 from hub.store.tables import Action, CalendarEvent, Reminder
 from shared.wire.fields import Name, Text, Timestamp, Uuid
 
-R = TypeVar("R", bound=Entry)
-D = TypeVar("D")
-
 Title = Annotated[str, Meta(min_length=1, max_length=256)]
 Attendees = Annotated[list[Title], Meta(max_length=100)]
-ReminderSettings = Annotated[dict[Name, str | int | bool], Meta(max_length=16)]
+Setting = Annotated[str, Meta(max_length=256)] | Annotated[int, Meta(ge=-(2**53), le=2**53)] | bool
+ReminderSettings = Annotated[dict[Name, Setting], Meta(max_length=16)]
 Limit = Annotated[int, Meta(ge=1, le=500)]
 CursorText = Annotated[str, Meta(max_length=256)]
 

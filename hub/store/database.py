@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -149,6 +149,8 @@ class Database:
         except DBAPIError as error:
             raise self._explain(error.orig) from error
         except SQLAlchemyError as error:  # such as no free connection within the time
+            if isinstance(error, StatementError) and isinstance(error.orig, StoreError):
+                raise error.orig from error  # refused by a column's type
             raise StoreError(f"The database cannot be used now: {error}.", "Try again.") from error
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, func, literal, or_, update
+from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,131 +15,15 @@ from hub.store import networks
 from hub.store.accounts import expect_version
 from hub.store.database import Database
 from hub.store.details import Page
-from hub.store.errors import InvalidValueError, NotFoundError, StoreConflictError
-from hub.store.household_details import (
-    ActionDetails,
-    ConversationDetails,
-    EventDetails,
-    PersonDetails,
-    ReminderDetails,
-)
-from hub.store.keyset import Position, cursor_of, position_of
+from hub.store.errors import NotFoundError
+from hub.store.household_details import PersonDetails
+from hub.store.household_kinds import BEGINNING, D, Kind, R
+from hub.store.keyset import cursor_of, position_of
 from hub.store.scope import Scope
-from hub.store.tables import (
-    Action,
-    CalendarEvent,
-    Conversation,
-    Interaction,
-    Person,
-    Reminder,
-    VoiceCentroid,
-)
-from hub.store.types import UtcDateTime
+from hub.store.tables import Person
+from hub.store.types import in_utc
 from hub.store.whole import whole
 from shared.clock import Clock
-
-Entry = Action | CalendarEvent | Conversation | Person | Reminder
-R = TypeVar("R", bound=Entry)
-D = TypeVar("D")
-
-_BEGINNING = datetime.fromtimestamp(0, UTC)
-"""Stands for the time of what a legacy system left without one."""
-Forget = Callable[[AsyncSession, str, str], Awaitable[None]]
-
-
-def _nothing(_: Any) -> None:
-    pass
-
-
-async def _nothing_refers(_: AsyncSession, __: str, ___: str) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Kind(Generic[R, D]):
-    """One kind of rows.
-
-    Args:
-        table: where they are.
-        show: what is shown of one.
-        name: for people.
-        time: the column that lists are ordered by.
-        newest_first: in which direction.
-        check: raises InvalidValueError for a row that contradicts itself.
-        forget: what else goes when a row goes, in the same transaction.
-    """
-
-    table: type[R]
-    show: Callable[[R], D]
-    name: str
-    time: str
-    newest_first: bool = False
-    check: Callable[[Any], None] = _nothing
-    forget: Forget = _nothing_refers
-
-    def order(self) -> ColumnElement[Any]:
-        """The time, never null."""
-        column: ColumnElement[Any] = getattr(self.table, self.time)
-        if not self.table.__table__.c[self.time].nullable:  # type: ignore[attr-defined]
-            return column
-        return func.coalesce(column, literal(_BEGINNING, UtcDateTime))
-
-    def position(self, row: R) -> Position:
-        """Where a part ends whose last row this is."""
-        return Position(getattr(row, self.time) or _BEGINNING, row.id)
-
-
-def _ends_after_it_begins(event: CalendarEvent) -> None:
-    if event.end_time is not None and event.end_time < event.start_time:
-        raise InvalidValueError("end_time is before start_time.")
-
-
-async def _forget_conversation(session: AsyncSession, network_id: str, row_id: str) -> None:
-    await session.exec(
-        update(Interaction)
-        .where(
-            col(Interaction.network_id) == network_id, col(Interaction.conversation_id) == row_id
-        )
-        .values(conversation_id=None)
-    )
-
-
-async def _forget_person(session: AsyncSession, network_id: str, row_id: str) -> None:
-    """The voice goes from everywhere; what they said stays."""
-    await session.exec(
-        update(Interaction)
-        .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == row_id)
-        .values(speaker_id=None, voice_embedding=None)
-    )
-    await session.exec(
-        delete(VoiceCentroid).where(
-            col(VoiceCentroid.network_id) == network_id, col(VoiceCentroid.person_id) == row_id
-        )
-    )
-    with_people = await session.exec(
-        select(Conversation).where(
-            col(Conversation.network_id) == network_id,
-            col(Conversation.participant_ids).is_not(None),
-        )
-    )
-    for conversation in with_people:
-        people = conversation.participant_ids or []
-        if row_id in people:
-            conversation.participant_ids = [one for one in people if one != row_id]
-
-
-CONVERSATIONS = Kind(
-    Conversation,
-    ConversationDetails.of,
-    "conversation",
-    "last_interaction_at",
-    True,
-    forget=_forget_conversation,
-)
-PERSONS = Kind(Person, PersonDetails.of, "person", "created_at", forget=_forget_person)
-ACTIONS = Kind(Action, ActionDetails.of, "action", "created_at", newest_first=True)
-EVENTS = Kind(CalendarEvent, EventDetails.of, "event", "start_time", check=_ends_after_it_begins)
-REMINDERS = Kind(Reminder, ReminderDetails.of, "reminder", "due_time")
 
 
 @whole
@@ -172,7 +55,7 @@ class Household:
         after, time, key = position_of(cursor), kind.order(), col(kind.table.id)
         conditions = [col(kind.table.network_id) == network_id, *where]
         if after is not None:
-            last = after.time or _BEGINNING
+            last = after.time or BEGINNING
             beyond = time < last if kind.newest_first else time > last
             further = key < after.row_id if kind.newest_first else key > after.row_id
             conditions.append(or_(beyond, and_(time == last, further)))
@@ -184,19 +67,19 @@ class Household:
             rows = tuple(found)
             page = rows[:limit]
             more = cursor_of(kind.position(page[-1])) if len(rows) > limit else None
-            return Page(tuple(kind.show(row) for row in page), more)
+            return Page(await kind.show(session, page), more)
 
     async def one(self, kind: Kind[R, D], network_id: str, row_id: str) -> D:
         """A row; raises NotFoundError."""
         async with self._database.session(Scope(network_id)) as session:
-            return kind.show(await _one(session, kind, network_id, row_id))
+            return await _shown(session, kind, await _one(session, kind, network_id, row_id))
 
     async def add(self, kind: Kind[R, D], network_id: str, values: Mapping[str, Any]) -> D:
         """A new row.
 
         Raises:
             NotFoundError: no such network.
-            InvalidValueError: it contradicts itself.
+            InvalidValueError: it contradicts itself, or has an unusable time.
         """
         async with self._database.transaction(Scope(network_id)) as session:
             await networks.one(session, network_id)
@@ -211,21 +94,13 @@ class Household:
             kind.check(row)
             session.add(row)
             await session.flush()
-            return kind.show(row)
+            return await _shown(session, kind, row)
 
     async def add_person(self, network_id: str, name: str) -> PersonDetails:
         """A person, with the next number; raises NotFoundError."""
-        for last in (False, False, False, True):
-            try:
-                return await self._add_person(network_id, name)
-            except StoreConflictError:  # another was added at that moment
-                if last:
-                    raise
-        raise AssertionError
-
-    async def _add_person(self, network_id: str, name: str) -> PersonDetails:
         async with self._database.transaction(Scope(network_id)) as session:
-            await networks.one(session, network_id)
+            # Whoever adds another waits here, and then sees this one's number.
+            await networks.one(session, network_id, lock=True)
             highest = await session.exec(
                 select(func.max(Person.index)).where(col(Person.network_id) == network_id)
             )
@@ -240,7 +115,7 @@ class Household:
             )
             session.add(row)
             await session.flush()
-            return PersonDetails.of(row)
+            return PersonDetails.of(row, None)
 
     async def change(
         self,
@@ -255,7 +130,7 @@ class Household:
         Raises:
             NotFoundError: the network has no such row.
             VersionConflictError: it is not at `version` any more.
-            InvalidValueError: it would contradict itself.
+            InvalidValueError: it would contradict itself, or have an unusable time.
         """
         async with self._database.transaction(Scope(network_id)) as session:
             row = await _one(session, kind, network_id, row_id, lock=True)
@@ -266,13 +141,13 @@ class Household:
             row.version += 1
             row.updated_at = self._now()
             await session.flush()
-            return kind.show(row)
+            return await _shown(session, kind, row)
 
     async def delete(self, kind: Kind[R, D], network_id: str, row_id: str) -> None:
         """Deletes a row with what hangs on it; raises NotFoundError."""
         async with self._database.transaction(Scope(network_id)) as session:
             row = await _one(session, kind, network_id, row_id, lock=True)
-            await kind.forget(session, network_id, row_id)
+            await kind.forget(session, network_id, row_id, self._now())
             await session.delete(row)
 
     def _now(self) -> datetime:
@@ -280,11 +155,20 @@ class Household:
 
 
 def _in_utc(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as they will be read again, so that what is shown now is shown later, too."""
+    """Values as they will be read again, so that what is shown now is shown later, too.
+
+    Raises:
+        InvalidValueError: a time at the very beginning or end of the calendar.
+    """
     return {
-        name: value.astimezone(UTC) if isinstance(value, datetime) else value
+        name: in_utc(value) if isinstance(value, datetime) else value
         for name, value in values.items()
     }
+
+
+async def _shown(session: AsyncSession, kind: Kind[R, D], row: R) -> D:
+    (shown,) = await kind.show(session, [row])
+    return shown
 
 
 async def _one(

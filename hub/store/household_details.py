@@ -50,18 +50,25 @@ class PersonDetails:
     name: str | None
     index: int  # 1 is the owner
     voice_known: bool
+    voice_learned_s: float  # of speech; 0 where only a legacy system's voice is known, or none
     created_at: datetime | None
     updated_at: datetime | None
     version: int  # counts changes
 
     @classmethod
-    def of(cls, row: Person) -> PersonDetails:
-        """From its row; the voice itself is shown to nobody."""
+    def of(cls, row: Person, learned_s: float | None) -> PersonDetails:
+        """From its row; the voice itself is shown to nobody.
+
+        Args:
+            row: the person.
+            learned_s: how much speech their voice was learned from; None: it never was.
+        """
         return cls(
             row.id,
             row.name,
             row.index,
-            row.voice_embedding is not None,
+            row.voice_embedding is not None or learned_s is not None,
+            learned_s or 0.0,
             row.created_at,
             row.updated_at,
             row.version,

@@ -47,9 +47,12 @@ async def every(session: AsyncSession) -> tuple[NetworkInfo, ...]:
     return tuple(_info(row) for row in rows)
 
 
-async def one(session: AsyncSession, network_id: str) -> NetworkInfo:
-    """A network by its UUID; raises NotFoundError."""
-    return _info(await _row(session, network_id))
+async def one(session: AsyncSession, network_id: str, *, lock: bool = False) -> NetworkInfo:
+    """A network by its UUID; raises NotFoundError.
+
+    With `lock`, others who lock it or log an event of it wait until the transaction ends.
+    """
+    return _info(await _row(session, network_id, lock=lock))
 
 
 async def change_settings(
@@ -88,8 +91,10 @@ async def set_listening(
     return await change_settings(session, network_id, changed, now)
 
 
-async def _row(session: AsyncSession, network_id: str) -> Network:
-    row = await session.get(Network, network_id)
+async def _row(session: AsyncSession, network_id: str, *, lock: bool = False) -> Network:
+    # Rows that refer to the network may still be added: its key does not change.
+    locking = {"key_share": True} if lock else None
+    row = await session.get(Network, network_id, with_for_update=locking)
     if row is None:
         raise NotFoundError("There is no such network.")
     return row

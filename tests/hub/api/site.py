@@ -17,8 +17,8 @@ from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
-from hub.store.household import ACTIONS, CONVERSATIONS, EVENTS, REMINDERS
 from hub.store.household import Household as HouseholdData
+from hub.store.household_kinds import ACTIONS, CONVERSATIONS, EVENTS, REMINDERS
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.settings import NetworkSettings

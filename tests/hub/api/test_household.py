@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from hub.store.household import ACTIONS, CONVERSATIONS
+from hub.store.household_kinds import ACTIONS, CONVERSATIONS
 from hub.store.scope import Scope
 from hub.store.tables import Conversation, Interaction, Person, VoiceCentroid
 from shared.ids import new_id

@@ -1,0 +1,178 @@
+"""The kinds of rows that a household keeps: how each is ordered, shown, checked and forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, String, cast, delete, func, literal, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store.errors import InvalidValueError
+from hub.store.household_details import (
+    ActionDetails,
+    ConversationDetails,
+    EventDetails,
+    PersonDetails,
+    ReminderDetails,
+)
+from hub.store.keyset import Position
+from hub.store.tables import (
+    Action,
+    CalendarEvent,
+    Conversation,
+    Interaction,
+    Person,
+    Reminder,
+    VoiceCentroid,
+)
+from hub.store.types import UtcDateTime
+
+Entry = Action | CalendarEvent | Conversation | Person | Reminder
+R = TypeVar("R", bound=Entry)
+D = TypeVar("D")
+
+BEGINNING = datetime.fromtimestamp(0, UTC)
+"""Stands for the time of what a legacy system left without one."""
+Show = Callable[[AsyncSession, Sequence[R]], Awaitable[tuple[D, ...]]]
+Forget = Callable[[AsyncSession, str, str, datetime], Awaitable[None]]
+
+
+def _nothing(_: Any) -> None:
+    pass
+
+
+async def _nothing_refers(_: AsyncSession, __: str, ___: str, ____: datetime) -> None:
+    pass
+
+
+def _each(of: Callable[[R], D]) -> Show[R, D]:
+    """Shows rows of which each says all that there is to say."""
+
+    async def show(_: AsyncSession, rows: Sequence[R]) -> tuple[D, ...]:
+        return tuple(of(row) for row in rows)
+
+    return show
+
+
+async def _with_voices(
+    session: AsyncSession, persons: Sequence[Person]
+) -> tuple[PersonDetails, ...]:
+    """Shows people, and how much of their speech is known."""
+    learned: dict[str, float] = {}
+    if persons:
+        weights = await session.exec(
+            select(VoiceCentroid.person_id, func.sum(VoiceCentroid.weight))
+            .where(
+                col(VoiceCentroid.network_id) == persons[0].network_id,
+                col(VoiceCentroid.person_id).in_([person.id for person in persons]),
+            )
+            .group_by(col(VoiceCentroid.person_id), col(VoiceCentroid.space))
+        )
+        for person_id, weight in weights:
+            # Each space has learned from the same speech, which counts once.
+            learned[person_id] = max(weight, learned.get(person_id, 0.0))
+    return tuple(PersonDetails.of(person, learned.get(person.id)) for person in persons)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[R, D]):
+    """One kind of rows.
+
+    Args:
+        table: where they are.
+        show: what is shown of some, in their order.
+        name: for people.
+        time: the column that lists are ordered by.
+        newest_first: in which direction.
+        check: raises InvalidValueError for a row that contradicts itself.
+        forget: what else goes when a row of a network goes, in the same transaction, and when.
+    """
+
+    table: type[R]
+    show: Show[R, D]
+    name: str
+    time: str
+    newest_first: bool = False
+    check: Callable[[Any], None] = _nothing
+    forget: Forget = _nothing_refers
+
+    def order(self) -> ColumnElement[Any]:
+        """The time, never null."""
+        column: ColumnElement[Any] = getattr(self.table, self.time)
+        if not self.table.__table__.c[self.time].nullable:  # type: ignore[attr-defined]
+            return column
+        return func.coalesce(column, literal(BEGINNING, UtcDateTime))
+
+    def position(self, row: R) -> Position:
+        """Where a part ends whose last row this is."""
+        return Position(getattr(row, self.time) or BEGINNING, row.id)
+
+
+def _ends_after_it_begins(event: CalendarEvent) -> None:
+    if event.end_time is not None and event.end_time < event.start_time:
+        raise InvalidValueError("end_time is before start_time.")
+
+
+async def _forget_conversation(
+    session: AsyncSession, network_id: str, row_id: str, _: datetime
+) -> None:
+    await session.exec(
+        update(Interaction)
+        .where(
+            col(Interaction.network_id) == network_id, col(Interaction.conversation_id) == row_id
+        )
+        .values(conversation_id=None)
+    )
+
+
+async def _forget_person(
+    session: AsyncSession, network_id: str, row_id: str, now: datetime
+) -> None:
+    """The voice goes from everywhere; what they said stays."""
+    # Locked before they are read, so that of two people who go at once neither comes back; and
+    # before interactions, as whoever deletes a conversation does.
+    with_them = await session.exec(
+        select(Conversation)
+        .where(
+            col(Conversation.network_id) == network_id,
+            cast(col(Conversation.participant_ids), String).contains(row_id, autoescape=True),
+        )
+        .order_by(col(Conversation.id))
+        .with_for_update()
+    )
+    for conversation in with_them:
+        people = conversation.participant_ids or []
+        conversation.participant_ids = [one for one in people if one != row_id]
+        conversation.version += 1
+        conversation.updated_at = now
+    await session.flush()
+    await session.exec(
+        update(Interaction)
+        .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == row_id)
+        .values(speaker_id=None, voice_embedding=None)
+    )
+    await session.exec(
+        delete(VoiceCentroid).where(
+            col(VoiceCentroid.network_id) == network_id, col(VoiceCentroid.person_id) == row_id
+        )
+    )
+
+
+CONVERSATIONS = Kind(
+    Conversation,
+    _each(ConversationDetails.of),
+    "conversation",
+    "last_interaction_at",
+    True,
+    forget=_forget_conversation,
+)
+PERSONS = Kind(Person, _with_voices, "person", "created_at", forget=_forget_person)
+ACTIONS = Kind(Action, _each(ActionDetails.of), "action", "created_at", newest_first=True)
+EVENTS = Kind(
+    CalendarEvent, _each(EventDetails.of), "event", "start_time", check=_ends_after_it_begins
+)
+REMINDERS = Kind(Reminder, _each(ReminderDetails.of), "reminder", "due_time")
