@@ -81,7 +81,7 @@ async def test_what_was_made_is_shown_changed_and_deleted(
     made = await add(site, home, kind)
     path, device = f"{home.base}/{kind}/{made[IDS[kind]]}", home.clients["kitchen"]
     shown = await site.ask("GET", path, device)
-    assert shown.body == made
+    assert (shown.body, shown.headers["ETag"]) == (made, '"1"')
     for name, value in NEW[kind].items():
         if name.endswith("_time"):
             assert datetime.fromisoformat(made[name]) == datetime.fromisoformat(value)
@@ -121,7 +121,13 @@ async def test_of_two_changes_at_once_the_second_is_told(
         ("calendar", {"attendees": [1]}),
         ("calendar", {"attendees": ["x"] * 101}),
         ("calendar", {"reminder_settings": {"deep": {"er": 1}}}),
+        ("calendar", {"reminder_settings": {"text": "x" * 257}}),
+        ("calendar", {"reminder_settings": {"number": 2**53 + 1}}),
         ("calendar", {"start_time": None}),
+        ("calendar", {"start_time": "0001-01-01T00:00:00+05:00", "end_time": None}),
+        ("calendar", {"end_time": "9999-12-31T23:59:59-14:00"}),
+        ("calendar", {"location": "a\0b"}),
+        ("reminders", {"due_time": "9999-12-31T23:59:59Z"}),
         ("reminders", {"due_time": "tomorrow"}),
         ("reminders", {"priority": "higher"}),
         ("reminders", {"status": "done"}),
@@ -214,12 +220,111 @@ async def test_actions_are_found_by_what_they_came_of(site: Site, home: Househol
     assert action.body["interaction_id"] is None
 
 
-async def test_persons_get_numbers_of_their_own_though_added_at_once(
+@pytest.mark.parametrize("kind", ["persons", "calendar", "reminders", "actions"])
+async def test_what_is_added_meanwhile_moves_no_part(
+    site: Site, home: Household, kind: str
+) -> None:
+    """Of one moment, too: then ids keep the order, and a new one may fall before or behind."""
+
+    async def more(name: str) -> str:
+        if kind == "actions":
+            made = await site.household_data.add(
+                ACTIONS, home.network.network_id, {"action_type": name}
+            )
+            return made.action_id
+        title = "name" if kind == "persons" else "title"
+        added: str = (await add(site, home, kind, **{title: name}))[IDS[kind]]
+        return added
+
+    name, key = {"calendar": "events"}.get(kind, kind), (IDS | {"actions": "action_id"})[kind]
+    before = {await more(f"before {number}") for number in range(6)}
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        part = await site.ask("GET", f"{home.base}/{kind}?limit=2{cursor}", home.token)
+        seen += [one[key] for one in part.body[name]]
+        if part.body["next_cursor"] is None:
+            break
+        if len(seen) < 6:
+            await more(f"after {len(seen)}")
+        cursor = f"&cursor={part.body['next_cursor']}"
+    assert len(seen) == len(set(seen))
+    assert before <= set(seen)
+
+
+@pytest.mark.parametrize("kind", ["conversations", "persons", "actions", "calendar", "reminders"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "cursor=bm90IGEgY3Vyc29y", "colour=red"])
+async def test_a_question_that_makes_no_sense_is_refused(
+    site: Site, home: Household, kind: str, query: str
+) -> None:
+    answer = await site.ask("GET", f"{home.base}/{kind}?{query}", home.token)
+    assert answer.status == 400
+    assert answer.code in ("INVALID_REQUEST", "INVALID_CURSOR")
+
+
+@pytest.mark.parametrize("kind", ["calendar", "reminders", "interactions"])
+@pytest.mark.parametrize(
+    "time", ["2026-12-01T16:00:00", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00%2B05:00"]
+)
+async def test_a_time_that_cannot_be_told_in_every_zone_chooses_nothing(
+    site: Site, home: Household, kind: str, time: str
+) -> None:
+    for name in ("start_date", "end_date"):
+        answer = await site.ask("GET", f"{home.base}/{kind}?{name}={time}", home.token)
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+
+
+async def test_persons_get_numbers_of_their_own_however_many_are_added_at_once(
     site: Site, home: Household
 ) -> None:
-    made = await asyncio.gather(*(add(site, home, "persons", name=f"P{n}") for n in range(3)))
-    assert len({one["index"] for one in made}) == 3
-    assert min(one["index"] for one in made) == 2  # the household has one already
+    made = await asyncio.gather(*(add(site, home, "persons", name=f"P{n}") for n in range(12)))
+    # The household has one already.
+    assert sorted(one["index"] for one in made) == list(range(2, 14))
+
+
+async def test_people_who_are_deleted_at_once_are_all_gone_from_their_conversation(
+    site: Site, home: Household
+) -> None:
+    people = [(await add(site, home, "persons", name=f"P{n}"))["person_id"] for n in range(6)]
+    async with site.database.transaction(Scope(home.network.network_id)) as session:
+        talk = (await session.exec(select(Conversation))).one()
+        talk.participant_ids = [*people, home.person_id]
+    path = f"{home.base}/conversations/{home.conversation_id}"
+    before = await site.ask("GET", path, home.token)
+    gone = await asyncio.gather(
+        *(site.ask("DELETE", f"{home.base}/persons/{one}", home.token) for one in people)
+    )
+    assert {answer.status for answer in gone} == {204}
+    after = await site.ask("GET", path, home.token)
+    assert after.body["participant_ids"] == [home.person_id]
+    # It is not what it was, and whoever changes it must know.
+    assert after.body["version"] == before.body["version"] + 6
+
+
+async def test_a_voice_that_was_learned_in_two_ways_counts_its_speech_once(
+    site: Site, home: Household
+) -> None:
+    key = home.network.network_id
+    async with site.database.transaction(Scope(key)) as session:
+        for space, weight in (("old", 30.0), ("new", 12.5), ("new", 10.0)):
+            session.add(
+                VoiceCentroid(
+                    id=new_id(),
+                    network_id=key,
+                    person_id=home.person_id,
+                    space=space,
+                    vector=[0.5],
+                    weight=weight,
+                    updated_at=SPOKEN_AT,
+                )
+            )
+    path = f"{home.base}/persons/{home.person_id}"
+    renamed = await site.ask("PUT", path, home.token, json={"name": "Bo"})
+    assert (renamed.body["voice_known"], renamed.body["voice_learned_s"]) == (True, 30.0)
+    quiet = await add(site, home, "persons")
+    assert (quiet["voice_known"], quiet["voice_learned_s"]) == (False, 0.0)
+    found = {one["person_id"]: one for one in await listed(site, home, "persons")}
+    assert found == {home.person_id: renamed.body, quiet["person_id"]: quiet}
 
 
 async def test_a_deleted_person_is_gone_from_everywhere_and_what_they_said_stays(
@@ -246,7 +351,7 @@ async def test_a_deleted_person_is_gone_from_everywhere_and_what_they_said_stays
         )
     path = f"{home.base}/persons/{home.person_id}"
     shown = await site.ask("GET", path, home.token)
-    assert shown.body["voice_known"]
+    assert (shown.body["voice_known"], shown.body["voice_learned_s"]) == (True, 3.0)
     assert "0.5" not in str(shown.body)
     assert (await site.ask("DELETE", path, home.token)).status == 204
     async with site.database.session(Scope(key)) as session:
@@ -263,8 +368,15 @@ async def test_a_deleted_conversation_leaves_what_was_said(site: Site, home: Hou
         said = (await session.exec(select(Interaction))).one()
         said.conversation_id = home.conversation_id
     path = f"{home.base}/conversations/{home.conversation_id}"
-    renamed = await site.ask("PUT", path, home.token, json={"title": "Tea"})
-    assert renamed.body["title"] == "Tea"
+    renamed = await site.ask("PUT", path, home.token, json={"title": "Tea"}, **{"If-Match": '"1"'})
+    assert (renamed.body["title"], renamed.headers["ETag"]) == ("Tea", '"2"')
+    stale = await site.ask("PUT", path, home.token, json={"title": "x"}, **{"If-Match": '"1"'})
+    assert (stale.status, stale.code) == (412, "VERSION_CONFLICT")
+    nonsense: tuple[dict[str, Any], ...] = ({"title": "x" * 257}, {"title": 1}, {"version": 9})
+    for refused in nonsense:
+        answer = await site.ask("PUT", path, home.token, json=refused)
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+    assert (await site.ask("PUT", path, home.token, json={"title": None})).body["title"] is None
     assert (await site.ask("DELETE", path, home.token)).status == 204
     found = await site.ask("GET", f"{home.base}/interactions/{home.interaction_id}", home.token)
     assert (found.body["text"], found.body["conversation_id"]) == ("said in home", None)

@@ -50,6 +50,16 @@ async def test_an_answer_has_the_fields_that_the_document_says(site: Site, home:
         ("/interactions", "Interactions"),
         (f"/interactions/{home.interaction_id}", "InteractionDetails"),
         (f"/elections/{home.election_id}", "ElectionDetails"),
+        ("/conversations", "Conversations"),
+        (f"/conversations/{home.conversation_id}", "ConversationDetails"),
+        ("/persons", "Persons"),
+        (f"/persons/{home.person_id}", "PersonDetails"),
+        ("/actions", "Actions"),
+        (f"/actions/{home.action_id}", "ActionDetails"),
+        ("/calendar", "Events"),
+        (f"/calendar/{home.event_id}", "EventDetails"),
+        ("/reminders", "Reminders"),
+        (f"/reminders/{home.reminder_id}", "ReminderDetails"),
     ):
         answer = await site.ask("GET", home.base + path, home.token)
         assert set(answer.body) == set(schemas[name]["properties"]), name
