@@ -9,6 +9,7 @@ from typing import Annotated
 
 import msgspec
 from aiohttp import BodyPartReader
+from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Meta, Struct
 
 from hub.api.errors import BodyTooLargeError, InvalidRequestError, SlowRequestError
@@ -162,7 +163,7 @@ async def _received(call: Call) -> tuple[Upload, bytes]:
                 data = content
             elif part.name != "metrics":  # the hub measures by itself, for all alike
                 said[part.name] = content.decode()
-    except (ValueError, AssertionError, UnicodeDecodeError) as error:
+    except (ValueError, AssertionError, HttpProcessingError) as error:
         raise InvalidRequestError(f"The body is no multipart form: {str(error)[:200]}") from error
     if data is None:
         raise InvalidRequestError("The part `audio` is missing.")

@@ -103,7 +103,28 @@ def _responses(route: Route) -> dict[str, Any]:
         "description": "What went wrong, with a code.",
         "content": {"application/json": {"schema": _reference(ErrorAnswer)}},
     }
-    return {str(route.status): success, "default": failure}
+    return {str(route.status): success} | {str(status): failure for status in _failures(route)}
+
+
+def _failures(route: Route) -> list[int]:
+    """The statuses of all that can go wrong."""
+    found = {503}
+    sends = route.body is not None or route.recording
+    if sends or "anyone" not in route.who:
+        found |= {400, 403, 429}
+    if "anyone" not in route.who:
+        found.add(401)
+    if sends:
+        found |= {408, 413}
+    if "{" in route.path:
+        found.add(404)
+    if route.method != "GET":
+        found.add(409)
+    if route.method == "PUT":
+        found.add(412)
+    if route.recording:
+        found.add(500)
+    return sorted(found)
 
 
 def _reference(kind: Any) -> dict[str, str]:

@@ -154,6 +154,19 @@ async def test_what_is_said_of_a_recording_is_checked(
     assert (answer.status, answer.code) == (status, code)
 
 
+async def test_a_form_whose_parts_have_broken_headers_is_refused(
+    site: Site, home: Household
+) -> None:
+    answer = await site.ask(
+        "POST",
+        f"{home.base}/audio",
+        home.clients["kitchen"],
+        data=b'--x\r\nContent-Disposition: form-data; name="\x01"\r\n\r\n1\r\n--x--\r\n',
+        **{"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+
+
 async def test_the_networks_token_has_to_say_whose_recording_it_is(
     site: Site, home: Household
 ) -> None:
