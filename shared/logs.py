@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Literal, TextIO
@@ -20,7 +21,17 @@ class Log(Struct, frozen=True, kw_only=True):
     ] = "INFO"
 
 
-class JournalFormatter(logging.Formatter):
+_TOKEN = re.compile(r"(mira_(?:net|client|reg)_)[\w-]+")
+
+
+class DiscreetFormatter(logging.Formatter):
+    """Shows of a token its kind only: what others send is quoted in errors, and may hold one."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _TOKEN.sub(r"\1***", super().format(record))
+
+
+class JournalFormatter(DiscreetFormatter):
     """`<priority>` before each line, as sd-daemon(3) has it; the journal adds time and name."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -37,7 +48,7 @@ def set_up_logging(
     if _is_journal(stream, environ):
         handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
     else:
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        handler.setFormatter(DiscreetFormatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # One line for each request says nothing that a household wants to read.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)

@@ -27,6 +27,18 @@ def test_lines_below_the_level_are_left_out() -> None:
     assert stream.getvalue() == ""
 
 
+def test_of_a_token_that_somebody_sent_only_the_kind_is_logged() -> None:
+    stream = io.StringIO()
+    set_up_logging("DEBUG", {}, stream)
+    try:
+        raise ValueError("mira_net_aB3-_z9 is not known")
+    except ValueError:
+        logging.getLogger("hub").exception("refused %r", "mira_client_aB3-_z9")
+    assert "aB3-_z9" not in stream.getvalue()
+    assert "refused 'mira_client_***'" in stream.getvalue()
+    assert "ValueError: mira_net_*** is not known" in stream.getvalue()
+
+
 def test_setting_up_twice_does_not_log_twice() -> None:
     set_up_logging("INFO", {}, io.StringIO())
     stream = io.StringIO()
