@@ -1,73 +1,45 @@
-"""A network at work: takes what its devices say, carries out what the election decides."""
+"""A network at work: who is here, and what its devices say."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 from hub import metrics
-from hub.election.candidate import (
-    Candidate,
-    Decision,
-    Decode,
-    Disconnect,
-    Record,
-    Release,
-    Select,
-    SendAudio,
-    StopAudio,
-)
+from hub.election.candidate import Candidate
 from hub.election.election import Timing
 from hub.election.elections import Elections
 from hub.network.assembly import Assembly
 from hub.network.clerk import Clerk
+from hub.network.executor import Executor
 from hub.network.members import Members
-from hub.network.outcome import (
-    Outcome,
-    stored_candidates,
-    surest,
-)
-from hub.network.session import (
-    CLOSE_GOING_AWAY,
-    CLOSE_POLICY,
-    CLOSE_REPLACED,
-    CLOSE_REVOKED,
-    Session,
-)
-from hub.network.streams import Streams
-from hub.network.uploads import Uploads, Verdict, uploaded
+from hub.network.outcome import stored_candidates
+from hub.network.session import CLOSE_GOING_AWAY, CLOSE_REPLACED, CLOSE_REVOKED, Session
+from hub.network.uploads import Verdict, uploaded
 from hub.recognition.desk import RecognitionDesk
 from hub.store.errors import NotFoundError
 from hub.store.records import ClientInfo
-from hub.store.settings import NetworkSettings
 from hub.store.store import Store
-from shared.audio import SAMPLE_RATE, Pcm
+from shared.audio import Pcm
 from shared.clock import Clock
-from shared.errors import (
-    MiraError,
-    UnexpectedAudioError,
-    WireError,
-)
+from shared.errors import MiraError, WireError
 from shared.ids import new_id
 from shared.quality.meter import QualityMeter
 from shared.wire import utterance as wire
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import DeviceMessage, Event
-from shared.wire.events import Ack, InteractionCreated
+from shared.wire.events import Ack
 from shared.wire.fields import PROTOCOL_VERSION
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
 from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hello, Settings
 
 log = logging.getLogger(__name__)
 
-PARTIAL_EVERY_SAMPLES = SAMPLE_RATE // 2
 CLOCK_TOLERANCE_US = 120_000_000
 """A live utterance that claims to be further from now than this has a broken capture time."""
-
 
 AROUND_US = 60_000_000
 """Elections of the same speech as an old claim began at most this much earlier or later."""
@@ -104,19 +76,12 @@ class Room:
         self._public_id = public_id
         self.members = Members(network_id, store)
         self._store = store
-        self._clerk = Clerk(network_id, store, desk)
         self._clock = clock
         self._elections = Elections(new_id, timing)
-        self.streams = Streams()
-        self._uploads = Uploads(self._elections)
-        self._audio: dict[str, Assembly] = {}
-        self._outcomes: dict[str, dict[str, Outcome]] = {}  # by election and utterance
-        self._partial_at: dict[str, int] = {}  # samples at the last partial decode
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
+        clerk = Clerk(network_id, store, desk)
+        self._executor = Executor(public_id, self._elections, self.members, clerk, clock)
+        self.streams = self._executor.streams
         self._dropped: dict[str, int] = {}  # utterances given up, by client, as they said last
-        self._closed = False
-        self._settings = NetworkSettings()
         self.active = True  # whether it takes audio
 
     # Life
@@ -124,7 +89,7 @@ class Room:
     async def open(self) -> None:
         """Remembers what was decided lately, so that what is offered again is not stored twice."""
         await self._remember(self._clock() - self._elections.timing.remember_us)
-        self._reschedule()
+        self._executor.carry_out([])
 
     async def _remember(self, since_us: int, until_us: int | None = None) -> None:
         records = await self._store.recent_elections(self.network_id, since_us, until_us)
@@ -148,7 +113,7 @@ class Room:
         try:
             network = await self._store.network(self.network_id)
             self.active = network.status == "active"
-            self._settings = network.settings
+            self._executor.settings = network.settings
             if held:
                 in_force = await self._store.tokens_in_force(self.network_id, held)
         except NotFoundError:
@@ -160,22 +125,16 @@ class Room:
 
     async def close(self, reason: str = "the hub stops") -> None:
         """Ends all sessions and tasks; what is not committed stays with the devices."""
-        self._closed = True
         for session in list(self.members.sessions.values()):
             session.close(CLOSE_GOING_AWAY, reason)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._uploads.close()
-        if self._timer:
-            self._timer.cancel()
+        await self._executor.close()
 
     @asynccontextmanager
     async def present(self, session: Session, hello: Hello) -> AsyncIterator[None]:
         """A device is here, for as long as the context lasts."""
         network = await self._store.network(self.network_id)
         self.active = network.status == "active"
-        self._settings = network.settings
+        self._executor.settings = network.settings
         name, client_listens = "observer", True
         if not session.observer:
             client = await self._store.client(self.network_id, session.client_id)
@@ -224,7 +183,7 @@ class Room:
 
     def _drop(self, session: Session) -> None:
         del self.members.sessions[session.client_id]
-        self._carry_out(self._elections.link_lost(session.client_id, self._clock()))
+        self._executor.carry_out(self._elections.link_lost(session.client_id, self._clock()))
 
     # What devices say
 
@@ -242,7 +201,7 @@ class Room:
                     # Somebody was away for long: was this speech decided meanwhile?
                     around = claim.started_us - AROUND_US, claim.started_us + AROUND_US
                     await self._remember(*around)
-                self._carry_out(self._elections.claimed(claim, now))
+                self._executor.carry_out(self._elections.claimed(claim, now))
             case wire.Quality():
                 self._own(session, message.utterance_id)
                 decisions = self._elections.heard(
@@ -256,14 +215,17 @@ class Room:
                 )
                 if heard := self._elections.candidate(message.utterance_id):
                     self.streams.heard(heard, now)
-                self._carry_out(decisions)
+                self._executor.carry_out(decisions)
                 self._tell_monitors(session, message)
             case wire.UtteranceEnded():
                 self._own(session, message.utterance_id)
                 ended = self._elections.ended(message.utterance_id, message.samples, now)
-                self._carry_out([*ended, *self._audio_progress(message.utterance_id, now)])
+                self._executor.carry_out(
+                    [*ended, *self._executor.audio_progress(message.utterance_id)]
+                )
             case AudioFrame():
-                self._take_audio(session, message, now)
+                self._own(session, message.utterance_id)
+                self._executor.take_audio(session, message)
             case Change():
                 await self._change(session, message)
             case ClientStatus():
@@ -304,7 +266,7 @@ class Room:
             MiraError: the network takes no audio, too many wait, or the id is somebody else's.
         """
         network = await self._store.network(self.network_id)
-        self._settings = network.settings
+        self._executor.settings = network.settings
         if network.status != "active":
             raise NotAllowedError("The network is not active: it takes no audio.")
         if not (network.settings.listening and client.listening):
@@ -316,9 +278,9 @@ class Room:
         known = self._elections.candidate(utterance_id)
         if known is not None and known.client_id != client.client_id:
             raise self._elections.unknown()
-        waiting = self._uploads.wait_for(utterance_id)
+        waiting = self._executor.uploads.wait_for(utterance_id)
         if known is None:
-            self._audio[utterance_id] = Assembly.whole(pcm)
+            self._executor.audio[utterance_id] = Assembly.whole(pcm)
         elections = self._elections
         decisions = elections.claimed(candidate, now)
         decisions += elections.heard(
@@ -326,7 +288,7 @@ class Room:
         )
         decisions += elections.ended(utterance_id, len(pcm), now)
         self.streams.heard(candidate, now)
-        self._carry_out(decisions)
+        self._executor.carry_out(decisions)
         return meter.score, waiting
 
     def live_utterance(self, client_id: str) -> str | None:
@@ -368,35 +330,6 @@ class Room:
             raise self._elections.unknown()
         return candidate
 
-    def _take_audio(self, session: Session, frame: AudioFrame, now: int) -> None:
-        candidate = self._own(session, frame.utterance_id)
-        assembly = self._audio.get(frame.utterance_id)
-        if candidate is None:
-            raise self._elections.unknown()
-        if assembly is None:
-            if self._elections.finished(frame.utterance_id):
-                return  # was on its way when the release was
-            raise UnexpectedAudioError("Nobody asked for this utterance's audio.")
-        try:
-            assembly.add(frame)
-        except UnexpectedAudioError:
-            session.send(
-                wire.SendAudio(utterance_id=frame.utterance_id, from_sample=assembly.received)
-            )
-            raise
-        self._carry_out(self._audio_progress(frame.utterance_id, now))
-        self._want_partial(frame.utterance_id, assembly)
-
-    def _audio_progress(self, utterance_id: str, now: int) -> list[Decision]:
-        """Tells the election how much audio there is."""
-        candidate = self._elections.candidate(utterance_id)
-        assembly = self._audio.get(utterance_id)
-        if candidate is None or assembly is None or candidate.complete:
-            return []
-        received = assembly.received
-        complete = candidate.ended_at_us is not None and received >= candidate.samples
-        return self._elections.audio(utterance_id, received, complete, now)
-
     def _tell_monitors(self, session: Session, message: wire.Quality) -> None:
         election = self._elections.election_of(message.utterance_id)
         if election is not None and message.envelope:
@@ -427,142 +360,5 @@ class Room:
         session.send(ChangeApplied(client_seq=change.client_seq))
         self.members.publish([event])
 
-    # What the election decides
-
-    def _carry_out(self, decisions: Iterable[Decision]) -> None:
-        if self._closed:
-            return  # sessions that end now decide nothing any more
-        for decision in decisions:
-            match decision:
-                case SendAudio(candidate, from_sample):
-                    self._audio.setdefault(candidate.utterance_id, Assembly())
-                    self.members.send(
-                        candidate.client_id,
-                        wire.SendAudio(
-                            utterance_id=candidate.utterance_id, from_sample=from_sample
-                        ),
-                    )
-                case StopAudio(candidate):
-                    self.members.send(
-                        candidate.client_id, wire.StopAudio(utterance_id=candidate.utterance_id)
-                    )
-                case Release(client_id, utterance_id, until_sample):
-                    self._uploads.released(utterance_id)
-                    self.members.send(
-                        client_id,
-                        wire.Release(utterance_id=utterance_id, until_sample=until_sample),
-                    )
-                case Select():
-                    self._announce(decision)
-                case Decode(election_id, candidate):
-                    self._start(self._decode(election_id, candidate), election_id)
-                case Record(election_id):
-                    self._start(self._record(election_id), election_id)
-                case Disconnect(client_id, reason):
-                    if client_id in self.members.sessions:
-                        self.members.sessions[client_id].close(CLOSE_POLICY, reason)
-        self._forget_audio()
-        self._reschedule()
-
-    def _forget_audio(self) -> None:
-        """Drops the audio of elections that are over or were given up."""
-        for utterance_id in list(self._audio):
-            known = self._elections.candidate(utterance_id) is not None
-            if not known or self._elections.finished(utterance_id):
-                del self._audio[utterance_id]
-                self._partial_at.pop(utterance_id, None)
-        self._uploads.look_for_lost()
-
-    def _announce(self, select: Select) -> None:
-        candidate = select.candidate
-        self.streams.selected(select, self._clock())
-        log.info("election %s: %s", select.election_id, select.reason)
-        self.members.broadcast(
-            wire.AudioStreamSelected(
-                election_id=select.election_id,
-                utterance_id=candidate.utterance_id,
-                selected_client_id=candidate.client_id,
-                quality_score=candidate.score,
-                reason=select.reason,
-                final=select.final,
-                timestamp=self._now(),
-            )
-        )
-
-    async def _decode(self, election_id: str, candidate: Candidate) -> None:
-        pcm = self._audio[candidate.utterance_id].pcm(candidate.samples)
-        outcome = await self._clerk.understand(pcm)
-        self._outcomes.setdefault(election_id, {})[candidate.utterance_id] = outcome
-        self._carry_out(self._elections.decoded(election_id, outcome.confidence, self._clock()))
-
-    async def _record(self, election_id: str) -> None:
-        """Stores what came of an election; only then may the devices forget the audio."""
-        election = self._elections.elections[election_id]
-        outcome = surest(election, self._outcomes.pop(election_id))
-        event = await self._clerk.file(election, outcome, self._settings)
-        _count(outcome, event)
-        if event is not None:
-            self.members.publish([event])
-        self._carry_out(self._elections.committed(election_id, self._clock()))
-
-    def _want_partial(self, utterance_id: str, assembly: Assembly) -> None:
-        """Has the stream that is being received recognised so far, every half second of it."""
-        election = self._elections.election_of(utterance_id)
-        if election is None or not election.streams(utterance_id):
-            return
-        if assembly.received - self._partial_at.get(utterance_id, 0) < PARTIAL_EVERY_SAMPLES:
-            return
-        self._partial_at[utterance_id] = assembly.received
-        self._start(self._partial(election.election_id, utterance_id, assembly))
-
-    async def _partial(self, election_id: str, utterance_id: str, assembly: Assembly) -> None:
-        text = await self._clerk.partial(utterance_id, assembly.pcm())
-        election = self._elections.election_of(utterance_id)
-        if text and election is not None and election.streams(utterance_id):
-            self.members.broadcast(wire.PartialText(election_id=election_id, text=text[:4096]))
-
-    # Small parts
-
-    def _start(self, job: Coroutine[Any, Any, None], election_id: str | None = None) -> None:
-        """Runs a part of an election's work; one that fails is begun anew by the devices."""
-
-        def ended(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            if task.cancelled() or (error := task.exception()) is None:
-                return
-            log.error("a task of network %s failed", self._public_id, exc_info=error)
-            if election_id is not None:
-                self._outcomes.pop(election_id, None)
-                metrics.ELECTIONS.labels("given_up").inc()
-                self._carry_out(self._elections.give_up(election_id))
-
-        task = asyncio.ensure_future(job)
-        self._tasks.add(task)
-        task.add_done_callback(ended)
-
-    def _reschedule(self) -> None:
-        due = self._elections.next_deadline_us()
-        if due is None:
-            return
-        loop = asyncio.get_running_loop()
-        at = loop.time() + max(0, due - self._clock()) / 1e6
-        if self._timer:
-            # Each message moves deadlines away; a tick too many costs less than a timer for each.
-            if self._timer.when() <= at:
-                return
-            self._timer.cancel()
-        self._timer = loop.call_at(at, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        self._carry_out(self._elections.tick(self._clock()))
-
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock() / 1e6, UTC)
-
-
-def _count(outcome: Outcome, event: InteractionCreated | None) -> None:
-    kind = "nothing" if event is None else "failed" if outcome.error else "interaction"
-    metrics.ELECTIONS.labels(kind).inc()
-    metrics.DECODE_SECONDS.observe(outcome.decode_s)
-    metrics.QUEUE_SECONDS.observe(outcome.queued_s)

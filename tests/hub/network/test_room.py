@@ -601,5 +601,5 @@ async def test_no_audio_stays_behind_when_its_device_is_gone(hub: MemoryHub) -> 
         device.channel.cut()
         await asyncio.sleep(60)
     room = await hub.room()
-    assert room._audio == {}
+    assert room._executor.audio == {}
     assert await hub.texts() == [SENTENCE]

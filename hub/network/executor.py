@@ -1,0 +1,252 @@
+"""Carries out what a network's elections decide: asks for audio, recognises, stores, releases."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from hub import metrics
+from hub.election.candidate import (
+    Candidate,
+    Decision,
+    Decode,
+    Disconnect,
+    Record,
+    Release,
+    Select,
+    SendAudio,
+    StopAudio,
+)
+from hub.election.elections import Elections
+from hub.network.assembly import Assembly
+from hub.network.clerk import Clerk
+from hub.network.members import Members
+from hub.network.outcome import Outcome, surest
+from hub.network.session import CLOSE_POLICY, Session
+from hub.network.streams import Streams
+from hub.network.uploads import Uploads
+from hub.store.settings import NetworkSettings
+from shared.audio import SAMPLE_RATE
+from shared.clock import Clock
+from shared.errors import UnexpectedAudioError
+from shared.wire import utterance as wire
+from shared.wire.audio import AudioFrame
+from shared.wire.events import InteractionCreated
+
+log = logging.getLogger(__name__)
+
+PARTIAL_EVERY_SAMPLES = SAMPLE_RATE // 2
+
+
+class Executor:
+    """Works for one network.
+
+    Args:
+        public_id: the network's.
+        elections: what decides; whoever tells it something hands the decisions to `carry_out`.
+        members: the devices.
+        clerk: has audio recognised and stored.
+        clock: the hub's clock.
+    """
+
+    def __init__(
+        self, public_id: str, elections: Elections, members: Members, clerk: Clerk, clock: Clock
+    ) -> None:
+        self._public_id = public_id
+        self._elections = elections
+        self._members = members
+        self._clerk = clerk
+        self._clock = clock
+        self.settings = NetworkSettings()  # in force now
+        self.streams = Streams()
+        self.uploads = Uploads(elections)
+        self.audio: dict[str, Assembly] = {}  # by utterance
+        self._outcomes: dict[str, dict[str, Outcome]] = {}  # by election and utterance
+        self._partial_at: dict[str, int] = {}  # samples at the last partial decode
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def close(self) -> None:
+        """Ends all tasks; what is not committed stays with the devices."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.uploads.close()
+        if self._timer:
+            self._timer.cancel()
+
+    def take_audio(self, session: Session, frame: AudioFrame) -> None:
+        """Audio of an utterance that is the session's own.
+
+        Raises:
+            UnexpectedAudioError: nobody asked for it, or samples before it are missing.
+            UnknownUtteranceError: no such utterance.
+        """
+        if self._elections.candidate(frame.utterance_id) is None:
+            raise self._elections.unknown()
+        assembly = self.audio.get(frame.utterance_id)
+        if assembly is None:
+            if self._elections.finished(frame.utterance_id):
+                return  # was on its way when the release was
+            raise UnexpectedAudioError("Nobody asked for this utterance's audio.")
+        try:
+            assembly.add(frame)
+        except UnexpectedAudioError:
+            session.send(
+                wire.SendAudio(utterance_id=frame.utterance_id, from_sample=assembly.received)
+            )
+            raise
+        self.carry_out(self.audio_progress(frame.utterance_id))
+        self._want_partial(frame.utterance_id, assembly)
+
+    def audio_progress(self, utterance_id: str) -> list[Decision]:
+        """Tells the election how much audio there is."""
+        candidate = self._elections.candidate(utterance_id)
+        assembly = self.audio.get(utterance_id)
+        if candidate is None or assembly is None or candidate.complete:
+            return []
+        received = assembly.received
+        complete = candidate.ended_at_us is not None and received >= candidate.samples
+        return self._elections.audio(utterance_id, received, complete, self._clock())
+
+    def carry_out(self, decisions: Iterable[Decision]) -> None:
+        """Carries out decisions, and looks when the next are due."""
+        if self._closed:
+            return  # sessions that end now decide nothing any more
+        for decision in decisions:
+            match decision:
+                case SendAudio(candidate, from_sample):
+                    self.audio.setdefault(candidate.utterance_id, Assembly())
+                    self._members.send(
+                        candidate.client_id,
+                        wire.SendAudio(
+                            utterance_id=candidate.utterance_id, from_sample=from_sample
+                        ),
+                    )
+                case StopAudio(candidate):
+                    self._members.send(
+                        candidate.client_id, wire.StopAudio(utterance_id=candidate.utterance_id)
+                    )
+                case Release(client_id, utterance_id, until_sample):
+                    self.uploads.released(utterance_id)
+                    self._members.send(
+                        client_id,
+                        wire.Release(utterance_id=utterance_id, until_sample=until_sample),
+                    )
+                case Select():
+                    self._announce(decision)
+                case Decode(election_id, candidate):
+                    self._start(self._decode(election_id, candidate), election_id)
+                case Record(election_id):
+                    self._start(self._record(election_id), election_id)
+                case Disconnect(client_id, reason):
+                    if client_id in self._members.sessions:
+                        self._members.sessions[client_id].close(CLOSE_POLICY, reason)
+        self._forget_audio()
+        self._reschedule()
+
+    def _forget_audio(self) -> None:
+        """Drops the audio of elections that are over or were given up."""
+        for utterance_id in list(self.audio):
+            known = self._elections.candidate(utterance_id) is not None
+            if not known or self._elections.finished(utterance_id):
+                del self.audio[utterance_id]
+                self._partial_at.pop(utterance_id, None)
+        self.uploads.look_for_lost()
+
+    def _announce(self, select: Select) -> None:
+        candidate = select.candidate
+        self.streams.selected(select, self._clock())
+        log.info("election %s: %s", select.election_id, select.reason)
+        self._members.broadcast(
+            wire.AudioStreamSelected(
+                election_id=select.election_id,
+                utterance_id=candidate.utterance_id,
+                selected_client_id=candidate.client_id,
+                quality_score=candidate.score,
+                reason=select.reason,
+                final=select.final,
+                timestamp=self._now(),
+            )
+        )
+
+    async def _decode(self, election_id: str, candidate: Candidate) -> None:
+        pcm = self.audio[candidate.utterance_id].pcm(candidate.samples)
+        outcome = await self._clerk.understand(pcm)
+        self._outcomes.setdefault(election_id, {})[candidate.utterance_id] = outcome
+        self.carry_out(self._elections.decoded(election_id, outcome.confidence, self._clock()))
+
+    async def _record(self, election_id: str) -> None:
+        """Stores what came of an election; only then may the devices forget the audio."""
+        election = self._elections.elections[election_id]
+        outcome = surest(election, self._outcomes.pop(election_id))
+        event = await self._clerk.file(election, outcome, self.settings)
+        _count(outcome, event)
+        if event is not None:
+            self._members.publish([event])
+        self.carry_out(self._elections.committed(election_id, self._clock()))
+
+    def _want_partial(self, utterance_id: str, assembly: Assembly) -> None:
+        """Has the stream that is being received recognised so far, every half second of it."""
+        election = self._elections.election_of(utterance_id)
+        if election is None or not election.streams(utterance_id):
+            return
+        if assembly.received - self._partial_at.get(utterance_id, 0) < PARTIAL_EVERY_SAMPLES:
+            return
+        self._partial_at[utterance_id] = assembly.received
+        self._start(self._partial(election.election_id, utterance_id, assembly))
+
+    async def _partial(self, election_id: str, utterance_id: str, assembly: Assembly) -> None:
+        text = await self._clerk.partial(utterance_id, assembly.pcm())
+        election = self._elections.election_of(utterance_id)
+        if text and election is not None and election.streams(utterance_id):
+            self._members.broadcast(wire.PartialText(election_id=election_id, text=text[:4096]))
+
+    def _start(self, job: Coroutine[Any, Any, None], election_id: str | None = None) -> None:
+        """Runs a part of an election's work; one that fails is begun anew by the devices."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled() or (error := task.exception()) is None:
+                return
+            log.error("a task of network %s failed", self._public_id, exc_info=error)
+            if election_id is not None:
+                self._outcomes.pop(election_id, None)
+                metrics.ELECTIONS.labels("given_up").inc()
+                self.carry_out(self._elections.give_up(election_id))
+
+        task = asyncio.ensure_future(job)
+        self._tasks.add(task)
+        task.add_done_callback(ended)
+
+    def _reschedule(self) -> None:
+        due = self._elections.next_deadline_us()
+        if due is None:
+            return
+        loop = asyncio.get_running_loop()
+        at = loop.time() + max(0, due - self._clock()) / 1e6
+        if self._timer:
+            # Each message moves deadlines away; a tick too many costs less than a timer for each.
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(at, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.carry_out(self._elections.tick(self._clock()))
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._clock() / 1e6, UTC)
+
+
+def _count(outcome: Outcome, event: InteractionCreated | None) -> None:
+    kind = "nothing" if event is None else "failed" if outcome.error else "interaction"
+    metrics.ELECTIONS.labels(kind).inc()
+    metrics.DECODE_SECONDS.observe(outcome.decode_s)
+    metrics.QUEUE_SECONDS.observe(outcome.queued_s)
