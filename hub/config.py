@@ -182,6 +182,14 @@ class Recognition(Struct, frozen=True, kw_only=True):
             extra={"allowed": f'"auto", "none", {ENGINES_FOR_PEOPLE}'},
         ),
     ] = "auto"
+    more_engines: Annotated[
+        list[Annotated[str, Meta(pattern=f"^({ENGINES})$")]],
+        Meta(
+            description="Engines for networks that speak another language than that of `engine`, "
+            "one for each language.",
+            extra={"allowed": 'a list of engines such as ["vosk-ko", "vosk:fr"]'},
+        ),
+    ] = []
     decode_budget_ms: Annotated[
         int,
         Meta(

@@ -25,6 +25,8 @@ from hub.identity import hub_id
 from hub.networks import Networks
 from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
+from hub.recognition.desks import Desks
+from hub.recognition.recogniser import Recogniser
 from hub.retention import keep_retention
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
@@ -88,8 +90,8 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         stack.push_async_callback(database.close)
         store = Store(database, clock)
         await store.all_clients_offline()
-        desk = await _open_desk(config, stack)
-        networks = Networks(store, desk, clock, _timing(config))
+        desks = await _open_desks(config, stack)
+        networks = Networks(store, desks, clock, _timing(config))
         own_id = hub_id(config.paths.state_dir)
         authority = context = None
         if config.server.tls == "own":
@@ -151,7 +153,7 @@ def _alone(state_dir: Path) -> Iterator[None]:
         yield
 
 
-async def _open_desk(config: HubConfig, stack: AsyncExitStack) -> RecognitionDesk:
+async def _open_desks(config: HubConfig, stack: AsyncExitStack) -> Desks:
     recognition = config.recognition
     final, partial = await asyncio.to_thread(
         load_pair,
@@ -159,17 +161,25 @@ async def _open_desk(config: HubConfig, stack: AsyncExitStack) -> RecognitionDes
         recognition.partial_engine,
         recognition.decode_budget_ms / 1000,
     )
-    desk = RecognitionDesk(
-        final,
-        partial,
-        load_recogniser,
-        queue=recognition.queue,
-        timeout_s=recognition.timeout_s,
-    )
-    await desk.start()
-    stack.push_async_callback(desk.close)
-    log.info("recognising with %s", final.name)
-    return desk
+
+    def desk(final: Recogniser, partial: Recogniser | None) -> RecognitionDesk:
+        return RecognitionDesk(
+            final,
+            partial,
+            load_recogniser,
+            queue=recognition.queue,
+            timeout_s=recognition.timeout_s,
+        )
+
+    desks = [desk(final, partial)]
+    for engine in recognition.more_engines:
+        own = await asyncio.to_thread(load_recogniser, engine)
+        desks.append(desk(own, None if partial is None else own))
+    opened = Desks(*desks)
+    await opened.start()
+    stack.push_async_callback(opened.close)
+    log.info("recognising with %s", opened.state.engine)
+    return opened
 
 
 async def _listen(

@@ -8,7 +8,8 @@ import logging
 from hub.election.election import Timing
 from hub.network.room import Room
 from hub.network.session import CLOSE_INTERNAL, CLOSE_REVOKED, Session
-from hub.recognition.desk import DeskState, RecognitionDesk
+from hub.recognition.desk import DeskState
+from hub.recognition.desks import Desks
 from hub.store.records import Access
 from hub.store.store import Store
 from shared.clock import Clock
@@ -28,16 +29,16 @@ class Networks:
 
     Args:
         store: where everything is kept.
-        desk: where audio is recognised.
+        desks: where audio is recognised.
         clock: the hub's clock.
         timing: the elections' delays.
     """
 
     def __init__(
-        self, store: Store, desk: RecognitionDesk, clock: Clock, timing: Timing | None = None
+        self, store: Store, desks: Desks, clock: Clock, timing: Timing | None = None
     ) -> None:
         self._store = store
-        self._desk = desk
+        self._desks = desks
         self._clock = clock
         self._timing = timing
         self._rooms: dict[str, asyncio.Future[Room]] = {}
@@ -98,10 +99,14 @@ class Networks:
             del self._rooms[network_id]
             await room.close("the network is gone")
 
+    def check_language(self, language: str) -> None:
+        """Raises UnknownLanguageError for a language that nobody here recognises."""
+        self._desks.check(language)
+
     @property
     def recogniser(self) -> DeskState:
         """How recognition is."""
-        return self._desk.state
+        return self._desks.state
 
     @property
     def connected(self) -> int:
@@ -126,7 +131,7 @@ class Networks:
                     access.network_id,
                     access.network_public_id,
                     self._store,
-                    self._desk,
+                    self._desks,
                     self._clock,
                     self._timing,
                 )

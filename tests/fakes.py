@@ -363,6 +363,10 @@ class VirtualDesk(RecognitionDesk):
         self.hangs = False
 
     @property
+    def language(self) -> str:
+        return self.recogniser.language
+
+    @property
     def state(self) -> DeskState:
         return DeskState("fake", 0, self.hangs)
 

@@ -9,7 +9,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from hub.api.route import Call, Versioned
 from hub.store.accounts import NetworkChange
 from hub.store.details import NetworkDetails
-from hub.store.settings import NetworkSettings
+from hub.store.settings import NetworkSettings, change_settings
 from shared.wire.fields import Name
 
 T = TypeVar("T")
@@ -46,6 +46,7 @@ class ChangedNetwork(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 async def create(call: Call) -> CreatedNetwork:
     """Makes a network."""
     body: NewNetwork = call.body
+    call.services.networks.check_language(body.settings.language)
     network, token, registration = await call.services.accounts.create_network(
         body.name, body.description, body.settings
     )
@@ -66,6 +67,10 @@ async def read(call: Call) -> Versioned:
 async def change(call: Call) -> Versioned:
     """Changes a network, and tells its devices of new settings."""
     body: ChangedNetwork = call.body
+    settings = _given(body.settings) or {}
+    if "language" in settings:
+        language = change_settings(NetworkSettings(), settings).language
+        call.services.networks.check_language(language)
     network, event = await call.services.accounts.change_network(
         call.network_id,
         NetworkChange(

@@ -7,7 +7,8 @@ import logging
 
 from hub.election.election import Election
 from hub.network.outcome import Outcome, election_record, interaction_record
-from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError, RecognitionDesk
+from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
+from hub.recognition.desks import Desks
 from hub.store.errors import NotFoundError, StoreConflictError
 from hub.store.settings import NetworkSettings
 from hub.store.store import Store
@@ -28,20 +29,21 @@ class Clerk:
     Args:
         network_id: the network's UUID.
         store: where interactions go.
-        desk: where audio is recognised.
+        desks: where audio is recognised.
     """
 
-    def __init__(self, network_id: str, store: Store, desk: RecognitionDesk) -> None:
+    def __init__(self, network_id: str, store: Store, desks: Desks) -> None:
         self._network_id = network_id
         self._store = store
-        self._desk = desk
+        self._desks = desks
         self._trouble = Trouble(log, "storing what was understood")
 
-    async def understand(self, pcm: Pcm) -> Outcome:
+    async def understand(self, pcm: Pcm, language: str) -> Outcome:
         """The text of a whole utterance, shape (n,), int16; failing is an outcome too."""
+        desk = self._desks.of(language)
         while True:
             try:
-                return Outcome.of(await self._desk.decode(pcm))
+                return Outcome.of(await desk.decode(pcm))
             except RecogniserBusyError:
                 # Nothing is lost: the devices hold the utterance, and it waits here for its turn.
                 await asyncio.sleep(BUSY_RETRY_S)
@@ -52,9 +54,9 @@ class Clerk:
                 log.warning("recognition failed: %s", error)
                 return Outcome(None, error=error)
 
-    async def partial(self, utterance_id: str, pcm: Pcm) -> str | None:
+    async def partial(self, utterance_id: str, pcm: Pcm, language: str) -> str | None:
         """The text so far of an utterance of which `pcm` is all that came; None: no time for it."""
-        return await self._desk.partial(utterance_id, pcm)
+        return await self._desks.of(language).partial(utterance_id, pcm)
 
     async def file(
         self, election: Election, outcome: Outcome, settings: NetworkSettings

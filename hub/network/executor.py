@@ -177,7 +177,7 @@ class Executor:
 
     async def _decode(self, election_id: str, candidate: Candidate) -> None:
         pcm = self.audio[candidate.utterance_id].pcm(candidate.samples)
-        outcome = await self._clerk.understand(pcm)
+        outcome = await self._clerk.understand(pcm, self.settings.language)
         self._outcomes.setdefault(election_id, {})[candidate.utterance_id] = outcome
         self.carry_out(self._elections.decoded(election_id, outcome.confidence, self._clock()))
 
@@ -202,7 +202,7 @@ class Executor:
         self._start(self._partial(election.election_id, utterance_id, assembly))
 
     async def _partial(self, election_id: str, utterance_id: str, assembly: Assembly) -> None:
-        text = await self._clerk.partial(utterance_id, assembly.pcm())
+        text = await self._clerk.partial(utterance_id, assembly.pcm(), self.settings.language)
         election = self._elections.election_of(utterance_id)
         if text and election is not None and election.streams(utterance_id):
             self._members.broadcast(wire.PartialText(election_id=election_id, text=text[:4096]))

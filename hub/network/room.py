@@ -19,7 +19,7 @@ from hub.network.members import Members
 from hub.network.outcome import stored_candidates
 from hub.network.session import CLOSE_GOING_AWAY, CLOSE_REPLACED, CLOSE_REVOKED, Session
 from hub.network.uploads import Verdict, uploaded
-from hub.recognition.desk import RecognitionDesk
+from hub.recognition.desks import Desks
 from hub.store.errors import NotFoundError
 from hub.store.records import ClientInfo
 from hub.store.store import Store
@@ -58,7 +58,7 @@ class Room:
         network_id: the network's UUID.
         public_id: the id that devices know it by.
         store: where interactions go.
-        desk: where audio is recognised.
+        desks: where audio is recognised.
         clock: the hub's clock.
         timing: the election's delays.
     """
@@ -68,7 +68,7 @@ class Room:
         network_id: str,
         public_id: str,
         store: Store,
-        desk: RecognitionDesk,
+        desks: Desks,
         clock: Clock,
         timing: Timing | None = None,
     ) -> None:
@@ -78,7 +78,7 @@ class Room:
         self._store = store
         self._clock = clock
         self._elections = Elections(new_id, timing)
-        clerk = Clerk(network_id, store, desk)
+        clerk = Clerk(network_id, store, desks)
         self._executor = Executor(public_id, self._elections, self.members, clerk, clock)
         self.streams = self._executor.streams
         self._dropped: dict[str, int] = {}  # utterances given up, by client, as they said last

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from hub.recognition.fake import FakeRecogniser
 from hub.recognition.moonshine import MoonshineRecogniser
 from hub.recognition.recogniser import Recogniser
-from hub.recognition.vosk import VoskRecogniser, language_of_folder
+from hub.recognition.vosk import VoskRecogniser, language_of_folder, tag_of
 from models.location import WeightStore, vosk_folder, vosk_language
 from shared.errors import WeightsError
 
@@ -48,7 +48,7 @@ def load_recogniser(engine: str, store: WeightStore | None = None) -> Recogniser
     if own := vosk_folder(name):
         return VoskRecogniser(name, folder, language_of_folder(own))
     if language := vosk_language(name):
-        return VoskRecogniser(name, folder, language)
+        return VoskRecogniser(name, folder, tag_of(language))
     weight = store.catalog.weights[name]
     if weight.engine == "vosk":
         return VoskRecogniser(name, folder, weight.language)

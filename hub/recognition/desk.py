@@ -104,6 +104,11 @@ class RecognitionDesk:
         self._streams: OrderedDict[str, tuple[PartialStream, int]] = OrderedDict()
 
     @property
+    def language(self) -> str:
+        """What the final texts are in, a BCP 47 tag."""
+        return self._final.language
+
+    @property
     def state(self) -> DeskState:
         """How it is now."""
         return DeskState(self._final.name, self._waiting, self._final.failing)
@@ -196,6 +201,7 @@ class _Lane:
         timeout_s: float,
     ) -> None:
         self.name = recogniser.name
+        self.language = recogniser.language
         self.failing = False
         self._recogniser: Recogniser | None = recogniser
         self._reload = reload

@@ -28,6 +28,8 @@ _STEP = SAMPLE_RATE // 5
 _UNKNOWN = frozenset({"[unk]", "<unk>"})
 _LEAST_CONFIDENCE = 1e-6  # Vosk says 0 at times, which has no logarithm
 
+_TAGS = {"cn": "zh", "gr": "el", "kz": "kk", "ua": "uk", "vn": "vi"}
+
 vosk.SetLogLevel(-1)  # it writes to stderr by itself otherwise
 
 
@@ -121,7 +123,12 @@ class VoskStream:
 def language_of_folder(folder: Path) -> str:
     """The language that a model's folder is named after (vosk-model-small-fr-0.22); else `und`."""
     found = re.match(r"vosk-model-(?:small-)?([a-z]{2,3}(?:-[a-z]{2})?)(?:-|$)", folder.name)
-    return found[1] if found else "und"
+    return tag_of(found[1]) if found else "und"
+
+
+def tag_of(language: str) -> str:
+    """The BCP 47 tag of what Vosk calls a language, which is now and then a country's name."""
+    return _TAGS.get(language, language)
 
 
 def _joined(before: str, after: str) -> str:

@@ -34,6 +34,7 @@ from edge.simulation.speech import utterances
 from hub.networks import Networks
 from hub.recognition.choice import load_recogniser
 from hub.recognition.desk import RecognitionDesk
+from hub.recognition.desks import Desks
 from hub.recognition.fake import FakeRecogniser
 from hub.store.store import Store
 from shared.audio import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes, us_to_samples
@@ -248,7 +249,7 @@ async def _hub(store: Store, clock: Clock, measured: threading.Event) -> AsyncIt
 
     desk = RecognitionDesk(FakeRecogniser(text_of), None, load_recogniser)
     await desk.start()
-    networks = Networks(store, desk, clock)
+    networks = Networks(store, Desks(desk), clock)
     try:
         yield networks
     finally:

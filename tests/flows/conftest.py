@@ -18,6 +18,7 @@ from hub.app import make_app
 from hub.config import Api
 from hub.networks import Networks
 from hub.recognition.desk import RecognitionDesk
+from hub.recognition.desks import Desks
 from hub.recognition.fake import FakeRecogniser
 from hub.recognition.recogniser import Recogniser
 from hub.store.accounts import Accounts
@@ -91,7 +92,7 @@ async def real_hub(tmp_path: Path) -> AsyncIterator[RealHub]:
         desk = RecognitionDesk(recogniser, None, reload, queue=4, timeout_s=1.0)
         await desk.start()
         stack.push_async_callback(desk.close)
-        networks = Networks(store, desk, clock)
+        networks = Networks(store, Desks(desk), clock)
         services = Services(
             store,
             Accounts(database, clock),

@@ -25,6 +25,7 @@ from hub.app import make_app
 from hub.authority import Authority
 from hub.config import Api
 from hub.networks import Networks
+from hub.recognition.desks import Desks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -77,7 +78,7 @@ async def open_hub(tmp_path: Path, public_url: str | None = None) -> AsyncIterat
     database = await Database.open(tmp_path / "hub.db")
     store, codes = Store(database, clock), PairingCodes(database, clock)
     network, token = await store.create_network("Home")
-    networks = Networks(store, VirtualDesk(understand), clock)
+    networks = Networks(store, Desks(VirtualDesk(understand)), clock)
     services = Services(
         store,
         Accounts(database, clock),

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from hub.network.room import Room
 from hub.network.session import Session
 from hub.networks import Networks
+from hub.recognition.desks import Desks
 from hub.store.records import NetworkInfo
 from shared.clock import Clock
 from shared.wire.channel import ChannelClosedError
@@ -50,7 +51,7 @@ class MemoryHub:
     def __init__(self, store: MemoryStore | None = None) -> None:
         self.store = store or MemoryStore(now_us)
         self.desk = VirtualDesk(understand)
-        self.networks = Networks(self.store, self.desk, now_us)
+        self.networks = Networks(self.store, Desks(self.desk), now_us)
         self.network: NetworkInfo  # the first; made by `open_hub`
         self.network_token = ""
         self.serving: dict[Device, asyncio.Task[None]] = {}

@@ -17,6 +17,7 @@ from hub.api.route import Services
 from hub.app import make_app
 from hub.config import Api
 from hub.networks import Networks
+from hub.recognition.desks import Desks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -47,7 +48,7 @@ class Site:
     def __init__(self, database: Database, api: Api) -> None:
         clock = steady_clock()
         self.store = Store(database, clock)
-        self.networks = Networks(self.store, VirtualDesk(understand), clock)
+        self.networks = Networks(self.store, Desks(VirtualDesk(understand)), clock)
         services = Services(
             self.store,
             Accounts(database, clock),

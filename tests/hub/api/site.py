@@ -14,6 +14,7 @@ from hub.api.route import Services
 from hub.app import make_app
 from hub.config import Api
 from hub.networks import Networks
+from hub.recognition.desks import Desks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -100,7 +101,7 @@ class Site:
         self.archive = Archive(database, clock)
         self.household_data = HouseholdData(database, clock)
         self.desk = VirtualDesk(understand)
-        self.networks = Networks(self.store, self.desk, clock)
+        self.networks = Networks(self.store, Desks(self.desk), clock)
         self.pairing = PairingCodes(database, clock)
         services = Services(
             self.store,

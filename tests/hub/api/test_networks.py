@@ -20,12 +20,12 @@ async def test_a_new_network_comes_with_all_that_is_needed_to_use_it(site: Site)
         "POST",
         "/api/v1/networks",
         OPERATOR_TOKEN,
-        json={"name": "Rivers", "description": "By the sea", "settings": {"language": "de"}},
+        json={"name": "Rivers", "description": "By the sea", "settings": {"language": "en-GB"}},
     )
     assert made.status == 201
     network, token = made.body["network"], made.body["network_token"]
     assert (network["name"], network["status"], network["version"]) == ("Rivers", "active", 1)
-    assert network["settings"] == settings_document(NetworkSettings(language="de"))
+    assert network["settings"] == settings_document(NetworkSettings(language="en-GB"))
     path = f"/api/v1/networks/{network['network_id']}"
     assert made.body["websocket_url"].endswith(f"{path}/ws")
     assert made.body["websocket_url"].startswith("wss://mira.example.org/")
@@ -166,6 +166,18 @@ async def test_too_many_requests_are_told_when_to_come_back(
 
 
 # Settings
+
+
+async def test_a_language_that_no_recogniser_knows_is_refused(site: Site, home: Household) -> None:
+    settings = {"language": "fr", "listening": False}
+    made = {"name": "Rivers", "settings": settings}
+    for answer in (
+        await site.ask("PUT", home.base, home.token, json={"settings": settings}),
+        await site.ask("POST", "/api/v1/networks", OPERATOR_TOKEN, json=made),
+    ):
+        assert (answer.status, answer.code) == (400, "LANGUAGE_UNAVAILABLE")
+    shown = await site.ask("GET", home.base, home.token)
+    assert (shown.body["settings"]["language"], shown.body["settings"]["listening"]) == ("en", True)
 
 
 @pytest.mark.parametrize(

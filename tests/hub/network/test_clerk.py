@@ -11,6 +11,7 @@ from hub.election.election import Election
 from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S, Clerk
 from hub.network.outcome import Outcome
 from hub.recognition.desk import Decoded, RecogniserBusyError
+from hub.recognition.desks import Desks
 from hub.store.settings import NetworkSettings
 from shared.audio import Pcm
 from shared.errors import StoreError
@@ -52,7 +53,7 @@ class Office:
         network, _ = await self.store.create_network("Home")
         self.network_id = network.network_id
         await self.store.add_client(self.network_id, "kitchen", client_id="kitchen")
-        self.clerk = Clerk(self.network_id, self.store, self.desk)
+        self.clerk = Clerk(self.network_id, self.store, Desks(self.desk))
         return self
 
     async def texts(self) -> list[str]:
@@ -71,7 +72,7 @@ def seconds() -> float:
 
 async def test_what_was_said_is_understood_and_how_long_that_took_is_known() -> None:
     office = await Office().open()
-    outcome = await office.clerk.understand(say(SENTENCE))
+    outcome = await office.clerk.understand(say(SENTENCE), "en")
     assert outcome.transcript is not None
     assert outcome.transcript.text == SENTENCE
     assert outcome.decode_s == office.desk.decode_s
@@ -81,7 +82,7 @@ async def test_what_was_said_is_understood_and_how_long_that_took_is_known() -> 
 async def test_it_waits_its_turn_at_a_busy_desk() -> None:
     office = await Office().open()
     office.desk.refusals = 5
-    outcome = await office.clerk.understand(say(SENTENCE))
+    outcome = await office.clerk.understand(say(SENTENCE), "en")
     assert outcome.error is None
     assert seconds() == pytest.approx(5 * BUSY_RETRY_S + office.desk.decode_s)
 
@@ -91,7 +92,7 @@ async def test_failing_is_an_outcome_that_says_why_and_nothing_spoken_is_logged(
 ) -> None:
     office = await Office().open()
     office.desk.recogniser.fail_next(ValueError("out of memory"))
-    outcome = await office.clerk.understand(say(SENTENCE))
+    outcome = await office.clerk.understand(say(SENTENCE), "en")
     assert outcome.transcript is None
     assert outcome.error is not None
     assert "out of memory" in outcome.error.message

@@ -12,9 +12,11 @@ import pytest
 
 from edge.candidate import Candidate
 from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S
-from hub.network.room import PARTIAL_EVERY_SAMPLES
+from hub.network.executor import PARTIAL_EVERY_SAMPLES
 from hub.recognition.desk import Decoded, RecogniserBusyError
+from hub.recognition.desks import Desks
 from hub.store.records import ClientInfo
+from hub.store.settings import NetworkSettings
 from shared.audio import Pcm
 from shared.errors import StoreError
 from shared.ids import new_id
@@ -33,6 +35,7 @@ from shared.wire.utterance import (
     StreamQuality,
     UtteranceStarted,
 )
+from tests.fakes import VirtualDesk
 from tests.flows.home import now_us
 from tests.hub.memory import Device, MemoryHub, open_hub
 from tests.voice import say
@@ -603,3 +606,16 @@ async def test_no_audio_stays_behind_when_its_device_is_gone(hub: MemoryHub) -> 
     room = await hub.room()
     assert room._executor.audio == {}
     assert await hub.texts() == [SENTENCE]
+
+
+async def test_what_is_said_is_recognised_in_the_networks_language(hub: MemoryHub) -> None:
+    korean = VirtualDesk(lambda _: "in Korean")
+    korean.recogniser.language = "ko"
+    hub.networks._desks = Desks(hub.desk, korean)
+    device = await hub.device("kitchen")
+    await device.speak(say(SENTENCE))
+    settings = NetworkSettings(language="ko")
+    await hub.store.change_settings(hub.network.network_id, settings)
+    await (await hub.room()).check_access()
+    await device.speak(say(SENTENCE))
+    assert await hub.texts() == [SENTENCE, "in Korean"]

@@ -17,6 +17,7 @@ from hub.recognition.vosk import VoskRecogniser, language_of_folder
         ("vosk-model-small-en-us-0.15", "en-us"),
         ("vosk-model-de-0.21", "de"),
         ("vosk-model-small-ko", "ko"),
+        ("vosk-model-small-cn-0.22", "zh"),
         ("my own model", "und"),
     ],
 )
