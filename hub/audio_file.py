@@ -7,7 +7,7 @@ import os
 import numpy as np
 import soundfile
 
-from shared.audio import FRAME_SAMPLES, Pcm, mono, pcm_from_bytes, resample
+from shared.audio import FRAME_SAMPLES, SAMPLE_RATE, Pcm, mono, pcm_from_bytes, resample
 from shared.errors import AudioFormatError
 
 LONGEST_S = 30
@@ -36,6 +36,20 @@ def read_recording(data: bytes, rate: int) -> Pcm:
     if not pcm.any():
         raise AudioFormatError("The recording holds nothing but digital silence.")
     return np.concatenate((pcm, np.zeros(-len(pcm) % FRAME_SAMPLES, np.int16)))
+
+
+def as_flac(pcm: Pcm) -> bytes:
+    """A FLAC file of sound of shape (n,), int16, 16 kHz; `read_recording` gives it back."""
+    handle = os.memfd_create("recording")
+    try:
+        with soundfile.SoundFile(
+            handle, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC", closefd=False
+        ) as file:
+            file.write(pcm)
+        size = os.lseek(handle, 0, os.SEEK_END)
+        return os.pread(handle, size, 0)
+    finally:
+        os.close(handle)
 
 
 def _from_file(data: bytes) -> Pcm:

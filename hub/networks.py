@@ -8,12 +8,13 @@ import logging
 from hub.election.election import Timing
 from hub.network.room import Room
 from hub.network.session import CLOSE_INTERNAL, CLOSE_REVOKED, Session
-from hub.recognition.desk import DeskState
+from hub.recognition.desk import Decoded, DeskState
 from hub.recognition.desks import Desks
 from hub.store.records import Access
 from hub.store.store import Store
+from shared.audio import Pcm
 from shared.clock import Clock
-from shared.errors import MiraError, StoreError
+from shared.errors import LimitExceededError, MiraError, StoreError
 from shared.logs import Trouble
 from shared.wire.channel import Channel
 from shared.wire.codec import Event
@@ -42,6 +43,7 @@ class Networks:
         self._clock = clock
         self._timing = timing
         self._rooms: dict[str, asyncio.Future[Room]] = {}
+        self._recognising: set[str] = set()  # networks with a recording at the desk
 
     async def room(self, access: Access) -> Room:
         """A network at work; raises MiraError where it cannot be opened."""
@@ -98,6 +100,28 @@ class Networks:
         if room := self.open_room(network_id):
             del self._rooms[network_id]
             await room.close("the network is gone")
+
+    async def recognise(self, network_id: str, pcm: Pcm, language: str) -> Decoded:
+        """The text of a recording that a person wants recognised anew; one at a time.
+
+        Args:
+            network_id: the network's UUID.
+            pcm: shape (n,), int16, 16 kHz.
+            language: what is spoken, a BCP 47 tag.
+
+        Raises:
+            LimitExceededError: the network waits for another already.
+            RecognitionError: the recogniser failed, or has no time.
+        """
+        if network_id in self._recognising:
+            raise LimitExceededError(
+                "Another interaction of the network is being processed.", "Wait for it."
+            )
+        self._recognising.add(network_id)
+        try:
+            return await self._desks.of(language).decode(pcm)
+        finally:
+            self._recognising.discard(network_id)
 
     def check_language(self, language: str) -> None:
         """Raises UnknownLanguageError for a language that nobody here recognises."""

@@ -34,6 +34,7 @@ async def keep_retention(retention: Retention, networks: Networks, clock: Clock)
 
 async def forget_old(retention: Retention, networks: Networks, now: datetime) -> None:
     """Forgets what is too old in every network, and tells the devices; raises StoreError."""
+    await retention.forget_recordings(now)
     for network_id, before in (await retention.due(now)).items():
         while True:
             try:

@@ -204,7 +204,10 @@ class MemoryStore(Store):
         return frozenset(in_force.intersection(token_ids))
 
     async def record_interaction(
-        self, interaction: InteractionRecord, election: ElectionRecord
+        self,
+        interaction: InteractionRecord,
+        election: ElectionRecord,
+        recording: bytes | None = None,
     ) -> InteractionCreated | None:
         network = self._of(election.network_id)
         known = self._record(network, election, interaction.interaction_id)

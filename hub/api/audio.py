@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from aiohttp import BodyPartReader
@@ -41,8 +41,10 @@ class Processed(Struct, frozen=True, kw_only=True):
     processing_id: str
     client_id: str
     quality_score: float  # 0 to 100
-    selected_for_processing: bool  # it was elected, recognised and stored
-    status: str  # completed, not_selected
+    selected_for_processing: bool  # it was elected
+    # not_selected: another was elected; failed: the recogniser failed, and the recording is kept
+    # for a day, to be processed again.
+    status: Literal["completed", "not_selected", "failed"]
     election_id: str  # why: GET .../elections/{election_id}
 
 
@@ -101,12 +103,15 @@ async def upload(call: Call) -> Processed:
         raise ProcessingError(
             "The recording was not recognised in time.", "Send it again, with its processing_id."
         ) from None
+    status: Literal["completed", "not_selected", "failed"] = "not_selected"
+    if verdict.selected:
+        status = "failed" if verdict.failed else "completed"
     return Processed(
         processing_id=processing_id,
         client_id=client_id,
         quality_score=score,
         selected_for_processing=verdict.selected,
-        status="completed" if verdict.selected else "not_selected",
+        status=status,
         election_id=verdict.election_id,
     )
 

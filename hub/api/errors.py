@@ -10,8 +10,10 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.store.errors import (
     ClientExistsError,
+    NoRecordingError,
     NotFoundError,
     RegistrationClosedError,
     StoreConflictError,
@@ -58,6 +60,13 @@ class BodyTooLargeError(MiraError):
     fault = Fault.PERSON
 
 
+class NothingUnderstoodError(MiraError):
+    """The recogniser made no words of a recording."""
+
+    code = "NOTHING_UNDERSTOOD"
+    fault = Fault.ENVIRONMENT
+
+
 class SlowRequestError(MiraError):
     """A request that takes too long to come."""
 
@@ -85,6 +94,10 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (SuspendedError, 403),
     (PairingRefusedError, 403),
     (PairingUnavailableError, 409),
+    (NothingUnderstoodError, 409),
+    (NoRecordingError, 409),
+    (RecogniserBusyError, 503),
+    (RecogniserStoppedError, 503),
     (NotFoundError, 404),
     (RegistrationClosedError, 403),
     (ClientExistsError, 409),
@@ -134,9 +147,9 @@ def answer_of(error: MiraError, code: str | None = None) -> web.Response:
     headers: dict[str, str] = {}
     if isinstance(error, AccessDeniedError):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, RateLimitError):
-        headers["Retry-After"] = str(math.ceil(float(error.details["retry_after_s"])))
     status = status_of(error)
+    if status == 429:
+        headers["Retry-After"] = str(math.ceil(float(error.details.get("retry_after_s", 1))))
     if status >= 500:
         log.warning("a request failed: %s", error)
     return error_response(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from hub.api.errors import NothingUnderstoodError
 from hub.api.route import Call, id_of
+from hub.audio_file import read_recording
+from hub.network.outcome import Outcome
 from hub.store.archive import Wanted
 from hub.store.details import ElectionDetails, InteractionDetails, Page
+from shared.audio import SAMPLE_RATE
 from shared.wire.fields import ClientId, Timestamp, Uuid
 
 
@@ -58,6 +63,26 @@ async def delete(call: Call) -> None:
         call.network_id, id_of(call, "interaction_id")
     )
     call.services.networks.publish(call.network_id, event)
+
+
+async def process(call: Call) -> InteractionDetails:
+    """Recognises an interaction anew from its recording, where that was kept.
+
+    With what the network's language and the hub's recogniser are now; what that understands
+    replaces the text, and devices are told.
+    """
+    interaction_id, services = id_of(call, "interaction_id"), call.services
+    audio = await services.archive.recording(call.network_id, interaction_id)
+    pcm = await asyncio.to_thread(read_recording, audio, SAMPLE_RATE)
+    language = (await services.store.network(call.network_id)).settings.language
+    decoded = await services.networks.recognise(call.network_id, pcm, language)
+    if not decoded.transcript.text:
+        raise NothingUnderstoodError("Nothing was understood; the interaction is as it was.")
+    details, event = await services.archive.recognised_again(
+        call.network_id, interaction_id, decoded.transcript.text, Outcome.of(decoded).metadata
+    )
+    services.networks.publish(call.network_id, event)
+    return details
 
 
 async def read_election(call: Call) -> ElectionDetails:

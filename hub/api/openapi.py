@@ -122,7 +122,7 @@ def _failures(route: Route) -> list[int]:
         found.add(409)
     if route.method == "PUT":
         found.add(412)
-    if route.recording:
+    if route.recognises:
         found.add(500)
     return sorted(found)
 

@@ -91,6 +91,7 @@ class Route:
         own: a device may name itself only.
         raw: the handler gives the whole response itself.
         recording: the body is audio, which the handler reads.
+        recognises: the recogniser may fail over it.
     """
 
     method: str
@@ -106,6 +107,7 @@ class Route:
     own: bool = False
     raw: bool = False
     recording: bool = False
+    recognises: bool = False
     tags: tuple[str, ...] = field(default=())
 
     @property

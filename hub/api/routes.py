@@ -192,6 +192,7 @@ _ROUTES = (
         query=audio.Upload,
         missing="INVALID_CLIENT_ID",
         recording=True,
+        recognises=True,
     ),
     Route(
         "GET",
@@ -238,6 +239,16 @@ _ROUTES = (
         interactions.delete,
         status=204,
         missing="INVALID_INTERACTION_ID",
+    ),
+    Route(
+        "POST",
+        INTERACTION + "/process",
+        _HOUSEHOLD,
+        "Recognises an interaction anew, where its recording was kept.",
+        interactions.process,
+        InteractionDetails,
+        missing="INVALID_INTERACTION_ID",
+        recognises=True,
     ),
     Route(
         "GET",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
+from hub.audio_file import as_flac
 from hub.election.election import Election
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
@@ -59,15 +60,23 @@ class Clerk:
         return await self._desks.of(language).partial(utterance_id, pcm)
 
     async def file(
-        self, election: Election, outcome: Outcome, settings: NetworkSettings
+        self,
+        election: Election,
+        outcome: Outcome,
+        settings: NetworkSettings,
+        pcm: Pcm | None = None,
     ) -> InteractionCreated | None:
         """Stores an election with its interaction, if there is one; returns that one's event.
 
-        A store that fails is tried again until it works: the devices keep the audio that long.
-        Where the network itself is gone, so is the interaction.
+        Its audio `pcm`, shape (n,), int16, 16 kHz, is kept where the network wants it, and where
+        the recogniser failed. A store that fails is tried again until it works: the devices keep
+        the audio that long. Where the network itself is gone, so is the interaction.
         """
         record = election_record(election, self._network_id, outcome, settings)
         interaction = interaction_record(election, outcome, settings)
+        recording = None
+        if pcm is not None and (settings.keep_audio_hours or outcome.error):
+            recording = await asyncio.to_thread(as_flac, pcm)
         now_s = asyncio.get_running_loop().time
         while True:
             try:
@@ -75,7 +84,7 @@ class Clerk:
                     await self._store.record_election(record)
                     event = None
                 else:
-                    event = await self._store.record_interaction(interaction, record)
+                    event = await self._store.record_interaction(interaction, record, recording)
             except (NotFoundError, StoreConflictError) as error:
                 log.error("an interaction has no place in the store: %s", error)
                 return None

@@ -185,8 +185,13 @@ class Executor:
         """Stores what came of an election; only then may the devices forget the audio."""
         election = self._elections.elections[election_id]
         outcome = surest(election, self._outcomes.pop(election_id))
-        event = await self._clerk.file(election, outcome, self.settings)
+        chosen = election.chosen
+        assembly = self.audio.get(chosen.utterance_id) if chosen else None
+        pcm = assembly.pcm(chosen.samples) if chosen and assembly else None
+        event = await self._clerk.file(election, outcome, self.settings, pcm)
         _count(outcome, event)
+        if outcome.error:
+            self.uploads.not_recognised(election.candidates)
         if event is not None:
             self._members.publish([event])
         self.carry_out(self._elections.committed(election_id, self._clock()))

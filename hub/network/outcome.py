@@ -35,6 +35,21 @@ class Outcome:
         return cls(decoded.transcript, decoded.decode_s, decoded.queued_s)
 
     @property
+    def metadata(self) -> dict[str, object]:
+        """What is stored of how the text came about."""
+        found: dict[str, object] = {}
+        if self.transcript is not None:
+            found |= {
+                "confidence": round(self.transcript.confidence, 4),
+                "language": self.transcript.language,
+                "decode_ms": round(self.decode_s * 1000),
+                "queued_ms": round(self.queued_s * 1000),
+            }
+        if self.error is not None:
+            found |= {"error": {"code": self.error.code, "message": self.error.message}}
+        return found
+
+    @property
     def confidence(self) -> float | None:
         """Of the text, 0 to 1; None where the recogniser failed."""
         return None if self.transcript is None else self.transcript.confidence
@@ -75,23 +90,13 @@ def interaction_record(
     chosen, transcript = election.chosen, outcome.transcript
     if chosen is None or why_none(election, outcome, settings):
         return None
-    metadata: dict[str, object] = {"election_id": election.election_id}
-    if transcript is not None:
-        metadata |= {
-            "confidence": round(transcript.confidence, 4),
-            "language": transcript.language,
-            "decode_ms": round(outcome.decode_s * 1000),
-            "queued_ms": round(outcome.queued_s * 1000),
-        }
-    if outcome.error is not None:
-        metadata |= {"error": {"code": outcome.error.code, "message": outcome.error.message}}
     return InteractionRecord(
         interaction_id=new_id(),
         client_id=chosen.client_id,
         text=transcript.text if transcript else "",
         timestamp=datetime.fromtimestamp(chosen.onset_us / 1e6, UTC),
         processing_status="failed" if outcome.error else "completed",
-        processing_metadata=metadata,
+        processing_metadata={"election_id": election.election_id} | outcome.metadata,
         audio_quality_score=chosen.score,
         audio_duration_s=chosen.samples / SAMPLE_RATE,
     )

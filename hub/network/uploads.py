@@ -6,7 +6,7 @@ Whoever sent one waits until its election is over and stored: only then is it th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from hub.election.candidate import SPEECH_RANGE_DB, Candidate
@@ -39,7 +39,8 @@ class Verdict:
     """What became of a recording."""
 
     election_id: str
-    selected: bool  # it was elected, and recognised
+    selected: bool  # it was elected
+    failed: bool  # the recogniser failed over the elected one
 
 
 def uploaded(
@@ -94,6 +95,7 @@ class Uploads:
     def __init__(self, elections: Elections) -> None:
         self._elections = elections
         self._waiting: dict[str, asyncio.Future[Verdict]] = {}  # by utterance id
+        self._failed: set[str] = set()  # those of them over whose election the recogniser failed
 
     def wait_for(self, utterance_id: str) -> asyncio.Future[Verdict]:
         """What will become of a recording; sent twice, it is waited for twice.
@@ -108,14 +110,20 @@ class Uploads:
             waiting = self._waiting[utterance_id] = asyncio.get_running_loop().create_future()
         return waiting
 
+    def not_recognised(self, utterance_ids: Iterable[str]) -> None:
+        """The recogniser failed over the election of these utterances."""
+        self._failed.update(self._waiting.keys() & set(utterance_ids))
+
     def released(self, utterance_id: str) -> None:
         """The election of an utterance is over, and stored."""
         waiting = self._waiting.pop(utterance_id, None)
         election = self._elections.election_of(utterance_id)
+        failed = utterance_id in self._failed
+        self._failed.discard(utterance_id)
         if waiting is not None and election is not None and not waiting.done():
             chosen = election.chosen
             selected = chosen is not None and chosen.utterance_id == utterance_id
-            waiting.set_result(Verdict(election.election_id, selected))
+            waiting.set_result(Verdict(election.election_id, selected, failed))
 
     def look_for_lost(self) -> None:
         """Tells those whose election was given up."""
@@ -125,6 +133,7 @@ class Uploads:
 
     def fail(self, utterance_id: str, why: str) -> None:
         """Nothing will become of a recording."""
+        self._failed.discard(utterance_id)
         waiting = self._waiting.pop(utterance_id, None)
         if waiting is not None and not waiting.done():
             waiting.set_exception(ProcessingError(why, "Send it again."))

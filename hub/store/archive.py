@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_, update
+from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import events
+from hub.store import events, interactions
 from hub.store.database import Database
 from hub.store.details import CandidateDetails, ElectionDetails, InteractionDetails, Page
-from hub.store.errors import NotFoundError
+from hub.store.errors import NoRecordingError, NotFoundError
 from hub.store.keyset import Position, cursor_of, position_of
 from hub.store.scope import Scope
-from hub.store.tables import Action, Client, Election, ElectionCandidate, Interaction
+from hub.store.tables import Client, Election, ElectionCandidate, Interaction, Recording
 from hub.store.whole import whole
 from shared.clock import Clock
-from shared.wire.events import InteractionDeleted
+from shared.wire.events import InteractionCreated, InteractionDeleted
 
 
 @dataclass(frozen=True)
@@ -87,29 +87,60 @@ class Archive:
 
     async def delete_interaction(self, network_id: str, interaction_id: str) -> InteractionDeleted:
         """Forgets an interaction; how it was elected stays. Raises NotFoundError."""
-        now = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
         async with self._database.transaction(Scope(network_id)) as session:
-            for table in (Election, Action):
-                await session.exec(
-                    update(table)
-                    .where(
-                        col(table.network_id) == network_id,
-                        col(table.interaction_id) == interaction_id,
-                    )
-                    .values(interaction_id=None)
-                )
-            gone = await session.exec(
-                delete(Interaction).where(
-                    col(Interaction.network_id) == network_id,
-                    col(Interaction.id) == interaction_id,
-                )
-            )
-            if gone.rowcount == 0:
+            gone = await interactions.forget(session, network_id, [interaction_id], self._now())
+            if not gone:
                 raise NotFoundError("The network has no such interaction.")
-            seq = await events.append(
-                session, network_id, "interaction_deleted", interaction_id, now
+        return gone[0]
+
+    async def recording(self, network_id: str, interaction_id: str) -> bytes:
+        """What an interaction was recognised from, as FLAC.
+
+        Raises:
+            NotFoundError: no such interaction.
+            NoRecordingError: its audio was not kept.
+        """
+        await self.interaction(network_id, interaction_id)
+        async with self._database.session(Scope(network_id)) as session:
+            found = await session.exec(
+                select(Recording.audio).where(
+                    Recording.network_id == network_id, Recording.interaction_id == interaction_id
+                )
             )
-        return InteractionDeleted(seq=seq, interaction_id=interaction_id)
+            audio = found.first()
+        if audio is None:
+            raise NoRecordingError(
+                "The interaction's audio was not kept.",
+                "The setting keep_audio_hours keeps that of what is said from now on.",
+            )
+        return audio
+
+    async def recognised_again(
+        self, network_id: str, interaction_id: str, text: str, metadata: dict[str, Any]
+    ) -> tuple[InteractionDetails, InteractionCreated]:
+        """Gives an interaction another text; `metadata` is added to what is known of it.
+
+        Returns:
+            The interaction, and the event that tells devices of it.
+
+        Raises:
+            NotFoundError: no such interaction.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            row = await session.get(Interaction, interaction_id)
+            if row is None:
+                raise NotFoundError("The network has no such interaction.")
+            row.text, row.processing_status = text, "completed"
+            known = {k: v for k, v in (row.processing_metadata or {}).items() if k != "error"}
+            row.processing_metadata = known | metadata
+            session.add(row)
+            seq = await events.append(
+                session, network_id, "interaction_created", interaction_id, self._now()
+            )
+            (details,) = await _details(
+                session, [Interaction.network_id == network_id, Interaction.id == interaction_id]
+            )
+            return details, events.interaction_created(seq, row, details.client_id)
 
     async def election(self, network_id: str, election_id: str) -> ElectionDetails:
         """Why this microphone; raises NotFoundError."""
@@ -134,6 +165,9 @@ class Archive:
             )
             candidates = tuple(CandidateDetails.of(each, client) for each, client in heard)
         return ElectionDetails.of(row, candidates)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
 
 
 def _conditions(network_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:

@@ -77,6 +77,13 @@ class NotFoundError(StoreError):
     fault = Fault.PERSON
 
 
+class NoRecordingError(StoreError):
+    """The audio of an interaction was not kept."""
+
+    code = "NO_RECORDING"
+    fault = Fault.PERSON
+
+
 class InvalidSettingsError(StoreError):
     """A settings document with an unknown key or a value of the wrong kind."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import cast
 
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -16,14 +17,18 @@ from hub.store.records import (
     InteractionRecord,
     ProcessingStatus,
 )
-from hub.store.tables import Client, Interaction
-from shared.wire.events import InteractionCreated
+from hub.store.tables import Action, Client, Election, Interaction, Recording
+from shared.wire.events import InteractionCreated, InteractionDeleted
 
 
 async def record(
-    session: AsyncSession, interaction: InteractionRecord, election: ElectionRecord, now: datetime
+    session: AsyncSession,
+    interaction: InteractionRecord,
+    election: ElectionRecord,
+    recording: bytes | None,
+    now: datetime,
 ) -> InteractionCreated | None:
-    """Stores an interaction, the election that led to it, and its event.
+    """Stores an interaction, the election that led to it, its recording if any, and its event.
 
     Returns:
         The event. When an utterance of the election was decided before, nothing more is said: the
@@ -52,8 +57,48 @@ async def record(
         created_at=now,
     )
     await session.exec(insert(Interaction), params=row.model_dump())
+    if recording is not None:
+        kept = Recording(
+            network_id=network_id, interaction_id=row.id, audio=recording, created_at=now
+        )
+        await session.exec(insert(Recording), params=kept.model_dump())
     seq = await events.append(session, network_id, "interaction_created", row.id, now)
     return events.interaction_created(seq, row, speaker if row.client_id else None)
+
+
+async def forget(
+    session: AsyncSession, network_id: str, interaction_ids: Collection[str], now: datetime
+) -> tuple[InteractionDeleted, ...]:
+    """Deletes interactions with their recordings; how they were elected stays.
+
+    Returns:
+        The events, one for each that was there.
+    """
+    for table in (Election, Action):
+        await session.exec(
+            update(table)
+            .where(
+                col(table.network_id) == network_id,
+                col(table.interaction_id).in_(interaction_ids),
+            )
+            .values(interaction_id=None)
+        )
+    await session.exec(
+        delete(Recording).where(
+            col(Recording.network_id) == network_id,
+            col(Recording.interaction_id).in_(interaction_ids),
+        )
+    )
+    gone = await session.exec(
+        delete(Interaction)
+        .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
+        .returning(col(Interaction.id))
+    )
+    told = []
+    for interaction_id in gone.scalars():
+        seq = await events.append(session, network_id, "interaction_deleted", interaction_id, now)
+        told.append(InteractionDeleted(seq=seq, interaction_id=interaction_id))
+    return tuple(told)
 
 
 async def one(

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, or_
 from sqlmodel import col, select
 
-from hub.store import events, networks
+from hub.store import interactions, networks
 from hub.store.database import Database
 from hub.store.scope import OPERATOR, Scope
 from hub.store.settings import NetworkSettings
-from hub.store.tables import Action, Election, ElectionCandidate, Interaction
+from hub.store.tables import Election, ElectionCandidate, Interaction, Recording
 from hub.store.whole import whole
 from shared.wire.events import InteractionDeleted
 
 AT_ONCE = 200
 """Interactions that are forgotten in one transaction, so that nobody waits long for it."""
+
+
+UNRECOGNISED_KEPT = timedelta(days=1)
+"""The recording of what the recogniser failed on is kept for at least so long."""
 
 
 def cutoff(settings: NetworkSettings, now: datetime) -> datetime | None:
@@ -61,27 +65,7 @@ class Retention:
                 .order_by(col(Interaction.timestamp))
                 .limit(AT_ONCE)
             )
-            gone = tuple(old)
-            for table in (Election, Action):
-                await session.exec(
-                    update(table)
-                    .where(
-                        col(table.network_id) == network_id,
-                        col(table.interaction_id).in_(gone),
-                    )
-                    .values(interaction_id=None)
-                )
-            await session.exec(
-                delete(Interaction).where(
-                    col(Interaction.network_id) == network_id, col(Interaction.id).in_(gone)
-                )
-            )
-            told = []
-            for interaction_id in gone:
-                seq = await events.append(
-                    session, network_id, "interaction_deleted", interaction_id, now
-                )
-                told.append(InteractionDeleted(seq=seq, interaction_id=interaction_id))
+            gone = await interactions.forget(session, network_id, tuple(old), now)
             if len(gone) < AT_ONCE:
                 old_elections = select(Election.id).where(
                     col(Election.network_id) == network_id,
@@ -99,4 +83,26 @@ class Retention:
                         col(Election.started_at_us) < round(before.timestamp() * 1e6),
                     )
                 )
-            return tuple(told)
+            return gone
+
+    async def forget_recordings(self, now: datetime) -> None:
+        """Forgets every network's recordings that are older than it wants them kept."""
+        async with self._database.session(OPERATOR) as session:
+            found = await networks.every(session)
+        for network in found:
+            kept = timedelta(hours=network.settings.keep_audio_hours)
+            made, network_id = col(Recording.created_at), network.network_id
+            failed = select(Interaction.id).where(
+                Interaction.network_id == network_id, Interaction.processing_status == "failed"
+            )
+            async with self._database.transaction(Scope(network_id)) as session:
+                await session.exec(
+                    delete(Recording).where(
+                        col(Recording.network_id) == network_id,
+                        made < now - kept,
+                        or_(
+                            made < now - UNRECOGNISED_KEPT,
+                            col(Recording.interaction_id).not_in(failed),
+                        ),
+                    )
+                )

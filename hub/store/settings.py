@@ -20,6 +20,9 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     # the network's token, or nobody. The hub's operator always may.
     registration: Literal["token", "network", "closed"] = "token"
     retention_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None  # null: kept for ever
+    # How long audio is kept after it was recognised; 0: not at all. What could not be recognised
+    # is kept for a day in any case, to be processed again.
+    keep_audio_hours: Annotated[int, Meta(ge=0, le=8_760)] = 0
     # What no device hears better, or the recogniser is less sure of, is not kept: the neighbours'
     # television. Quality from 0 to 100, confidence from 0 to 1.
     min_quality_score: Annotated[float, Meta(ge=0, le=100)] = 0.0

@@ -185,11 +185,18 @@ class Store:
             return frozenset(await tokens.in_force(session, network_id, token_ids, self._now()))
 
     async def record_interaction(
-        self, interaction: InteractionRecord, election: ElectionRecord
+        self,
+        interaction: InteractionRecord,
+        election: ElectionRecord,
+        recording: bytes | None = None,
     ) -> InteractionCreated | None:
-        """Stores an interaction, its election and its event; see `interactions.record`."""
+        """Stores an interaction, its election and its event; see `interactions.record`.
+
+        Args:
+            recording: what it was recognised from, as FLAC, where it is to be kept.
+        """
         async with self._database.transaction(Scope(election.network_id)) as session:
-            return await interactions.record(session, interaction, election, self._now())
+            return await interactions.record(session, interaction, election, recording, self._now())
 
     async def record_election(self, election: ElectionRecord) -> None:
         """Stores an election in which nothing was understood; a repeated one changes nothing."""

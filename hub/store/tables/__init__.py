@@ -15,6 +15,7 @@ from hub.store.tables.speech import (
     ElectionCandidate,
     Interaction,
     Person,
+    Recording,
     VoiceCentroid,
 )
 from hub.store.tables.sync import AppliedChange, LoggedEvent
@@ -37,6 +38,7 @@ __all__ = [
     "PairingCode",
     "Person",
     "Quarantine",
+    "Recording",
     "Reminder",
     "Row",
     "TenantRow",

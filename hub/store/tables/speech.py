@@ -103,6 +103,22 @@ class Interaction(TenantRow, table=True):
     created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)  # when stored
 
 
+class Recording(TenantRow, table=True):
+    """The elected device's audio of an interaction."""
+
+    __tablename__ = "recordings"
+    __table_args__ = (
+        of_network(),
+        within_network("interaction_id", "interactions"),
+        index("created_at"),
+    )
+
+    network_id: str = Field(sa_type=UuidText, primary_key=True)
+    interaction_id: str = Field(sa_type=UuidText, primary_key=True)
+    audio: bytes  # FLAC, 16 kHz, mono
+    created_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class Election(TenantRow, table=True):
     """Which device was chosen for one utterance, and why."""
 

@@ -16,7 +16,7 @@ from pytest_alembic.tests import (
     test_up_down_consistency,
     test_upgrade,
 )
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, text
 
 from hub.store import postgres, schema, sqlite
 from hub.store.tables import Row
@@ -65,3 +65,23 @@ def test_the_program_knows_every_step_of_the_history(alembic_config: Config) -> 
     script = ScriptDirectory.from_config(alembic_config)
     steps = [step.revision for step in script.walk_revisions()]
     assert tuple(reversed(steps)) == schema.REVISIONS
+
+
+def test_on_postgresql_every_table_shows_rows_of_one_network_only(server: Server) -> None:
+    with server.database("template1") as name:
+        engine = create_engine(postgres.address(server.owner(name)))
+        with engine.begin() as connection:
+            schema.run(connection, schema.HEAD)
+        with engine.connect() as connection:
+            forced = connection.scalars(
+                text("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity")
+            )
+            assert set(forced) == {table.name for table in Row.metadata.sorted_tables}
+            policies = connection.execute(
+                text("SELECT tablename, qual, with_check FROM pg_policies WHERE cmd = 'ALL'")
+            ).all()
+        engine.dispose()
+    assert {table for table, _, _ in policies} == {t.name for t in Row.metadata.sorted_tables}
+    for table, seen, written in policies:
+        assert "mira.network_id" in seen, table
+        assert "mira.network_id" in written, table

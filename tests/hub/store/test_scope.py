@@ -12,7 +12,6 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store.database import Database
 from hub.store.errors import ScopeError
-from hub.store.migrations.versions import v0006_row_level_security as security
 from hub.store.scope import OPERATOR, Scope
 from hub.store.store import Store
 from hub.store.tables import Client, Network, Row, TenantRow, Token
@@ -29,10 +28,9 @@ async def homes(any_database: Database) -> tuple[str, str]:
     return ours.network_id, theirs.network_id
 
 
-def test_every_tenant_table_is_known_to_the_guard_and_to_row_level_security() -> None:
+def test_every_tenant_table_is_known_to_the_guard() -> None:
     tables = {table.name for table in Row.metadata.sorted_tables} - {"networks"}
     assert {kind.__tablename__ for kind in TenantRow.__subclasses__()} == tables
-    assert set(security.TENANT_TABLES) == tables
 
 
 async def test_a_query_that_forgets_its_network_finds_its_own_rows_only(
