@@ -12,6 +12,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from hub.api.route import Services
 from hub.app import make_app
+from hub.audio_file import as_flac
 from hub.config import Api
 from hub.networks import Networks
 from hub.recognition.desks import Desks
@@ -29,7 +30,7 @@ from shared.wire.channel import ChannelClosedError, WebSocketChannel
 from tests.fakes import VirtualDesk
 from tests.flows.scripted import ScriptedDevice
 from tests.hub.store.making import SPOKEN_AT, WoundClock, election, interaction
-from tests.voice import understand
+from tests.voice import say, understand
 
 PUBLIC_URL = "https://mira.example.org"
 IDS = (
@@ -42,6 +43,8 @@ IDS = (
     "reminder_id",
 )
 """What a household has one of."""
+RECORDING = as_flac(say("ba de fi go"))
+"""Of what is said in each."""
 OPERATOR_TOKEN = "an operator's long random text"
 
 
@@ -160,7 +163,7 @@ class Site:
                 network.network_id, client, room=client, client_id=client
             )
         said, chosen = interaction(f"said in {name}"), election(network.network_id)
-        await self.store.record_interaction(said, chosen)
+        await self.store.record_interaction(said, chosen, RECORDING)
         made, key, now = self.household_data, network.network_id, SPOKEN_AT
         conversation = await made.add(CONVERSATIONS, key, {"title": f"talk of {name}"})
         person = await made.add_person(key, f"one of {name}")

@@ -45,10 +45,13 @@ async def process(site: Site, home: Household, path: str) -> Answer:
 
 
 async def kept(site: Site, home: Household) -> int:
-    """How many recordings there are."""
+    """How many recordings there are, but the one that every household has."""
     async with site.database.session(Scope(home.network.network_id)) as session:
         found = await session.exec(
-            select(Recording.interaction_id).where(Recording.network_id == home.network.network_id)
+            select(Recording.interaction_id).where(
+                Recording.network_id == home.network.network_id,
+                Recording.interaction_id != home.interaction_id,
+            )
         )
         return len(found.all())
 
