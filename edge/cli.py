@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from edge import config_file
-from edge.config import EdgeConfig, load_edge_config
-from edge.control import Ask, AskListening, Status, ask
+from edge.config import PAIR, EdgeConfig, load_edge_config
+from edge.control import Ask, AskListening, DaemonUnreachableError, Question, Status, ask
 from edge.microphone.sound_card import list_microphones
 from edge.pairing import pair_by_code, pair_by_link
 from edge.startup import run
+from edge.unpaired import wait_for_pairing
 from shared.errors import ConfigError, MiraError
 from shared.logs import set_up_logging
 from shared.pairing import Code, Link, PairingError
@@ -108,6 +109,11 @@ def _run(args: argparse.Namespace) -> int:
     set_up_logging("INFO")  # for what is to be said about the configuration itself
     config = _config(args)
     set_up_logging(config.log.level)
+    if config.unpaired:
+        paired = asyncio.run(wait_for_pairing(config, lambda: _config(args), notifier_from()))
+        if paired is None:
+            return 0
+        config = paired
     asyncio.run(run(config, notifier_from()))
     return 0
 
@@ -133,7 +139,10 @@ def _pair(args: argparse.Namespace) -> int:
     tables = config_file.tables(pairing, name, room)
     config_file.write(path, config_file.with_tables(config_file.read(path), tables))
     print(f"{name} belongs to {pairing.network_name} now ({pairing.client_id}); see {path}.")
-    print("Start it: sudo systemctl restart mira-edge")
+    if args.again:
+        print("Have it go there: sudo systemctl restart mira-edge")
+    else:
+        print("If it runs, it listens now; else start it: sudo systemctl start mira-edge")
     return 0
 
 
@@ -153,7 +162,18 @@ def _microphones(_: argparse.Namespace) -> int:
 
 
 def _status(args: argparse.Namespace) -> int:
-    _show(ask(_config(args).paths.control_socket, Ask()))
+    return _ask(args, Ask())
+
+
+def _ask(args: argparse.Namespace, question: Question) -> int:
+    config = _config(args)
+    try:
+        _show(ask(config.paths.control_socket, question))
+    except DaemonUnreachableError:
+        if not config.unpaired:
+            raise
+        text = "This device belongs to no network and does not listen."
+        raise PairingError(text, PAIR) from None
     return 0
 
 
@@ -161,8 +181,7 @@ def _listening(args: argparse.Namespace) -> int:
     question = AskListening(
         listening=args.state == "on", scope="network" if args.network else "client"
     )
-    _show(ask(_config(args).paths.control_socket, question))
-    return 0
+    return _ask(args, question)
 
 
 def _show(status: Status) -> None:

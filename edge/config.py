@@ -235,6 +235,11 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     paths: Paths
     log: Log = Log()
 
+    @property
+    def unpaired(self) -> bool:
+        """Whether nobody has told the device its network."""
+        return not (self.hub.network_id or self.hub.client_id or self.hub.token)
+
     def access(self) -> Access:
         """What the device shows the hub.
 

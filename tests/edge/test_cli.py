@@ -33,7 +33,9 @@ COMMANDS = ("run", "microphones", "status", "listening")
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "edge.toml"
-    path.write_text(f"[paths]\nstate_dir = {json.dumps(str(tmp_path))}\n")
+    path.write_text(
+        f'[paths]\nstate_dir = {json.dumps(str(tmp_path))}\n[hub]\nclient_id = "kitchen"\n'
+    )
     return path
 
 
@@ -229,8 +231,18 @@ def test_a_configuration_that_is_not_there_is_one_too(
 def test_a_device_that_no_hub_would_let_in_does_not_start(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    config.write_text(f'[hub]\nnetwork_id = "{"net_" + "0" * 32}"\n')
     assert main(["run", "--config", str(config)]) == 78
-    assert "network_id, client_id, token or token_file not set" in capsys.readouterr().err
+    assert "client_id, token or token_file not set" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["status"], ["listening", "off"]])
+def test_a_device_that_is_not_paired_says_so(
+    config: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    config.write_text(f"[paths]\nstate_dir = {json.dumps(str(config.parent))}\n")
+    assert main([*command, "--config", str(config)]) == 1
+    assert "belongs to no network" in capsys.readouterr().err
 
 
 def test_a_word_that_names_no_microphone_does_not_start(

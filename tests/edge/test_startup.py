@@ -12,19 +12,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import numpy as np
 import pytest
 from aiohttp import web
 
 import edge.startup
 from edge.cli import main
-from edge.config import Access, EdgeConfig, load_edge_config
+from edge.config import Access, Discovery, EdgeConfig, Hub, load_edge_config
 from edge.control import Ask, AskListening, DaemonUnreachableError, Status, ask
 from edge.replica import Switches
 from edge.startup import Connector, make_ear, open_replica
+from edge.unpaired import wait_for_pairing
 from shared.audio import FRAME_SAMPLES, SAMPLE_RATE
 from shared.config_keys import Secret
+from shared.discovery import UNPAIRED, Browser, DeviceRecord, Sighting, open_mdns
 from shared.errors import AccessDeniedError
+from shared.service import notifier_from
 from shared.wav import write_wav
 from shared.wire.channel import ChannelClosedError
 from shared.wire.codec import MAX_MESSAGE_BYTES
@@ -369,3 +373,66 @@ async def test_a_daemon_without_its_microphone_is_alive_and_looks_for_it(
             await manager.until("WATCHDOG=1")
         process.send(signal.SIGTERM)
         assert await process.end() == 0
+
+
+# Before it is paired
+
+
+@pytest.fixture
+def unpaired(tmp_path: Path) -> EdgeConfig:
+    return load_edge_config(
+        None,
+        {
+            "MIRA_EDGE_DEVICE_NAME": "Kitchen",
+            "MIRA_EDGE_DISCOVERY_INTERFACES": "127.0.0.1",
+            "MIRA_EDGE_PATHS_STATE_DIR": str(tmp_path),
+        },
+    )
+
+
+async def test_a_device_is_seen_before_it_is_paired(unpaired: EdgeConfig) -> None:
+    seen: asyncio.Queue[DeviceRecord] = asyncio.Queue()
+
+    def heard(sighting: Sighting[DeviceRecord]) -> None:
+        if sighting.record.name == "Kitchen":
+            seen.put_nowait(sighting.record)
+
+    async with open_mdns(["127.0.0.1"]) as mdns, Browser(mdns, DeviceRecord, heard):
+        waiting = asyncio.ensure_future(
+            wait_for_pairing(unpaired, lambda: unpaired, notifier_from({}))
+        )
+        record = await seen.get()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await waiting is None
+    assert (record.network, record.listening) == (UNPAIRED, False)
+
+
+@pytest.mark.looptime
+async def test_once_it_is_paired_it_goes_on_by_itself(unpaired: EdgeConfig) -> None:
+    quiet = msgspec.structs.replace(unpaired, discovery=Discovery(mdns=False))
+    paired = msgspec.structs.replace(quiet, hub=Hub(network_id=NETWORK, client_id="kitchen"))
+    read = iter([quiet, quiet, paired])
+    assert await wait_for_pairing(quiet, lambda: next(read), notifier_from({})) is paired
+
+
+@pytest.mark.process
+async def test_a_daemon_listens_as_soon_as_it_is_paired(
+    device: Device, manager: ServiceManager
+) -> None:
+    device.record()
+    configured = device.config.read_text()
+    device.config.write_text("[discovery]\nmdns = false\n")
+    async with device.running(manager) as process:
+        assert manager.told == ["READY=1\nSTATUS=not paired"]
+        await manager.until("WATCHDOG=1")
+        device.config.write_text(configured)
+        await manager.until("READY=1\nSTATUS=listening")
+        process.send(signal.SIGTERM)
+        assert await process.end() == 0
+    assert "Traceback" not in process.said
+
+
+def test_a_device_is_unpaired_only_if_it_was_told_nothing(unpaired: EdgeConfig) -> None:
+    assert unpaired.unpaired
+    for hub in (Hub(network_id=NETWORK), Hub(client_id="kitchen"), Hub(token=Secret("a"))):
+        assert not msgspec.structs.replace(unpaired, hub=hub).unpaired
