@@ -12,7 +12,8 @@ from aiohttp import BodyPartReader
 from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Meta, Struct
 
-from hub.api.errors import BodyTooLargeError, InvalidRequestError, SlowRequestError
+from hub.api.body import keeping_pace
+from hub.api.errors import BodyTooLargeError, InvalidRequestError
 from hub.api.route import Call
 from hub.audio_file import read_recording
 from hub.network.uploads import ProcessingError
@@ -22,7 +23,6 @@ from shared.wire.fields import ClientId, Timestamp, Uuid
 
 MAX_BYTES = 12 * 2**20
 """30 s of 48 kHz stereo with 32 bits, and some."""
-BODY_S = 60.0
 TIMEOUT_S = 90.0
 
 
@@ -80,11 +80,8 @@ async def upload(call: Call) -> Processed:
 
     Answers when the utterance is stored, so that the client may then forget it.
     """
-    try:
-        async with asyncio.timeout(BODY_S):
-            said, data = await _received(call)
-    except TimeoutError:
-        raise SlowRequestError(f"The recording did not come within {BODY_S:.0f} s.") from None
+    async with keeping_pace(call.request):
+        said, data = await _received(call)
     client_id = call.access.client_id or said.client_id
     if client_id is None:
         raise InvalidRequestError("client_id is missing: whose recording is it?")

@@ -12,12 +12,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from hub import metrics
+from hub.api.body import keeping_pace
 from hub.api.errors import (
     ForbiddenError,
     InvalidRequestError,
     RateLimitError,
-    SlowRequestError,
     SuspendedError,
     answer_of,
 )
@@ -29,7 +28,6 @@ from hub.store.records import Access
 from shared.errors import AccessDeniedError, MiraError
 
 MAX_BODY_BYTES = 64 * 1024
-BODY_S = 10.0
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
 
 
@@ -170,12 +168,8 @@ def _response(route: Route, answer: Any) -> web.Response:
 async def _body(route: Route, request: web.Request) -> Any:
     if route.body is None:
         return None
-    try:
-        async with asyncio.timeout(BODY_S):
-            data = await request.read()
-    except TimeoutError:
-        metrics.REFUSED.labels("slow_body").inc()
-        raise SlowRequestError(f"The body did not come within {BODY_S:.0f} s.") from None
+    async with keeping_pace(request):
+        data = await request.read()
     if rb"\u0000" in data:  # PostgreSQL has no place for it in a text
         raise InvalidRequestError("A text with a NUL character cannot be stored.")
     try:

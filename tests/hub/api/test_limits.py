@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import hub.api.gate
+import hub.api.body
 from hub.api import limits
 from hub.api.limits import RateLimits
 from tests.hub.api.site import Site
@@ -47,7 +47,7 @@ def test_only_so_many_callers_are_remembered(monkeypatch: pytest.MonkeyPatch) ->
 async def test_a_body_that_never_ends_is_answered_with_a_code(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub.api.gate, "BODY_S", 0.05)
+    monkeypatch.setattr(hub.api.body, "BODY_S", 0.05)
     reader, writer = await asyncio.open_connection("127.0.0.1", site.client.port)
     writer.write(b"POST /api/v1/pair HTTP/1.1\r\nHost: hub\r\nContent-Length: 100\r\n\r\n{")
     answer = await reader.readuntil(b"}}")
