@@ -19,7 +19,7 @@ from hub.api.route import Services
 from hub.app import make_app
 from hub.authority import Authority
 from hub.config import HubConfig
-from hub.doorkeeper import HANDSHAKE_S, IDLE_S, Doorkeeper, allow_many_files
+from hub.doorkeeper import IDLE_S, Doorkeeper, allow_many_files
 from hub.election.election import Timing
 from hub.identity import hub_id
 from hub.networks import Networks
@@ -189,6 +189,7 @@ async def _listen(
     allow_many_files()
     server = config.server
     doorkeeper = Doorkeeper(server.proxies)
+    stack.callback(doorkeeper.close)
     runner = web.AppRunner(
         make_app(services, config.api, server.proxies, doorkeeper),
         access_log=None,
@@ -202,12 +203,9 @@ async def _listen(
         raise AssertionError
     try:
         listening = await asyncio.get_running_loop().create_server(
-            doorkeeper.watching(runner.server),
+            doorkeeper.watching(runner.server, context),
             server.host,
             server.port,
-            ssl=context,
-            ssl_handshake_timeout=HANDSHAKE_S if context else None,
-            ssl_shutdown_timeout=LINGER_S if context else None,
             backlog=BACKLOG,
             reuse_address=True,
         )

@@ -2,7 +2,8 @@
 
 aiohttp bounds how long an idle connection may last after an answer. It does not bound how long a
 client may take over the head of its request, or how long it may leave an answer unread; nor how
-many connections there may be. This stands between the sockets and aiohttp and does.
+many connections there may be. asyncio shows a connection only when its TLS handshake is done. So
+this stands between the sockets and both, and sees a connection from its first moment.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
+import ssl
+import sys
+from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from collections.abc import Callable, Collection
 from contextlib import suppress
@@ -24,13 +29,15 @@ from hub import metrics
 log = logging.getLogger(__name__)
 
 HEAD_S = 10.0
-"""From the connection's start to the end of the first request's head."""
-HANDSHAKE_S = 10.0
-"""Of TLS, before that."""
+"""From the connection's start to the end of the first request's head, TLS included."""
 UNREAD_S = 15.0
 """How long a client may leave an answer unread."""
 IDLE_S = 15.0
 """How long a connection may last without a request, once there was one."""
+GOODBYE_S = 3.0
+"""How long the end of TLS may take, and what is left of a connection whose body was too slow."""
+UNREAD_BYTES = 64 * 1024
+"""What waits for a client above TLS, and as much below, before the writer has to wait."""
 MAX_CONNECTIONS = 2_000
 MAX_FROM_ONE_ADDRESS = 1_000
 """Several devices may share an address; none needs so many."""
@@ -65,24 +72,38 @@ class Doorkeeper:
         self._most = most
         self._most_from_one = most_from_one
         self._by_address: Counter[str] = Counter()
-        self._watches: WeakKeyDictionary[asyncio.BaseTransport, _Watch] = WeakKeyDictionary()
+        self._watches: set[_Watch] = set()
+        self._asking: WeakKeyDictionary[asyncio.BaseTransport, _Watch] = WeakKeyDictionary()
 
     @property
     def connections(self) -> int:
-        """How many there are."""
-        return self._by_address.total()
+        """How many there are, with those that still shake hands."""
+        return len(self._watches)
 
-    def watching(self, make: Callable[[], asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
-        """A factory of protocols that are watched, for `create_server`."""
-        return lambda: _Watch(self, make())
+    def watching(
+        self, make: Callable[[], asyncio.Protocol], context: ssl.SSLContext | None = None
+    ) -> Callable[[], asyncio.BaseProtocol]:
+        """A factory of protocols that are watched, for a `create_server` without TLS.
+
+        Args:
+            make: makes the protocol that answers; asked when a client may speak to it.
+            context: for TLS, which is done here: what asyncio's server does is seen too late.
+        """
+        if context is None:
+            return lambda: _Plain(self, make)
+        return lambda: _Secure(self, make, context)
 
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Notes that a request's head is complete."""
-        watch = self._watches.get(request.transport) if request.transport else None
+        """Notes that a request's head is complete, and sends away whose body was too slow."""
+        watch = self._asking.get(request.transport) if request.transport else None
         if watch is not None:
             watch.head_is_complete()
-        return await handler(request)
+        response = await handler(request)
+        if watch is not None and response.status == web.HTTPRequestTimeout.status_code:
+            response.force_close()  # says so to the client
+            watch.end_soon()
+        return response
 
     def admit(self, watch: _Watch, transport: asyncio.Transport) -> str | None:
         """The address that a new connection counts for; None: it may not stay."""
@@ -95,52 +116,79 @@ class Doorkeeper:
             log.debug("a connection from %s is refused: there are too many", address)
             return None
         self._by_address[address] += 1
-        self._watches[transport] = watch
+        self._watches.add(watch)
         return address
 
-    def gone(self, address: str) -> None:
+    def may_ask(self, watch: _Watch, transport: asyncio.Transport) -> None:
+        """A connection's requests will come by this transport."""
+        self._asking[transport] = watch
+
+    def gone(self, watch: _Watch, address: str) -> None:
         """A connection that was admitted has ended."""
+        self._watches.discard(watch)
         self._by_address[address] -= 1
         if not self._by_address[address]:
             del self._by_address[address]
 
+    def close(self) -> None:
+        """Ends what connections there are; aiohttp does not know of those that shake hands."""
+        for watch in self._watches:
+            watch.abort()
 
-class _Watch(asyncio.Protocol):
-    """One connection: passes everything on to aiohttp, and ends it when it takes too long."""
 
-    def __init__(self, keeper: Doorkeeper, inner: asyncio.Protocol) -> None:
+class _Watch(asyncio.BaseProtocol):
+    """One connection, below TLS: ended when it takes too long, else passed on to what answers."""
+
+    _transport: asyncio.Transport
+    _inner: asyncio.Protocol | SSLProtocol
+
+    def __init__(self, keeper: Doorkeeper, make: Callable[[], asyncio.Protocol]) -> None:
         self._keeper = keeper
-        self._inner = inner
-        self._transport: asyncio.Transport | None = None
-        self._address: str | None = None
+        self._make = make
+        self._address: str | None = None  # None: it was not admitted, and nothing is passed on
         self._head: asyncio.TimerHandle | None = None
         self._unread: asyncio.TimerHandle | None = None
+        self._end: asyncio.TimerHandle | None = None
 
     def head_is_complete(self) -> None:
         """A request has come."""
         if self._head is not None:
             self._head.cancel()
 
+    def end_soon(self) -> None:
+        """Leaves time for an answer and no more."""
+        self._end = self._end or asyncio.get_running_loop().call_later(GOODBYE_S, self.abort)
+
+    def abort(self) -> None:
+        """Ends it now."""
+        self._transport.abort()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._address = self._keeper.admit(self, self._transport)
         if self._address is None:
-            self._transport.abort()
+            self.abort()
             return
+        _limit_unsent(self._transport, self._keeper.unread_s)
         loop = asyncio.get_running_loop()
-        self._head = loop.call_later(self._keeper.head_s, self._end, "slow_head")
-        self._inner.connection_made(transport)
+        self._head = loop.call_later(self._keeper.head_s, self._too_slow, "slow_head")
+        self._begin()
 
-    def data_received(self, data: bytes) -> None:
-        if self._address is not None:
-            self._inner.data_received(data)
+    def _begin(self) -> None:
+        raise NotImplementedError
+
+    def answerer(self, transport: asyncio.Transport) -> asyncio.Protocol:
+        """What answers, now that the client may ask by this transport."""
+        transport.set_write_buffer_limits(UNREAD_BYTES)
+        self._keeper.may_ask(self, transport)
+        return self._make()
 
     def eof_received(self) -> bool | None:
-        return self._inner.eof_received() if self._address is not None else None
+        return self._inner.eof_received()
 
     def pause_writing(self) -> None:
         loop = asyncio.get_running_loop()
-        self._unread = loop.call_later(self._keeper.unread_s, self._end, "slow_reader")
+        self._unread = loop.call_later(self._keeper.unread_s, self._too_slow, "slow_reader")
         self._inner.pause_writing()
 
     def resume_writing(self) -> None:
@@ -149,18 +197,92 @@ class _Watch(asyncio.Protocol):
         self._inner.resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        for timer in (self._head, self._unread):
+        for timer in (self._head, self._unread, self._end):
             if timer is not None:
                 timer.cancel()
         if self._address is not None:
-            self._keeper.gone(self._address)
+            self._keeper.gone(self, self._address)
             self._inner.connection_lost(exc)
 
-    def _end(self, why: str) -> None:
+    def _too_slow(self, why: str) -> None:
         metrics.REFUSED.labels(why).inc()
         log.debug("a connection from %s is ended: %s", self._address, why)
-        if self._transport is not None:
-            self._transport.abort()
+        self.abort()
+
+
+class _Plain(_Watch, asyncio.Protocol):
+    """A connection without TLS."""
+
+    _inner: asyncio.Protocol
+
+    def _begin(self) -> None:
+        self._inner = self.answerer(self._transport)
+        self._inner.connection_made(self._transport)
+
+    def data_received(self, data: bytes) -> None:
+        self._inner.data_received(data)
+
+
+class _Secure(_Watch, asyncio.BufferedProtocol):
+    """A connection with TLS."""
+
+    _inner: SSLProtocol
+
+    def __init__(
+        self,
+        keeper: Doorkeeper,
+        make: Callable[[], asyncio.Protocol],
+        context: ssl.SSLContext,
+    ) -> None:
+        super().__init__(keeper, make)
+        self._context = context
+
+    def _begin(self) -> None:
+        self._inner = _Tls(
+            asyncio.get_running_loop(),
+            _Arrival(self),
+            self._context,
+            None,  # type: ignore[arg-type]  # nobody waits for the end of the handshake
+            server_side=True,
+            ssl_shutdown_timeout=GOODBYE_S,
+        )
+        self._inner.connection_made(self._transport)
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._inner.get_buffer(sizehint)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._inner.buffer_updated(nbytes)
+
+
+class _Tls(SSLProtocol):
+    """asyncio's TLS with a smaller buffer to read into; each connection has one."""
+
+    max_size = 32 * 1024  # two TLS records; asyncio's own is 256 KiB
+
+
+class _Arrival(asyncio.Protocol):
+    """Waits for the end of a handshake, and then makes way for what answers."""
+
+    def __init__(self, watch: _Watch) -> None:
+        self._watch = watch
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        secure = cast("asyncio.Transport", transport)
+        answerer = self._watch.answerer(secure)
+        secure.set_protocol(answerer)
+        answerer.connection_made(secure)
+
+
+def _limit_unsent(transport: asyncio.Transport, seconds: float) -> None:
+    """Has the system end a connection whose peer takes nothing of what it is sent.
+
+    That the writer has to wait is not enough to see such a peer by: the rest of an answer may be
+    less than that, and waits for ever.
+    """
+    if sys.platform == "linux":
+        sock = transport.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
 
 
 def allow_many_files() -> None:

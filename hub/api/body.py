@@ -29,6 +29,7 @@ async def keeping_pace(request: web.Request) -> AsyncIterator[None]:
     """
     loop = asyncio.get_running_loop()
     seen = 0
+    looking: asyncio.TimerHandle
 
     def look() -> None:
         nonlocal seen, looking
