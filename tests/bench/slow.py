@@ -1,8 +1,9 @@
 """Slow and greedy clients: does a healthy one notice, and are they sent away?
 
-Three kinds at once, each a third of `--clients`: sockets that say nothing, requests whose head
-drips, requests whose body drips. A healthy client asks for the hub's health meanwhile. Then
-devices that connect, are owed thousands of events, and never read.
+Seven kinds at once, as many of each: sockets that say nothing before TLS or after it; TLS
+handshakes, heads of a first and of a second request, bodies and recordings that drip. A healthy
+client asks for the hub's health and for a list of interactions meanwhile. Then devices that
+connect, are owed thousands of events, and never read.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import ssl
 import tempfile
 import time
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 
 import aiohttp
@@ -32,51 +34,95 @@ SLOW_FROM = "127.0.0.2"
 DRIP_S = 1.0
 HEALTHY_EVERY_S = 0.05
 DEAF_S = 30.0
+ALONE_S = 3.0
 HEAD = b"POST /api/v1/pair HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n"
+TLS_HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+"""How the first message of TLS begins."""
 
 
-async def nothing(_: asyncio.StreamWriter) -> None:
-    """A client that says nothing."""
-    await asyncio.sleep(3600)
+@dataclass(frozen=True)
+class Target:
+    """The hub, and a device that it knows."""
+
+    hub: daemons.Running
+    context: ssl.SSLContext
+    device: Device
+
+    @property
+    def url(self) -> str:
+        """Of the API."""
+        return f"https://127.0.0.1:{self.hub.port}/api/v1"
 
 
-async def dripping_head(writer: asyncio.StreamWriter) -> None:
-    """A client whose request's head comes a byte at a time."""
-    for byte in itertools.cycle(HEAD):
+async def drip(writer: asyncio.StreamWriter, data: bytes) -> None:
+    """Sends a byte at a time, again and again."""
+    for byte in itertools.cycle(data):
         writer.write(bytes([byte]))
         await writer.drain()
         await asyncio.sleep(DRIP_S)
 
 
-async def dripping_body(writer: asyncio.StreamWriter) -> None:
+async def nothing(_: asyncio.StreamWriter, __: Device) -> None:
+    """A client that says nothing."""
+    await asyncio.sleep(3600)
+
+
+async def dripping_handshake(writer: asyncio.StreamWriter, _: Device) -> None:
+    """A client whose TLS handshake comes a byte at a time."""
+    writer.write(TLS_HELLO)
+    await drip(writer, b" ")
+
+
+async def dripping_head(writer: asyncio.StreamWriter, _: Device) -> None:
+    """A client whose request's head comes a byte at a time."""
+    await drip(writer, HEAD)
+
+
+async def dripping_second_head(writer: asyncio.StreamWriter, _: Device) -> None:
+    """A client whose first request is as it should be."""
+    writer.write(b"GET /api/v1/health HTTP/1.1\r\nHost: hub\r\n\r\n")
+    await drip(writer, HEAD)
+
+
+async def dripping_body(writer: asyncio.StreamWriter, _: Device) -> None:
     """A client whose request's body comes a byte at a time."""
     writer.write(HEAD + b"Content-Length: 60000\r\n\r\n")
-    while True:
-        writer.write(b" ")
-        await writer.drain()
-        await asyncio.sleep(DRIP_S)
+    await drip(writer, b" ")
 
 
-KINDS = (nothing, dripping_head, dripping_body)
+async def dripping_recording(writer: asyncio.StreamWriter, device: Device) -> None:
+    """A device whose recording begins well."""
+    writer.write(
+        f"POST /api/v1/networks/{device.network_id}/audio HTTP/1.1\r\nHost: hub\r\n"
+        f"Authorization: Bearer {device.token}\r\n"
+        "Content-Type: application/octet-stream\r\nContent-Length: 960000\r\n\r\n".encode()
+    )
+    writer.write(bytes(320_000))
+    await drip(writer, b"\0")
 
 
-async def slow_client(number: int, port: int, context: ssl.SSLContext) -> float | None:
+HALF_OPEN = (nothing, dripping_handshake)
+KINDS = (nothing, dripping_head, dripping_second_head, dripping_body, dripping_recording)
+"""With TLS."""
+
+
+async def slow_client(number: int, target: Target) -> float | None:
     """One slow client; after how many seconds the hub ended it, None if it never did."""
-    kind = KINDS[number % len(KINDS)]
+    kinds = (*HALF_OPEN, *KINDS)
+    which = number % len(kinds)
+    tls = which >= len(HALF_OPEN)
     began = time.monotonic()
-    # Every fifth does not even shake hands.
-    plain = number % 5 == 0
     try:
         reader, writer = await asyncio.open_connection(
             "127.0.0.1",
-            port,
+            target.hub.port,
             local_addr=(SLOW_FROM, 0),
-            ssl=None if plain else context,
-            server_hostname=None if plain else HUB_NAME,
+            ssl=target.context if tls else None,
+            server_hostname=HUB_NAME if tls else None,
         )
     except OSError:
         return time.monotonic() - began
-    dripping = asyncio.ensure_future(kind(writer))
+    dripping = asyncio.ensure_future(kinds[which](writer, target.device))
     try:
         with contextlib.suppress(OSError):
             while await reader.read(4096):
@@ -90,30 +136,34 @@ async def slow_client(number: int, port: int, context: ssl.SSLContext) -> float 
         writer.transport.abort()
 
 
-async def healthy(url: str, context: ssl.SSLContext, seconds: float) -> list[float]:
-    """How long a healthy client's requests take, in milliseconds."""
-    took = []
-    async with aiohttp.ClientSession() as http:
+async def healthy(target: Target, seconds: float) -> dict[str, list[float]]:
+    """How long a healthy client's requests take, in milliseconds, by what it asks for."""
+    paths = {"health": "/health", "list": f"/networks/{target.device.network_id}/interactions"}
+    headers = {"Authorization": f"Bearer {target.device.token}"}
+    took: dict[str, list[float]] = {name: [] for name in paths}
+    async with aiohttp.ClientSession(headers=headers) as http:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            began = time.monotonic()
-            async with http.get(url, ssl=context, server_hostname=HUB_NAME) as answer:
-                answer.raise_for_status()
-                await answer.read()
-            took.append((time.monotonic() - began) * 1000)
+            for name, path in paths.items():
+                began = time.monotonic()
+                async with http.get(
+                    target.url + path, ssl=target.context, server_hostname=HUB_NAME
+                ) as answer:
+                    answer.raise_for_status()
+                    await answer.read()
+                took[name].append((time.monotonic() - began) * 1000)
             await asyncio.sleep(HEALTHY_EVERY_S)
     return took
 
 
-async def crowd(
-    port: int, context: ssl.SSLContext, clients: int, seconds: float
-) -> dict[str, object]:
+async def crowd(target: Target, clients: int, seconds: float) -> dict[str, object]:
     """Slow clients, and a healthy one among them."""
-    url = f"https://127.0.0.1:{port}/api/v1/health"
-    alone = await healthy(url, context, 3)
-    slow = [asyncio.ensure_future(slow_client(n, port, context)) for n in range(clients)]
-    took = await healthy(url, context, seconds)
-    for task in slow:
+    alone = await healthy(target, ALONE_S)
+    before = target.hub.pss_mb()
+    slow = [asyncio.ensure_future(slow_client(n, target)) for n in range(clients)]
+    watching = asyncio.ensure_future(highest_memory(target.hub))
+    took = await healthy(target, seconds)
+    for task in (*slow, watching):
         task.cancel()
     ended = await asyncio.gather(*slow)
     closed = [after for after in ended if after is not None]
@@ -121,9 +171,21 @@ async def crowd(
         "slow_clients": clients,
         "slow_left": len(ended) - len(closed),
         "slowest_closed_s": round(max(closed, default=0.0), 1),
-        "healthy_p99_ms": round(percentile(took, 99), 1),
-        "healthy_alone_p99_ms": round(percentile(alone, 99), 1),
+        **{f"{name}_p99_ms": round(percentile(each, 99), 1) for name, each in took.items()},
+        **{f"{name}_alone_p99_ms": round(percentile(each, 99), 1) for name, each in alone.items()},
+        "slow_growth_mb": round(await watching - before, 1),
     }
+
+
+async def highest_memory(hub: daemons.Running) -> float:
+    """The most memory that the hub has until this is cancelled."""
+    highest = 0.0
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            # In a thread: it takes milliseconds, which are no answer's.
+            highest = max(highest, await asyncio.to_thread(hub.pss_mb))
+            await asyncio.sleep(0.5)
+    return highest
 
 
 def fill_log(database: Path, events: int) -> None:
@@ -194,21 +256,22 @@ async def deaf(
             number: int = (await answer.json())["connections"]
             return number
 
-    before, most, highest = hub.pss_mb(), 0, 0.0
+    before, most = hub.pss_mb(), 0
+    watching = asyncio.ensure_future(highest_memory(hub))
     tasks = [asyncio.ensure_future(deaf_device(d, hub.port, context)) for d in devices]
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         await asyncio.sleep(0.5)
-        highest, most = max(highest, hub.pss_mb()), max(most, await connections())
+        most = max(most, await connections())
     left = await connections()
-    for task in tasks:
+    for task in (*tasks, watching):
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     return {
         "deaf_devices": len(devices),
         "deaf_connected": most,
         "deaf_left": left,
-        "memory_growth_mb": round(highest - before, 1),
+        "memory_growth_mb": round(await watching - before, 1),
     }
 
 
@@ -231,7 +294,7 @@ async def measure(
         say(f"{devices} devices that never read, each owed {events} events ...")
         of_deaf = await deaf(hub, made, context, deaf_s)
         say(f"{clients} slow clients for {seconds:.0f} s ...")
-        of_slow = await crowd(hub.port, context, clients, seconds)
+        of_slow = await crowd(Target(hub, context, made[0]), clients, seconds)
     result(**of_slow, **of_deaf)
 
 
