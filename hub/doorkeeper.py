@@ -32,10 +32,12 @@ HEAD_S = 10.0
 """From the connection's start to the end of the first request's head, TLS included."""
 UNREAD_S = 15.0
 """How long a client may leave an answer unread."""
-IDLE_S = 15.0
+IDLE_S = 12.0
 """How long a connection may last without a request, once there was one."""
-GOODBYE_S = 3.0
-"""How long the end of TLS may take, and what is left of a connection whose body was too slow."""
+GOODBYE_S = 5.0
+"""How long the end of TLS may take, what is left to be sent included."""
+TOLD_S = 2.0
+"""How long a connection lasts that was told that its body was too slow."""
 UNREAD_BYTES = 64 * 1024
 """What waits for a client above TLS, and as much below, before the writer has to wait."""
 MAX_CONNECTIONS = 2_000
@@ -157,7 +159,7 @@ class _Watch(asyncio.BaseProtocol):
 
     def end_soon(self) -> None:
         """Leaves time for an answer and no more."""
-        self._end = self._end or asyncio.get_running_loop().call_later(GOODBYE_S, self.abort)
+        self._end = self._end or asyncio.get_running_loop().call_later(TOLD_S, self.abort)
 
     def abort(self) -> None:
         """Ends it now."""

@@ -292,7 +292,7 @@ async def test_a_proxy_may_have_any_number() -> None:
 async def test_whose_body_was_too_slow_is_not_listened_to_for_long(
     tls: Certified | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub.doorkeeper, "GOODBYE_S", 0.2)
+    monkeypatch.setattr(hub.doorkeeper, "TOLD_S", 0.2)
     async with serving(tls) as server:
         head = b"POST /slow HTTP/1.1\r\nHost: hub\r\nContent-Length: 100\r\n\r\n{"
         answer = await ask(server.port, head, tls)
