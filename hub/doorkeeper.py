@@ -14,6 +14,7 @@ import resource
 import socket
 import ssl
 import sys
+from abc import ABC, abstractmethod
 from asyncio.sslproto import SSLProtocol
 from collections import Counter
 from collections.abc import Callable, Collection
@@ -138,7 +139,7 @@ class Doorkeeper:
             watch.abort()
 
 
-class _Watch(asyncio.BaseProtocol):
+class _Watch(asyncio.BaseProtocol, ABC):
     """One connection, below TLS: ended when it takes too long, else passed on to what answers."""
 
     _transport: asyncio.Transport
@@ -176,8 +177,9 @@ class _Watch(asyncio.BaseProtocol):
         self._head = loop.call_later(self._keeper.head_s, self._too_slow, "slow_head")
         self._begin()
 
+    @abstractmethod
     def _begin(self) -> None:
-        raise NotImplementedError
+        """Passes the connection on."""
 
     def answerer(self, transport: asyncio.Transport) -> asyncio.Protocol:
         """What answers, now that the client may ask by this transport."""
