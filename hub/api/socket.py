@@ -10,6 +10,8 @@ from shared.wire.channel import WebSocketChannel
 from shared.wire.codec import MAX_MESSAGE_BYTES
 
 MAX_CONNECTIONS = 1000
+MAX_OF_ONE_NETWORK = 250
+"""So that no network takes the others' places."""
 
 
 async def websocket(call: Call) -> web.StreamResponse:
@@ -20,6 +22,10 @@ async def websocket(call: Call) -> web.StreamResponse:
         raise AccessDeniedError("Browsers are not let in here.")
     if networks.connected >= MAX_CONNECTIONS:
         raise LimitExceededError("The hub has as many connections as it can serve.")
+    room = networks.open_room(call.network_id)
+    there = room.members.sessions if room else {}
+    if len(there) >= MAX_OF_ONE_NETWORK and call.access.client_id not in there:
+        raise LimitExceededError("The network has as many connections as one may have.")
     socket = web.WebSocketResponse(
         max_msg_size=MAX_MESSAGE_BYTES + 1, compress=False, timeout=2.0, decode_text=True
     )

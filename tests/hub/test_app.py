@@ -173,6 +173,22 @@ async def test_beyond_so_many_connections_the_next_is_told_to_come_later(
     assert (await site.refusal())[0] == 401
 
 
+async def test_a_network_that_has_all_it_may_takes_no_place_of_the_others(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "MAX_OF_ONE_NETWORK", 1)
+    await (await site.device()).greet()
+    _, hall, _ = await site.store.add_client(site.network.network_id, "hall")
+    status, error = await site.refusal(token=hall)
+    assert (status, error["code"]) == (429, "LIMIT_EXCEEDED")
+    await (await site.device()).greet()  # the same device, which comes back
+    neighbours, _ = await site.store.create_network("Next door")
+    _, theirs, _ = await site.store.add_client(neighbours.network_id, "hall")
+    headers = {"Authorization": f"Bearer {theirs}"}
+    opened = await site.client.ws_connect(site.path(neighbours), headers=headers)
+    await ScriptedDevice(WebSocketChannel(opened)).greet()
+
+
 async def test_what_asks_for_no_websocket_is_told_so(site: Site) -> None:
     headers = {"Authorization": f"Bearer {site.token}"}
     async with site.client.get(site.path(), headers=headers) as answer:
