@@ -153,7 +153,7 @@ def answer_of(error: MiraError, code: str | None = None) -> web.Response:
     if status >= 500:
         log.warning("a request failed: %s", error)
     return error_response(
-        status, code or error.code, error.message, dict(error.details), headers=headers
+        status, code or error.code, str(error), dict(error.details), headers=headers
     )
 
 

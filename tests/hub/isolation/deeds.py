@@ -145,7 +145,8 @@ async def say(town: Town, home: Home, word: str, pick: int, foreign: Home | None
         text = f"{word} of {home.mark}"
         spoken = replace(interaction(text, heard[0]), timestamp=town.moment())
         town.belongs(home, spoken.interaction_id)
-        event = await town.site.store.record_interaction(spoken, record)
+        sound = f"sound of {home.mark}".encode()
+        event = await town.site.store.record_interaction(spoken, record, sound)
         assert event is not None
         town.site.networks.publish(home.network_id, event)
         home.said[spoken.interaction_id] = spoken
