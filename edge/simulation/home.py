@@ -90,15 +90,13 @@ class Noise:
 
 
 @dataclass(frozen=True)
-class Home:
-    """Everything about a home that does not change while people speak in it."""
+class House:
+    """Rooms with devices in them: all that sound on its way to a microphone depends on."""
 
     seed: int
     rooms: tuple[Room, ...]
     doors: tuple[Door, ...]
     devices: tuple[Device, ...]
-    noise: Noise
-    talkers: tuple[Point, ...]  # where the nth utterance is spoken
 
     def room(self, name: str) -> Room:
         """The room of that name; KeyError where there is none."""
@@ -118,6 +116,27 @@ class Home:
             "Choose a place within one of its rooms.",
         )
 
+    def way(self, start: str, end: str) -> tuple[Door, ...]:
+        """The doors on the shortest way between two rooms; none within one room."""
+        ways: dict[str, tuple[Door, ...]] = {start: ()}
+        queue = [start]
+        for name in queue:
+            for door in self.doors:
+                if name in door.rooms:
+                    beyond = door.rooms[1 - door.rooms.index(name)]
+                    if beyond not in ways:
+                        ways[beyond] = (*ways[name], door)
+                        queue.append(beyond)
+        return ways[end]
+
+
+@dataclass(frozen=True)
+class Home(House):
+    """Everything about a home that does not change while people speak in it."""
+
+    noise: Noise
+    talkers: tuple[Point, ...]  # where the nth utterance is spoken
+
     def middle_of(self, room: Room, apart_m: float) -> Point:
         """Where somebody stands in the middle of a room, at least `apart_m` from each device.
 
@@ -132,19 +151,6 @@ class Home:
             if all(point.distance_to(device.position) >= apart_m for device in self.devices)
         ]
         return min([*free, *([] if free else [middle])], key=middle.distance_to)
-
-    def way(self, start: str, end: str) -> tuple[Door, ...]:
-        """The doors on the shortest way between two rooms; none within one room."""
-        ways: dict[str, tuple[Door, ...]] = {start: ()}
-        queue = [start]
-        for name in queue:
-            for door in self.doors:
-                if name in door.rooms:
-                    beyond = door.rooms[1 - door.rooms.index(name)]
-                    if beyond not in ways:
-                        ways[beyond] = (*ways[name], door)
-                        queue.append(beyond)
-        return ways[end]
 
 
 _PLACES = {
@@ -187,7 +193,7 @@ def make_home(seed: int, devices: int = 5, *, noise: NoiseKind | None = None) ->
     source = Noise(
         kind,
         main.name,
-        _place(rng, main, margin_m=0.4, heights=(0.6, 1.4), apart=()),
+        place(rng, main, margin_m=0.4, heights=(0.6, 1.4), apart=()),
         level_db=float(rng.uniform(48, 54)),
     )
     placed = [_beside(rng, main, source)]
@@ -195,7 +201,7 @@ def make_home(seed: int, devices: int = 5, *, noise: NoiseKind | None = None) ->
     where += [main if n == 0 else rooms[n % len(rooms)] for n in range(devices - MIN_DEVICES)]
     for room in where:
         apart = [(device.position, 1.1) for device in placed] + [(source.position, 1.6)]
-        position = _place(rng, room, margin_m=0.35, heights=(0.7, 1.6), apart=apart)
+        position = place(rng, room, margin_m=0.35, heights=(0.7, 1.6), apart=apart)
         placed.append(_device(rng, _free_name(room.name, placed), room, position))
 
     talkers: list[Point] = []
@@ -203,7 +209,7 @@ def make_home(seed: int, devices: int = 5, *, noise: NoiseKind | None = None) ->
         away = n % _NEXT_ROOM_EVERY == _NEXT_ROOM_EVERY - 1
         apart = [(device.position, 0.7) for device in placed] + [(source.position, 1.5)]
         room = next_room if away else main
-        talkers.append(_place(rng, room, margin_m=0.6, heights=(1.15, 1.65), apart=apart))
+        talkers.append(place(rng, room, margin_m=0.6, heights=(1.15, 1.65), apart=apart))
     return Home(seed, rooms, doors, tuple(placed), source, tuple(talkers))
 
 
@@ -238,7 +244,7 @@ def _plan(rng: np.random.Generator) -> tuple[tuple[Room, ...], tuple[Door, ...]]
     return rooms, doors
 
 
-def _place(
+def place(
     rng: np.random.Generator,
     room: Room,
     *,

@@ -72,3 +72,12 @@ def _television(samples: int, rng: np.random.Generator, voices: Sequence[Pcm]) -
         repeats = -(-samples // len(programme))
         signal += np.roll(np.tile(programme, repeats)[:samples], rng.integers(samples))
     return signal
+
+
+def make_street(samples: int, rng: np.random.Generator) -> Signal:
+    """`samples` of traffic with a root mean square of 1: a rumble, and tyres that come and go."""
+    rumble, tyres = _shaped(samples, rng, 60, -1), _shaped(samples, rng, 900, -0.8)
+    passing = np.abs(_shaped(samples, rng, 0.3, -2))
+    signal: Signal = rumble / rumble.std() + tyres / tyres.std() * passing / passing.mean()
+    signal /= np.sqrt(np.mean(signal**2))
+    return signal

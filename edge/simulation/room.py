@@ -16,12 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from zlib import crc32
 
 import numpy as np
 import pyroomacoustics as pra
 from scipy.signal import butter, fftconvolve, lfilter, oaconvolve, sosfilt
 
-from edge.simulation.home import Device, Door, Home, Point, Room
+from edge.simulation.home import Device, Door, Home, House, Point, Room
 from edge.simulation.noise import Signal, make_noise
 from edge.simulation.speech import SpokenUtterance
 from shared.audio import FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_from_float
@@ -33,6 +34,9 @@ FULL_SCALE_DB = 104.0
 """Sound level that a device of 0 dB gain turns into a root mean square of full scale (dB SPL)."""
 _MAX_ORDER = 30
 """Reflections followed: 30 in a home's rooms reach 0.4 s, in a tenth of a second."""
+_SOUND_M_PER_S = 343.0
+_JOINT_SAMPLES = 320
+"""Over which reflections give way to a diffuse tail: 20 ms, many reflections by then."""
 _THROUGH_DOOR_M = 0.1
 """A door's sound is taken and given back this far inside the room."""
 
@@ -110,14 +114,14 @@ def render(home: Home, talks: Iterable[Talk], *, tail_s: float = 2.0) -> Recordi
         samples,
         np.random.default_rng([home.seed, 0]),
         [talk.pcm for talk in in_order],
-    ) * _amplitude(home.noise.level_db)
-    speech = [(talk, _spoken(talk.pcm)) for talk in in_order]
+    ) * amplitude(home.noise.level_db)
+    speech = [(talk, spoken(talk.pcm)) for talk in in_order]
     acoustics = Acoustics(home)
 
     pcm: dict[str, Pcm] = {}
     for number, device in enumerate(home.devices, start=1):
         rng = np.random.default_rng([home.seed, number])
-        heard = rng.standard_normal(samples) * _amplitude(device.self_noise_db)
+        heard = rng.standard_normal(samples) * amplitude(device.self_noise_db)
         heard += oaconvolve(noise, acoustics.response(home.noise.position, device))[:samples]
         for talk, signal in speech:
             start = round(talk.start_s * SAMPLE_RATE)
@@ -136,7 +140,7 @@ def heard_of_speech(acoustics: Acoustics, pcm: Pcm, position: Point) -> dict[str
     Raises:
         ConfigError: the position lies outside the home.
     """
-    signal = _spoken(pcm)
+    signal = spoken(pcm)
     return {
         device.name: _record(device, fftconvolve(signal, acoustics.response(position, device)))
         for device in acoustics.home.devices
@@ -144,10 +148,19 @@ def heard_of_speech(acoustics: Acoustics, pcm: Pcm, position: Point) -> dict[str
 
 
 class Acoustics:
-    """The impulse responses of a home, each computed once."""
+    """The impulse responses of a home, each computed once.
 
-    def __init__(self, home: Home) -> None:
+    Args:
+        home: where the devices are.
+        order: reflections followed; the cost grows with its third power.
+        diffuse_tail: where the reflections that were followed end, decaying noise goes on; for
+            rooms whose reverberation is longer than `order` reflections.
+    """
+
+    def __init__(self, home: House, *, order: int = _MAX_ORDER, diffuse_tail: bool = False) -> None:
         self.home = home
+        self._order = order
+        self._diffuse_tail = diffuse_tail
         self._within: dict[tuple[str, Point], dict[str, Signal]] = {}
         self._responses: dict[tuple[Point, str], Signal] = {}
 
@@ -182,18 +195,26 @@ class Acoustics:
                 for door in self.home.doors
                 if room.name in door.rooms and _inside(door, room) != source
             }
-            self._within[key] = _shoebox(room, source, ears)
+            responses = _shoebox(room, source, ears, self._order)
+            if self._diffuse_tail:
+                for name, response in responses.items():
+                    where = f"{room.name} {source} {name}".encode()
+                    rng = np.random.default_rng([self.home.seed, crc32(where)])
+                    responses[name] = _with_tail(response, room, self._order, rng)
+            self._within[key] = responses
         return self._within[key]
 
 
-def _shoebox(room: Room, source: Point, ears: dict[str, Point]) -> dict[str, Signal]:
+def _shoebox(
+    room: Room, source: Point, ears: dict[str, Point], max_order: int
+) -> dict[str, Signal]:
     size = (room.width, room.depth, room.height)
     absorption, order = pra.inverse_sabine(room.rt60_s, size)
     box = pra.ShoeBox(
         size,
         fs=SAMPLE_RATE,
         materials=pra.Material(absorption),
-        max_order=min(order, _MAX_ORDER),
+        max_order=min(order, max_order),
     )
     corner = np.array([room.x, room.y, 0.0])
     box.add_source(np.array(source) - corner)
@@ -205,6 +226,23 @@ def _shoebox(room: Room, source: Point, ears: dict[str, Point]) -> dict[str, Sig
         name: np.asarray(box.rir[number][0], dtype=np.float64)[delay:]
         for number, name in enumerate(ears)
     }
+
+
+def _with_tail(response: Signal, room: Room, order: int, rng: np.random.Generator) -> Signal:
+    """The response up to where reflections are missing, then noise that decays as the room does."""
+    # The nearest image that is not followed lies outside the simplex of all that are.
+    complete_m = order / np.sqrt(room.width**-2 + room.depth**-2 + room.height**-2)
+    end = min(len(response), round(complete_m / _SOUND_M_PER_S * SAMPLE_RATE))
+    joint = np.arange(max(0, end - _JOINT_SAMPLES), end)
+    seconds = np.arange(round(room.rt60_s * SAMPLE_RATE)) / SAMPLE_RATE
+    level = np.sqrt(np.mean(response[joint] ** 2))
+    tail = rng.standard_normal(len(seconds)) * 10 ** (-3 * seconds / room.rt60_s)
+    # The level is that of the joint's middle.
+    tail *= level * 10 ** (3 * len(joint) / 2 / SAMPLE_RATE / room.rt60_s)
+    fade = np.linspace(0, np.pi / 2, len(joint))
+    whole = np.concatenate((response[: joint[0]], tail))
+    whole[joint] = response[joint] * np.cos(fade) + tail[: len(joint)] * np.sin(fade)
+    return whole
 
 
 def _door_key(door: Door) -> str:
@@ -228,8 +266,8 @@ def _pass_door(door: Door, arriving: Signal) -> Signal:
     return passed
 
 
-def _spoken(pcm: Pcm) -> Signal:
-    """The samples as sound pressure at 1 m, with the frames that are speech at `SPEECH_LEVEL_DB`.
+def spoken(pcm: Pcm, level_db: float = SPEECH_LEVEL_DB) -> Signal:
+    """The samples as sound pressure at 1 m, with the frames that are speech at `level_db` dB SPL.
 
     Speech is what lies within 25 dB of the loudest 20 ms: pauses do not count.
     """
@@ -239,18 +277,24 @@ def _spoken(pcm: Pcm) -> Signal:
     if not power.any():
         return signal
     active = power[power >= power.max() * 10**-2.5]
-    at_level: Signal = signal * (_amplitude(SPEECH_LEVEL_DB) / np.sqrt(active.mean()))
+    at_level: Signal = signal * (amplitude(level_db) / np.sqrt(active.mean()))
     return at_level
 
 
 def _record(device: Device, heard: Signal) -> Pcm:
     """What the device makes of the sound at its place: its bandwidth, its gain, its clipping."""
-    if device.bandwidth_hz < SAMPLE_RATE / 2:
-        low_pass = butter(6, device.bandwidth_hz, fs=SAMPLE_RATE, output="sos")
-        heard = sosfilt(low_pass, heard)
-    return pcm_from_float(heard * 10 ** (device.gain_db / 20))
+    return pcm_from_float(within_band(device, heard) * 10 ** (device.gain_db / 20))
 
 
-def _amplitude(level_db: float) -> float:
+def within_band(device: Device, heard: Signal) -> Signal:
+    """What of the sound at its place is within the device's bandwidth."""
+    if device.bandwidth_hz >= SAMPLE_RATE / 2:
+        return heard
+    low_pass = butter(6, device.bandwidth_hz, fs=SAMPLE_RATE, output="sos")
+    passed: Signal = sosfilt(low_pass, heard)
+    return passed
+
+
+def amplitude(level_db: float) -> float:
     """Root mean square of a signal whose sound level is `level_db` (dB SPL)."""
     return float(10 ** ((level_db - FULL_SCALE_DB) / 20))

@@ -29,6 +29,7 @@ class SpokenUtterance:
     name: str
     pcm: Pcm
     reference: str
+    talker: str = ""  # who says it, where that is known
 
 
 def murmur(seconds: float = 2.0, seed: int = 0) -> Pcm:
@@ -121,7 +122,10 @@ def utterances(folder: Path) -> list[SpokenUtterance]:
     """
     recordings = {file: _read(folder / file) for file in (_TALE, _HO)}
     return [
-        SpokenUtterance(cut.name, _cut(recordings[cut.file], cut), cut.reference) for cut in _CUTS
+        SpokenUtterance(
+            cut.name, _cut(recordings[cut.file], cut), cut.reference, Path(cut.file).stem
+        )
+        for cut in _CUTS
     ]
 
 
