@@ -11,7 +11,8 @@ import msgspec
 import numpy as np
 import soundfile
 
-from edge.simulation.scene import Scene, draw_scene
+from edge.simulation.scene import Scene
+from edge.simulation.scene_draw import draw_scene
 from edge.simulation.scene_material import Utterance, material, read_audio
 from edge.simulation.scene_sound import SceneSound, render_scene
 from shared.audio import SAMPLE_RATE, Pcm
@@ -157,7 +158,7 @@ def _facts(scene: Scene, recipe: Recipe, sound: SceneSound) -> SceneFacts:
     said = [recipe.speech[talker.utterance] for talker in scene.talkers]
     levels_db = np.array(sound.levels_db)  # (talkers, microphones)
     louder = [int(one) for one in levels_db.argmax(axis=0)]
-    two = recipe.two_talkers
+    two = scene.two_talkers
     source = scene.source
     return SceneFacts(
         reference=said[0].reference,

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 import soundfile
 
-from edge.simulation.scene import Material
+from edge.simulation.scene_draw import Material
 from edge.simulation.speech import utterances
 from models.location import locate
 from shared.audio import SAMPLE_RATE, Pcm, mono, resample

@@ -61,7 +61,7 @@ def render_scene(
     # More threads would add up the reflections in another order, and take the others' cores.
     pra.constants.set("num_threads", 1)
     ends_s = scene.talkers[0].started_s + len(speech[0]) / SAMPLE_RATE
-    if "two_talkers" in scene.kind:
+    if scene.two_talkers:
         ends_s = max(ends_s, scene.talkers[1].started_s + len(speech[1]) / SAMPLE_RATE)
     samples = round((ends_s + TAIL_S) * SAMPLE_RATE)
     rendered = samples + 2 * round(_MARGIN_S * SAMPLE_RATE)

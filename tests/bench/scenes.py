@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from edge.simulation.scene import FEWEST_DEVICES, MOST_DEVICES
+from edge.simulation.scene_draw import FEWEST_DEVICES, MOST_DEVICES
 from edge.simulation.scene_folder import Recipe, is_scene, make_scene, scene_name
 from edge.simulation.scene_material import Part, fingerprint, read_noises, read_speech
 from shared.errors import ConfigError, MiraError
