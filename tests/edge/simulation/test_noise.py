@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edge.simulation.home import NoiseKind
-from edge.simulation.noise import Signal, make_noise
+from edge.simulation.noise import Signal, make_noise, make_street
 from shared.audio import SAMPLE_RATE
 from tests.edge.simulation.homes import voice
 
@@ -59,3 +59,12 @@ def test_a_television_swells_like_speech_and_a_fan_does_not() -> None:
         return float(np.percentile(levels, 90) - np.percentile(levels, 10))
 
     assert spread(noise("television")) > 2 * spread(noise("fan"))
+
+
+def test_a_street_rumbles_and_is_louder_at_times() -> None:
+    street = make_street(8 * SAMPLE_RATE, np.random.default_rng(1))
+    levels = np.sqrt(np.mean(street.reshape(-1, SAMPLE_RATE // 2) ** 2, axis=1))
+
+    assert np.sqrt(np.mean(street**2)) == pytest.approx(1)
+    assert levels.max() > 1.3 * levels.min()
+    assert np.array_equal(street, make_street(8 * SAMPLE_RATE, np.random.default_rng(1)))

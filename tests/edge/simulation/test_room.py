@@ -126,6 +126,20 @@ def test_reverberation_lasts_as_long_as_the_room_says() -> None:
     assert seconds_to_fall(long, 25) > 1.2 * seconds_to_fall(short, 25)
 
 
+@pytest.mark.parametrize("rt60_s", [0.3, 0.6, 0.8])
+def test_a_diffuse_tail_goes_on_where_few_reflections_end(rt60_s: float) -> None:
+    home = small_home()
+    home = replace(home, rooms=tuple(replace(room, rt60_s=rt60_s) for room in home.rooms))
+    acoustics = Acoustics(home, order=15, diffuse_tail=True)
+    heard = acoustics.response(home.talkers[0], home.devices[1])
+
+    # From 5 to 35 dB down, as reverberation is measured: half of what 60 dB take.
+    took_s = seconds_to_fall(heard, 35) - seconds_to_fall(heard, 5)
+    assert took_s == pytest.approx(rt60_s / 2, rel=0.2)
+    again = Acoustics(home, order=15, diffuse_tail=True)
+    assert np.array_equal(heard, again.response(home.talkers[0], home.devices[1]))
+
+
 def test_two_people_in_two_rooms_are_heard_at_once() -> None:
     home = without_noise(small_home())
     one, other = talk(home, at=0, start_s=0.5), talk(home, at=1, start_s=0.8)
