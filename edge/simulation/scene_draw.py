@@ -203,7 +203,9 @@ def _competitor(
 
 
 def _source(rng: np.random.Generator, material: Material, room: Room, speech_db: float) -> Source:
-    kinds: list[SourceKind] = ["fan", "tap", "television", "street"]
+    kinds: list[SourceKind] = ["fan", "tap", "street"]
+    if material.others:  # whoever speaks here is not on television, too
+        kinds.append("television")
     if material.recordings:
         kinds += ["recording", "recording"]
     kind = kinds[int(rng.integers(len(kinds)))]

@@ -143,6 +143,7 @@ def test_without_recordings_and_other_talkers_there_is_neither() -> None:
 
     assert all(scene.source.recording is None for scene in scenes)
     assert all(len(scene.talkers) == 1 for scene in scenes)
+    assert {scene.source.kind for scene in scenes} == {"fan", "tap", "street"}
 
 
 @given(seeds, st.integers(2, 12))
