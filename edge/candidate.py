@@ -22,6 +22,7 @@ from shared.audio import (
     pcm_to_bytes,
     samples_to_us,
 )
+from shared.quality.comparison import BANDS
 from shared.quality.meter import QualityMeter
 from shared.wire.audio import MAX_PAYLOAD, AudioFrame
 from shared.wire.fields import Message
@@ -105,6 +106,7 @@ class Candidate:
             features=self.meter.features,
             envelope_start=start,
             envelope=envelope[start:],
+            bands=bytes(self.meter.bands[start * BANDS :]),
             samples=self.samples,
         )
 

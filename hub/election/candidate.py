@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from shared.audio import samples_to_us, us_to_samples
+from shared.quality.comparison import BANDS
 
 STEP_US = 20_000
 """Length of a step of the envelope."""
@@ -26,6 +30,8 @@ class Candidate:
     score: float = 0.0  # 0 to 100
     features: dict[str, float] = field(default_factory=dict)
     envelope: bytearray = field(default_factory=bytearray)  # dB re full scale + 120, 20 ms steps
+    bands: bytearray = field(default_factory=bytearray)  # `BANDS` levels a step, dB
+    advantage: float = 0.0  # points that the comparison with the others adds to the score
     samples: int = 0  # held by the device so far
     ended_at_us: int | None = None  # when the hub was told of the end
     linked: bool = True  # its device is connected
@@ -34,6 +40,16 @@ class Candidate:
     complete: bool = False  # the hub has all of it
     audio_us: int = 0  # when the hub last got audio of it
     cast_out_of: set[str] = field(default_factory=set)  # elections that turned out to be others'
+
+    @property
+    def standing(self) -> float:
+        """Predicted share of words understood, 0 to 100, as seen beside the other candidates."""
+        return min(100.0, max(0.0, self.score + self.advantage))
+
+    @property
+    def levels(self) -> NDArray[np.float32]:
+        """Band levels in dB, shape (steps, BANDS); no steps where the device measures none."""
+        return np.frombuffer(bytes(self.bands), np.uint8).reshape(-1, BANDS).astype(np.float32)
 
     @property
     def usable(self) -> bool:

@@ -6,7 +6,7 @@ decisions. `hub.election.election` has the phases that an election goes through.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from hub.election.candidate import (
     Candidate,
@@ -23,6 +23,7 @@ from hub.election.election import OPEN, Election, Phase, Timing
 from hub.election.grouping import affinity
 from shared.audio import FRAME_SAMPLES, us_to_samples
 from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
+from shared.quality.comparison import BANDS
 
 MAX_SAMPLES = us_to_samples(40_000_000)
 """An utterance is cut at 30 s by the device; nothing longer than this is taken."""
@@ -35,16 +36,27 @@ TAIL_US = 1_000_000
 """What a device holds this long beyond the elected utterance's end is another utterance."""
 
 
+Compare = Callable[[Sequence[Candidate]], Sequence[float]]
+
+
 class Elections:
     """All elections of one network.
 
     Args:
         new_id: gives a fresh election id.
         timing: the delays.
+        compare: points by which each of some candidates of one utterance is better or worse than
+            their mean; None: the scores that devices give themselves decide.
     """
 
-    def __init__(self, new_id: Callable[[], str], timing: Timing | None = None) -> None:
+    def __init__(
+        self,
+        new_id: Callable[[], str],
+        timing: Timing | None = None,
+        compare: Compare | None = None,
+    ) -> None:
         self._new_id = new_id
+        self._compare = compare
         self.timing = timing or Timing()
         self.elections: dict[str, Election] = {}
         self._where: dict[str, Election] = {}  # by utterance id
@@ -145,12 +157,13 @@ class Elections:
         envelope: list[int],
         samples: int,
         now: int,
+        bands: bytes = b"",
     ) -> list[Decision]:
         """A device says how well it hears; the first time, the utterance joins an election.
 
         Raises:
             UnknownUtteranceError: never claimed.
-            MalformedMessageError: the envelope leaves a gap.
+            MalformedMessageError: the envelope leaves a gap, or has other steps than the bands.
             LimitExceededError: longer than an utterance may be.
         """
         candidate = self._known(utterance_id)
@@ -158,9 +171,12 @@ class Elections:
             raise MalformedMessageError(
                 "The envelope leaves a gap.", expected=len(candidate.envelope)
             )
+        if bands and len(bands) != len(envelope) * BANDS:
+            raise MalformedMessageError("The bands are not those of the envelope's steps.")
         if samples > MAX_SAMPLES or envelope_start + len(envelope) > MAX_SAMPLES // 160:
             raise LimitExceededError("The utterance is longer than an utterance may be.")
         candidate.envelope[envelope_start:] = bytes(level + 120 for level in envelope)
+        candidate.bands[envelope_start * BANDS :] = bands
         candidate.score, candidate.features = score, features
         candidate.samples = max(samples, candidate.samples)
         if utterance_id in self._claims:
@@ -176,7 +192,8 @@ class Elections:
             candidate.ended_at_us = now
         candidate.samples = samples
         # Cut at its quietest point, it is shorter than it was: the rest is another utterance.
-        del candidate.envelope[-(-samples // FRAME_SAMPLES) :]
+        steps = -(-samples // FRAME_SAMPLES)
+        del candidate.envelope[steps:], candidate.bands[steps * BANDS :]
         if utterance_id in self._claims:
             return self._place(self._claims.pop(utterance_id), now)
         election = self._where[utterance_id]
@@ -268,6 +285,7 @@ class Elections:
         if election.phase is Phase.STREAMING and settles_at is not None and now >= settles_at:
             anchor = next(iter(election.finalists()), None)
             strangers += self._regroup(election, anchor, decisions, now)
+            self._weigh(election)
             decisions += self._finish(election, now)
         if (
             election.phase is Phase.COLLECTING
@@ -290,6 +308,18 @@ class Elections:
         claimed = {c.client_id for c in self._candidates()}
         return self._listening <= claimed
 
+    def _weigh(self, election: Election) -> None:
+        """Holds what the candidates heard against each other, once they have heard all of it.
+
+        The first moments are too short for that: there each one's own score tells more.
+        """
+        heard = election.contenders()
+        if self._compare is None or len(heard) < 2:
+            return
+        mean = sum(c.score for c in heard) / len(heard)
+        for candidate, points in zip(heard, self._compare(heard), strict=True):
+            candidate.advantage = mean + points - candidate.score
+
     def _choose(self, election: Election, now: int, why: str) -> list[Decision]:
         """Takes the best usable candidate as the one that streams."""
         best = next((c for c in election.ranked() if c.usable), None)
@@ -311,7 +341,7 @@ class Elections:
             return []  # it joined an older election
         best, streaming = ended[0], election.chosen
         if streaming in ended and streaming is not None:
-            best = best if best.score > streaming.score + SWITCH_MARGIN else streaming
+            best = best if best.standing > streaming.standing + SWITCH_MARGIN else streaming
         decisions: list[Decision] = []
         if best is not streaming:
             if streaming is not None and not streaming.complete and streaming.linked:

@@ -62,7 +62,7 @@ def why_none(election: Election, outcome: Outcome, settings: NetworkSettings) ->
     """
     if election.chosen is None:
         return "nobody could be asked"
-    if election.chosen.score < settings.min_quality_score:
+    if election.chosen.standing < settings.min_quality_score:
         return "nobody heard it well enough"
     if outcome.transcript is None:
         return ""
@@ -97,7 +97,7 @@ def interaction_record(
         timestamp=datetime.fromtimestamp(chosen.onset_us / 1e6, UTC),
         processing_status="failed" if outcome.error else "completed",
         processing_metadata={"election_id": election.election_id} | outcome.metadata,
-        audio_quality_score=chosen.score,
+        audio_quality_score=chosen.standing,
         audio_duration_s=chosen.samples / SAMPLE_RATE,
     )
 
@@ -127,8 +127,8 @@ def election_record(
             CandidateRecord(
                 utterance_id=c.utterance_id,
                 client_id=c.client_id,
-                score=c.score,
-                features=c.features,
+                score=c.standing,
+                features=c.features | {"own_score": c.score},
                 envelope=bytes(c.envelope),
                 started_at_us=c.started_us,
                 samples=c.samples,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from hub import metrics
 from hub.election.candidate import Candidate
+from hub.election.comparison import compare
 from hub.election.election import Timing
 from hub.election.elections import Elections
 from hub.network.assembly import Assembly
@@ -77,7 +78,7 @@ class Room:
         self.members = Members(network_id, store)
         self._store = store
         self._clock = clock
-        self._elections = Elections(new_id, timing)
+        self._elections = Elections(new_id, timing, compare)
         clerk = Clerk(network_id, store, desks)
         self._executor = Executor(public_id, self._elections, self.members, clerk, clock)
         self.streams = self._executor.streams
@@ -212,6 +213,7 @@ class Room:
                     message.envelope,
                     message.samples,
                     now,
+                    message.bands,
                 )
                 if heard := self._elections.candidate(message.utterance_id):
                     self.streams.heard(heard, now)
@@ -284,7 +286,14 @@ class Room:
         elections = self._elections
         decisions = elections.claimed(candidate, now)
         decisions += elections.heard(
-            utterance_id, meter.score, meter.features, 0, meter.envelope, len(pcm), now
+            utterance_id,
+            meter.score,
+            meter.features,
+            0,
+            meter.envelope,
+            len(pcm),
+            now,
+            bytes(meter.bands),
         )
         decisions += elections.ended(utterance_id, len(pcm), now)
         self.streams.heard(candidate, now)

@@ -1,7 +1,3 @@
 """Recognisers behind one small interface, and the desk that decodes off the event loop."""
 
-import os
-
-# From 1.29 on, onnxruntime tells its makers of the machine it runs on, unless it is told not to
-# before it is loaded. No word about a home leaves the home.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import models  # noqa: F401 - keeps onnxruntime, which is loaded after it, from telling of us

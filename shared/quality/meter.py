@@ -18,12 +18,14 @@ from numpy.typing import NDArray
 
 from shared.audio import FRAME_SAMPLES, FULL_SCALE, SAMPLE_RATE, Pcm
 from shared.errors import AudioFormatError
+from shared.quality.comparison import BANDS
 from shared.quality.score import score
 
 SILENCE_DB = -120
 """The lowest level reported, in dB re full scale; the highest is 0."""
 _BANDS = 12
 _LOW_HZ, _HIGH_HZ = 120.0, 4000.0
+_FINE_HIGH_HZ = 7000.0
 _LAG = 2
 """Steps over which the change of an envelope is taken: 40 ms."""
 _CLIPPED = 32_700
@@ -53,10 +55,26 @@ def _filters() -> NDArray[np.float32]:
     return np.column_stack((triangles, inside * to_power)).astype(np.float32)
 
 
+def _fine_filters() -> NDArray[np.float32]:
+    """Weights from power spectrum to the mean power in each of `BANDS` mel bands: (161, BANDS)."""
+    hz = np.fft.rfftfreq(FRAME_SAMPLES, 1 / SAMPLE_RATE)
+    low, high = _mel(np.array([_LOW_HZ, _FINE_HIGH_HZ]))
+    edges = 700 * (10 ** (np.linspace(low, high, BANDS + 2) / 2595) - 1)
+    # A band narrower than the spectrum's lines would fall between them.
+    width = np.maximum(np.diff(edges), hz[1])
+    rising = (hz[:, None] - edges[:-2]) / width[:-1]
+    falling = (edges[2:] - hz[:, None]) / width[1:]
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    filters: NDArray[np.float32] = (triangles / triangles.sum(axis=0)).astype(np.float32)
+    return filters
+
+
 _FULL_SCALE_DB = 20 * math.log10(FULL_SCALE)
 _MEAN = np.full(FRAME_SAMPLES, 1 / FRAME_SAMPLES, np.float32)
 _WINDOW = np.hanning(FRAME_SAMPLES + 1)[:-1].astype(np.float32)
 _FILTERS = _filters()
+_FINE = _fine_filters()
+_MOST_KURTOSIS = 60.0
 
 
 class QualityMeter:
@@ -69,6 +87,10 @@ class QualityMeter:
     def __init__(self) -> None:
         self.envelope: list[int] = []
         """Level of each 20 ms step, whole dB re full scale, -120 to 0, without direct current."""
+        self.bands = bytearray()
+        """Levels in `BANDS` mel bands from 120 Hz to 7 kHz, a byte each, for every 20 ms step: dB
+        re one squared unit of the step's spectrum (Hann window), rounded, at least 0."""
+        self._powers = np.zeros(2)  # sums of the samples' second and fourth powers
         self._speech_db = np.empty(512, np.float32)  # same in the speech band, re one unit; grows
         self._last = np.empty((0, _BANDS))  # cube-root band energies of the last steps
         self._sum = np.zeros(_BANDS)
@@ -100,7 +122,12 @@ class QualityMeter:
             self.envelope.append(min(0, max(SILENCE_DB, round(10 * math.log10(step)))))
 
         spectrum = np.fft.rfft(signal * _WINDOW, axis=1)
-        bands = (spectrum * spectrum.conj()).real @ _FILTERS
+        density = (spectrum * spectrum.conj()).real
+        fine = 10 * np.log10(density @ _FINE + 1)
+        self.bands += np.rint(fine).astype(np.uint8).tobytes()
+        squares = np.square(signal, dtype=np.float64)
+        self._powers += squares.sum(), np.square(squares).sum()
+        bands = density @ _FILTERS
         end = len(self.envelope)
         if end > len(self._speech_db):
             self._speech_db = np.resize(self._speech_db, 2 * end)
@@ -120,12 +147,21 @@ class QualityMeter:
         `envelope_variance` and `envelope_change` (over 40 ms): mean over the bands, in squared
         means of the band. `range_db`: 90th minus 10th percentile of the level in the speech
         band: the speech above the noise floor. `level_db`: that 90th percentile, dB re full
-        scale. `clipped`: share of steps with a clipped sample.
+        scale. `clipped`: share of steps with a clipped sample. `kurtosis`: natural logarithm
+        of the samples' kurtosis, which reverberation and noise lower (at least 0).
         """
         steps = len(self.envelope)
         if not steps:
             return dict.fromkeys(
-                ("envelope_variance", "envelope_change", "range_db", "level_db", "clipped"), 0.0
+                (
+                    "envelope_variance",
+                    "envelope_change",
+                    "range_db",
+                    "level_db",
+                    "clipped",
+                    "kurtosis",
+                ),
+                0.0,
             )
         # One unit more keeps digital silence from dividing by nothing; speech is far above.
         squared_mean = (self._sum / steps) ** 2 + 1
@@ -139,7 +175,14 @@ class QualityMeter:
             "range_db": float(ordered[high] - ordered[low]),
             "level_db": max(float(SILENCE_DB), float(ordered[high]) - _FULL_SCALE_DB),
             "clipped": self._clipped_steps / steps,
+            "kurtosis": self._log_kurtosis(),
         }
+
+    def _log_kurtosis(self) -> float:
+        second, fourth = self._powers
+        samples = len(self.envelope) * FRAME_SAMPLES
+        kurtosis = samples * fourth / second**2 if second > 0 else 1.0
+        return float(np.log(np.clip(kurtosis, 1.0, _MOST_KURTOSIS)))
 
     @property
     def score(self) -> float:

@@ -38,6 +38,9 @@ class Quality(Message, frozen=True, kw_only=True, tag="quality"):
     features: Features  # what the score was made of
     envelope_start: Count  # index of the first step of `envelope`; a step is 20 ms
     envelope: Annotated[list[Decibels], Meta(max_length=4096)]  # dB re full scale, per step
+    # Levels in 16 mel bands (120 Hz to 7 kHz) of the same steps, a byte each: dB re one squared
+    # unit of the spectrum of 320 samples (Hann window); empty: the device does not measure them.
+    bands: Annotated[bytes, Meta(max_length=65_536)] = b""
     samples: Samples  # held so far
 
 

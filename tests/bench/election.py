@@ -2,7 +2,10 @@
 
 Each scene (see script/bench scenes) goes through the product's own voice activity, scoring,
 grouping and election; its recogniser decodes what is elected, and what every other rule would
-have chosen. `recovered` is (random - rule) / (random - hindsight) in word error rate.
+have chosen. Of what the product stores, the interaction that most microphones heard counts, with
+what comes before and after it; those of the same time (another talker's, or one talker taken for
+two) are counted as `interactions_beside`. `recovered` is (random - rule) / (random - hindsight) in
+word error rate.
 """
 
 from __future__ import annotations
@@ -61,6 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         recovered=figures.recovered,
         decodes_per_utterance=figures.decodes_per_utterance,
         provisional_was_final=figures.provisional_was_final,
+        interactions_beside=figures.beside,
         wer_intervals=figures.wer_intervals,
         recovered_intervals=figures.recovered_intervals,
         fewer_errors_than=figures.paired,
@@ -77,7 +81,6 @@ class Figures:
         self._errors = {r: np.array([one.errors[r] for one in judged]) for r in RULES}
         self._found = {r: np.array([one.found[r] for one in judged]) for r in RULES}
         every = np.arange(len(judged))
-        heard = sum(one.microphones > 0 for one in judged)
         utterances = sum(one.utterances for one in judged)
         self.wer = {rule: round(self._wer(rule, every), 4) for rule in RULES}
         self.slots = {}
@@ -86,11 +89,14 @@ class Figures:
                 rule: round(float(self._found[rule].sum() / self._slots.sum()), 4) for rule in RULES
             }
         self.recovered = {rule: round(self._recovered(rule, every), 4) for rule in RULES}
-        # Of one utterance a device may hear two: what counts is what one sentence costs.
-        self.decodes_per_utterance = round(sum(one.decodes for one in judged) / max(1, heard), 3)
+        # A scene with a second talker, or one that was taken for two, is more than one utterance.
+        self.decodes_per_utterance = round(
+            sum(one.decodes for one in judged) / max(1, utterances), 3
+        )
         self.provisional_was_final = round(
             sum(one.kept_provisional for one in judged) / max(1, utterances), 3
         )
+        self.beside = round(sum(one.beside for one in judged) / len(judged), 3)
         self.wer_intervals = self._intervals(self._wer)
         self.recovered_intervals = self._intervals(self._recovered)
         self.paired = {

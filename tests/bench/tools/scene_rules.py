@@ -42,6 +42,7 @@ class Judged:
     utterances: int  # elections of the product in which something was decoded
     kept_provisional: int
     microphones: int  # that heard speech
+    beside: int  # interactions of the product beside that of the utterance
 
 
 def judge(scene: RecordedScene, recognise: Recognise) -> Judged:
@@ -89,6 +90,7 @@ def judge(scene: RecordedScene, recognise: Recognise) -> Judged:
         elected.utterances,
         elected.kept_provisional,
         len(heard),
+        elected.beside,
     )
 
 

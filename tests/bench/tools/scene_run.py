@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -24,11 +24,12 @@ from hub.election.candidate import (
     SendAudio,
     StopAudio,
 )
+from hub.election.comparison import compare
 from hub.election.elections import Elections
 from hub.network.outcome import Outcome, surest, why_none
 from hub.recognition.recogniser import Transcript
 from hub.store.settings import NetworkSettings
-from shared.audio import FRAME_SAMPLES, Pcm, samples_to_us, us_to_samples
+from shared.audio import FRAME_SAMPLES, SAMPLE_RATE, Pcm, samples_to_us, us_to_samples
 from shared.wire import utterance as wire
 from shared.wire.fields import Message
 
@@ -57,11 +58,23 @@ class Utterance:
 class Elected:
     """What the product made of a scene."""
 
-    texts: tuple[str, ...]  # stored, in order
+    texts: tuple[str, ...]  # stored, in order, of the utterance that most microphones heard
     microphones: tuple[int, ...]  # elected for each of them
+    beside: int  # further interactions of the same time: another talker's, or heard twice
     decodes: int
     utterances: int  # elections that had something decoded
     kept_provisional: int  # elections of which the provisional winner was the final one
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One interaction."""
+
+    text: str
+    microphone: int
+    start_us: int
+    end_us: int
+    heard_by: int  # candidates of its election
 
 
 @dataclass
@@ -71,17 +84,19 @@ class SceneRun:
     Args:
         pcm: by microphone, shape (n,), int16, 16 kHz; all begin within the clocks' error.
         recognise: gives the text of an utterance.
+        ranked: whether the ranker is asked, or each device's own score decides.
         second_decode: whether a thin margin may have the runner-up decoded too.
     """
 
     pcm: list[Pcm]
     recognise: Recognise
     second_decode: bool = True
+    ranked: bool = True
     utterances: dict[str, Utterance] = field(default_factory=dict)  # by id, whoever was elected
 
     def __post_init__(self) -> None:
         ids = (f"00000000-0000-4000-8000-{n:012x}" for n in count(1))
-        self._elections = Elections(lambda: next(ids))
+        self._elections = Elections(lambda: next(ids), None, compare if self.ranked else None)
         self._ears = [
             Ear(
                 ActivityDetector(),
@@ -90,10 +105,10 @@ class SceneRun:
             )
             for _ in self.pcm
         ]
-        self._heard = [_with_quiet(pcm) for pcm in self.pcm]
+        self._heard = [with_quiet(pcm) for pcm in self.pcm]
         self._sending: set[str] = set()
         self._outcomes: dict[str, dict[str, Outcome]] = {}
-        self._stored: list[tuple[int, str, int]] = []  # start, text, microphone
+        self._stored: list[Stored] = []
         self._decodes = self._done = self._kept = 0
 
     def run(self) -> Elected:
@@ -112,10 +127,11 @@ class SceneRun:
             self._take(number, ear.close(), end)
         while (due := self._elections.next_deadline_us()) is not None and due < end + 60_000_000:
             self._tick(due)
-        self._stored.sort()
+        one = _without_others(self._stored)
         return Elected(
-            tuple(text for _, text, _ in self._stored),
-            tuple(microphone for _, _, microphone in self._stored),
+            tuple(stored.text for stored in one),
+            tuple(stored.microphone for stored in one),
+            len(self._stored) - len(one),
             self._decodes,
             self._done,
             self._kept,
@@ -146,6 +162,7 @@ class SceneRun:
                         message.envelope,
                         message.samples,
                         now,
+                        message.bands,
                     )
                     self._carry_out(decisions, now)
                     self._send(message.utterance_id, message.samples, now)
@@ -216,7 +233,15 @@ class SceneRun:
         chosen = election.chosen
         if chosen is not None and outcome.transcript and not why_none(election, outcome, SETTINGS):
             microphone = self.utterances[chosen.utterance_id].microphone
-            self._stored.append((chosen.started_us, outcome.transcript.text, microphone))
+            self._stored.append(
+                Stored(
+                    outcome.transcript.text,
+                    microphone,
+                    chosen.onset_us,
+                    chosen.speech_end_us,
+                    len(election.candidates),
+                )
+            )
         self._done += 1
         self._kept += election.provisional is chosen
         self._carry_out(self._elections.committed(election_id, now), now)
@@ -224,16 +249,38 @@ class SceneRun:
 
 SETTINGS = NetworkSettings()
 _CLIENT = "microphone-"
+OVERLAP_US = 300_000
+FADE_S, FADE_DB = 0.3, 30.0
+
+
+def _without_others(stored: Sequence[Stored]) -> list[Stored]:
+    """What most microphones heard, in order of time, and what half of them heard before and after.
+
+    Two interactions of one time are two talkers, or one that was taken for two.
+    """
+    kept: list[Stored] = []
+    for one in sorted(stored, key=lambda s: (-s.heard_by, s.start_us)):
+        if 2 * one.heard_by >= max(s.heard_by for s in stored) and all(
+            one.end_us <= other.start_us + OVERLAP_US or one.start_us >= other.end_us - OVERLAP_US
+            for other in kept
+        ):
+            kept.append(one)
+    return sorted(kept, key=lambda s: s.start_us)
 
 
 def _client(number: int) -> str:
     return f"{_CLIENT}{number}"
 
 
-def _with_quiet(pcm: Pcm) -> Pcm:
-    """The scene, and its last background to and fro."""
+def with_quiet(pcm: Pcm) -> Pcm:
+    """The scene, and its last background to and fro, which fades away.
+
+    Unfaded, a television that says the same half second again and again is speech to some ears.
+    """
     tail = pcm[-us_to_samples(400_000) :]
     turns = -(-us_to_samples(QUIET_US) // len(tail))
-    parts: Iterator[Pcm] = (tail[::-1] if n % 2 == 0 else tail for n in range(turns))
-    whole = np.concatenate([pcm, *parts])
+    background = np.concatenate([tail[::-1] if n % 2 == 0 else tail for n in range(turns)])
+    seconds = np.arange(len(background)) / SAMPLE_RATE
+    faded = background * 10 ** (-np.minimum(seconds / FADE_S, 1.0) * FADE_DB / 20)
+    whole = np.concatenate([pcm, np.rint(faded).astype(np.int16)])
     return whole[: len(whole) // FRAME_SAMPLES * FRAME_SAMPLES]

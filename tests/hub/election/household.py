@@ -18,7 +18,7 @@ from hub.election.candidate import (
     SendAudio,
     StopAudio,
 )
-from hub.election.elections import Elections
+from hub.election.elections import Compare, Elections
 from shared.audio import us_to_samples
 
 T = TypeVar("T")
@@ -51,10 +51,10 @@ def heard(levels: list[int], gain: float = 0.0, floor: float = -70.0, seed: int 
 class Driver:
     """Plays devices and adapters to `Elections`, keeps what was decided."""
 
-    def __init__(self, clients: str = "abc") -> None:
+    def __init__(self, clients: str = "abc", compare: Compare | None = None) -> None:
         self.now = START
         self._ids = (f"election-{n}" for n in count(1))
-        self.elections = Elections(lambda: next(self._ids))
+        self.elections = Elections(lambda: next(self._ids), None, compare)
         self.decisions: list[Decision] = []
         self.starts: dict[str, int] = {}
         for client in clients:

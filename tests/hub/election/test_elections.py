@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from hub.election.candidate import Candidate, Decode, Disconnect, Record
 from hub.election.elections import Elections
 from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
+from shared.quality.comparison import BANDS
 from tests.hub.election.household import SECOND, START, STEP_US, Driver, heard, speech
 
 TALK = speech(1)
@@ -50,6 +53,56 @@ def test_the_better_microphone_wins_whoever_comes_first_and_whatever_its_gain() 
                 client, heard(TALK[:HEAD], gains[client]), utterance=client, score=scores[client]
             )
         assert home.selected() == [("a", False)]
+
+
+def test_what_they_heard_beside_each_other_decides_and_not_what_each_thinks_of_itself() -> None:
+    asked: list[set[str]] = []
+
+    def compare(candidates: Sequence[Candidate]) -> list[float]:
+        asked.append({c.client_id for c in candidates})
+        points = {"a": -12.0, "b": 12.0}
+        return [points[c.client_id] for c in candidates]
+
+    home = Driver("ab", compare)
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1", score=80)
+    home.claim("b", heard(TALK[:HEAD], seed=1), utterance="b1", score=60)
+    assert home.selected() == [("a1", False)]
+    assert asked == []  # a first moment is not compared
+    home.hear("a1", heard(TALK)[HEAD:], score=90, start=HEAD)
+    home.hear("b1", heard(TALK, seed=1)[HEAD:], score=50, start=HEAD)
+    home.end("a1")
+    home.end("b1")
+    assert asked == [{"a", "b"}]
+    assert home.selected()[-1] == ("b1", True)
+    election = home.elections.election_of("b1")
+    assert election is not None
+    assert [c.standing for c in election.ranked()] == [82, 58]  # around the mean of 70
+    assert election.margin == 24
+
+
+def test_one_that_is_alone_is_compared_with_nobody() -> None:
+    def compare(_: Sequence[Candidate]) -> list[float]:
+        raise AssertionError
+
+    home = Driver("a", compare)
+    utterance = home.claim("a", TALK[:HEAD])
+    assert home.selected() == [(utterance, False)]
+
+
+@pytest.mark.parametrize(("steps", "fits"), [(0, True), (40, True), (39, False), (41, False)])
+def test_bands_are_those_of_the_envelope_or_none(steps: int, fits: bool) -> None:
+    home = Driver("a")
+    claim = Candidate("a1", "a", START, 0, 0, False)
+    home.elections.claimed(claim, START)
+    bands = bytes(steps * BANDS)
+    if not fits:
+        with pytest.raises(MalformedMessageError):
+            home.elections.heard("a1", 50, {}, 0, [-40] * 40, 12_800, START, bands)
+        return
+    home.elections.heard("a1", 50, {}, 0, [-40] * 40, 12_800, START, bands)
+    assert claim.levels.shape == (steps, BANDS)
+    home.elections.ended("a1", 6_400, START)
+    assert claim.levels.shape == (min(steps, 20), BANDS)
 
 
 def test_the_final_winner_is_chosen_on_the_whole_utterance() -> None:
@@ -522,7 +575,7 @@ TALKS = (ONE, TWO, [round((a + b) / 2) for a, b in zip(ONE, TWO, strict=True)])
 """Two talkers, and what is heard half-way between them."""
 
 
-class Sequence:
+class Life:
     """Random but possible lives of several devices' utterances."""
 
     steps = st.lists(
@@ -537,7 +590,7 @@ class Sequence:
 
 
 @settings(max_examples=200, deadline=None)
-@given(Sequence.steps)
+@given(Life.steps)
 def test_no_utterance_is_decoded_twice_and_every_one_comes_to_an_end(
     steps: list[tuple[str, str, list[int], float]],
 ) -> None:

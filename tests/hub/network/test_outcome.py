@@ -206,7 +206,11 @@ def test_what_a_candidate_said_of_itself_is_kept() -> None:
         election(candidate("kitchen", 70)), "network", decoded("one two"), SETTINGS
     )
     (only,) = record.candidates
-    assert (only.score, only.features, only.envelope) == (70, {"snr": 35}, bytes([40, 50]))
+    assert (only.score, only.features, only.envelope) == (
+        70,
+        {"snr": 35, "own_score": 70},
+        bytes([40, 50]),
+    )
     assert (only.started_at_us, only.samples) == (START_US, 24_000)
     assert record.margin is None
 

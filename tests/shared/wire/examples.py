@@ -94,7 +94,8 @@ EXAMPLES: tuple[Message, ...] = (
         score=71.5,
         features={"envelope_variance": 0.42, "clipping": 0.0},
         envelope_start=25,
-        envelope=[-52, -31, -28, -30, -47],
+        envelope=[-52, -31],
+        bands=bytes(range(40, 72)),
         samples=9600,
     ),
     UtteranceEnded(utterance_id=UTTERANCE, samples=40_000, reason="endpoint"),
@@ -169,6 +170,8 @@ def _values(info: inspect.Type) -> st.SearchStrategy[Any]:
             return st.from_regex(pattern)
         case inspect.StrType(min_length=least, max_length=most):
             return st.text(min_size=least or 0, max_size=min(most or 100, 100))
+        case inspect.BytesType():
+            return st.binary(max_size=100)
         case inspect.LiteralType(values=values):
             return st.sampled_from(values)
         case inspect.DateTimeType():

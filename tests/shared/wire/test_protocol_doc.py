@@ -96,6 +96,8 @@ def described(kind: inspect.Type) -> tuple[str, str]:
             return next(name for part, name in NAMED.items() if part in pattern), NOTHING
         case inspect.StrType(min_length=low, max_length=high):
             return "string", NOTHING if high is None else f"{_range(low or 0, high)} characters"
+        case inspect.BytesType(max_length=high):
+            return "bytes", f"{_range(0, high)} bytes"
         case inspect.LiteralType(values=values):
             return "string", " or ".join(f'`"{value}"`' for value in values)
         case inspect.ListType(item_type=item, max_length=most):
@@ -158,7 +160,7 @@ def _check_fields(section: Section, kind: type[msgspec.Struct]) -> None:
     said = [(row["Field"], row["Type"], row["Limits"], row["Default"]) for row in rows]
     assert said == expected_rows(kind)
     for row in rows:
-        numeric = "integer" in row["Type"] or "number" in row["Type"]
+        numeric = any(kind in row["Type"] for kind in ("integer", "number", "bytes"))
         assert (row["Unit"] != NOTHING) == numeric, f"unit of {row['Field']}"
         if row["Field"].endswith("_us`"):
             assert row["Unit"] == "µs"
