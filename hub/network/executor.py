@@ -168,7 +168,7 @@ class Executor:
                 election_id=select.election_id,
                 utterance_id=candidate.utterance_id,
                 selected_client_id=candidate.client_id,
-                quality_score=candidate.score,
+                quality_score=candidate.standing,
                 reason=select.reason,
                 final=select.final,
                 timestamp=self._now(),
