@@ -48,7 +48,12 @@ class Streams:
         )
         since = before.since_us if before is not None and same else now
         self.best = Best(
-            chosen.client_id, chosen.standing, since, select.reason, select.election_id, select.final
+            chosen.client_id,
+            chosen.standing,
+            since,
+            select.reason,
+            select.election_id,
+            select.final,
         )
 
     def gone(self, client_id: str) -> None:

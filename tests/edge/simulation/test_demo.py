@@ -59,7 +59,7 @@ def running_demo(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[psu
 def test_a_demo_ends_with_one_line_of_json_and_leaves_pictures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    handlers = logging.getLogger().handlers[:]
+    handlers, before = logging.getLogger().handlers[:], psutil.Process().children()
     assert (
         demo.main(["--seed", "1", "--devices", "4", "--engine", "fake", "--out", str(tmp_path)])
         == 0
@@ -76,7 +76,7 @@ def test_a_demo_ends_with_one_line_of_json_and_leaves_pictures(
     assert utterance["wer"] == line["wer"] > 0.9
     assert len(line["received_by"]) == 4
     assert {utterance["elected"], utterance["hindsight_best"]} <= set(line["received_by"])
-    assert not psutil.Process().children()
+    assert set(psutil.Process().children()) <= set(before)  # other tests' helpers may be there
     for picture in ("home.png", "session.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
