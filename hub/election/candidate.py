@@ -47,6 +47,11 @@ class Candidate:
         return min(100.0, max(0.0, self.score + self.advantage))
 
     @property
+    def has_bands(self) -> bool:
+        """Whether its device measured them at every step, so that they are the envelope's steps."""
+        return bool(self.bands) and len(self.bands) == BANDS * len(self.envelope)
+
+    @property
     def levels(self) -> NDArray[np.float32]:
         """Band levels in dB, shape (steps, BANDS); no steps where the device measures none."""
         return np.frombuffer(bytes(self.bands), np.uint8).reshape(-1, BANDS).astype(np.float32)

@@ -13,15 +13,17 @@ from shared.quality import comparison
 
 OWN = ("clipped", "kurtosis")
 """Features that each device tells of itself, beside those of the comparison."""
+MOST_OWN = 5.0
+"""Above what either of these can be."""
 
 
 def compare(candidates: Sequence[Candidate]) -> Sequence[float]:
-    """Points by which each is better or worse than their mean; of those without bands, none.
+    """Points by which each is better or worse than their mean.
 
     Where a device measures no bands, there is nothing to compare, and nobody has an advantage
     but by the score that each gave itself.
     """
-    if any(not candidate.bands for candidate in candidates):
+    if not all(candidate.has_bands for candidate in candidates):
         mean = sum(c.score for c in candidates) / len(candidates)
         return [c.score - mean for c in candidates]
     return [float(value) for value in points(features(candidates))]
@@ -33,4 +35,5 @@ def features(candidates: Sequence[Candidate]) -> NDArray[np.float32]:
     offsets = [round((c.started_us - first) / STEP_US) for c in candidates]
     group = comparison.compare([c.levels for c in candidates], offsets)
     own = [[c.features.get(name, 0.0) for name in OWN] for c in candidates]
-    return np.hstack([group, np.array(own)]).astype(np.float32)
+    # A device may say anything; beyond this is no sound, and would drown all else.
+    return np.hstack([group, np.clip(own, 0.0, MOST_OWN)]).astype(np.float32)

@@ -33,7 +33,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hub.election.candidate import STEP_US, Candidate
-from shared.quality.comparison import BANDS
 
 ACOUSTIC_SLACK_US = 80_000
 """Sound takes 3 ms a metre, and a device's frames may start anywhere within 20 ms."""
@@ -138,7 +137,7 @@ def _best_lag(one: Candidate, other: Candidate) -> tuple[float, int] | None:
 
 
 def _divergence_db(one: Candidate, other: Candidate, lag: int) -> float | None:
-    if not (_has_bands(one) and _has_bands(other)):
+    if not (one.has_bands and other.has_bands):
         return None
     a, b = one.levels, other.levels
     first = max(0, lag)
@@ -159,11 +158,6 @@ def _divergence_db(one: Candidate, other: Candidate, lag: int) -> float | None:
 def _spoken_steps(candidate: Candidate) -> int:
     """Steps until the end of its last loud syllable."""
     return -(-(candidate.speech_end_us - candidate.started_us) // STEP_US)
-
-
-def _has_bands(candidate: Candidate) -> bool:
-    """Whether its device measured them at every step, so that they are the envelope's steps."""
-    return bool(candidate.bands) and len(candidate.bands) == BANDS * len(candidate.envelope)
 
 
 def _energy(

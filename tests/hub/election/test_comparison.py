@@ -9,6 +9,7 @@ from hub.election.candidate import Candidate
 from hub.election.comparison import compare, features
 from models.scorer import points
 from shared.audio import FRAME_SAMPLES, Pcm, pcm_from_float
+from shared.quality.comparison import BANDS
 from shared.quality.meter import QualityMeter
 from tests.shared.quality.sounds import at_level, in_a_room, voice
 
@@ -20,6 +21,7 @@ def candidate(client: str, pcm: Pcm, started_us: int = 0) -> Candidate:
     meter.push(pcm[: len(pcm) // FRAME_SAMPLES * FRAME_SAMPLES])
     made = Candidate(client, client, started_us, 0, 0, False, meter.score, meter.features)
     made.bands = bytearray(meter.bands)
+    made.envelope = bytearray(level + 120 for level in meter.envelope)
     return made
 
 
@@ -43,11 +45,22 @@ def test_in_which_order_they_are_asked_about_does_not_matter() -> None:
     assert np.roll(other, -1) == pytest.approx(one, abs=1e-3)
 
 
-def test_where_a_device_measures_no_bands_the_scores_decide() -> None:
+@pytest.mark.parametrize("one_step", [True, False])
+def test_where_a_device_does_not_measure_all_bands_the_scores_decide(one_step: bool) -> None:
     near, far = dry(), wet()
-    far.bands.clear()
+    del far.bands[len(far.bands) - BANDS if one_step else 0 :]
     near.score, far.score = 40, 60
     assert compare([near, far]) == [-10, 10]
+
+
+@pytest.mark.parametrize("said", [1e300, -1e300, 1e9])
+def test_what_no_sound_can_be_drowns_nothing(said: float) -> None:
+    honest, liar = dry("liar"), dry("liar")
+    liar.features = dict.fromkeys(liar.features, said)
+    near, far, _ = compare([dry(), wet(), honest])
+    beside_a_liar = compare([dry(), wet(), liar])
+    assert np.isfinite(beside_a_liar).all()
+    assert beside_a_liar[0] - beside_a_liar[1] == pytest.approx(near - far, abs=0.1)
 
 
 def test_the_ranker_takes_as_many_features_as_there_are() -> None:
