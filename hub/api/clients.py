@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -31,10 +32,10 @@ class NewClient(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     location: Facts = {}
 
 
-class RegisteredClient(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class RegisteredClient(ClientDetails):
     """A device that has registered; its token is shown this once."""
 
-    client: ClientDetails
     client_token: str
     websocket_url: str
     settings: NetworkSettings
@@ -98,7 +99,7 @@ async def register(call: Call) -> RegisteredClient:
     call.services.networks.publish(call.network_id, event)
     network = await call.services.accounts.network(call.network_id)
     return RegisteredClient(
-        client=client,
+        **vars(client),
         client_token=token,
         websocket_url=websocket_url(call, network.network_id),
         settings=network.settings,

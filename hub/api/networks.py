@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -25,10 +26,10 @@ class NewNetwork(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     settings: NetworkSettings = NetworkSettings()
 
 
-class CreatedNetwork(Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, kw_only=True)
+class CreatedNetwork(NetworkDetails):
     """A new network; its two tokens are shown this once."""
 
-    network: NetworkDetails
     websocket_url: str
     network_token: str
     client_registration_token: str
@@ -51,7 +52,7 @@ async def create(call: Call) -> CreatedNetwork:
         body.name, body.description, body.settings
     )
     return CreatedNetwork(
-        network=network,
+        **vars(network),
         websocket_url=websocket_url(call, network.network_id),
         network_token=token,
         client_registration_token=registration,

@@ -21,7 +21,7 @@ async def test_a_registration_token_lets_one_device_in(site: Site, home: Househo
     }
     made = await site.ask("POST", f"{home.base}/clients", home.registration, json=body)
     assert made.status == 201
-    client, token = made.body["client"], made.body["client_token"]
+    client, token = made.body, made.body["client_token"]
     assert {key: client[key] for key in body} == body
     assert made.body["settings"]["language"] == "en"
     home.clients[client["client_id"]] = token

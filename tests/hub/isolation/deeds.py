@@ -30,7 +30,7 @@ async def settle(town: Town) -> Home:
     assert status == 201
     access = await town.site.store.look_up(made["network_token"])
     assert access is not None
-    network = made["network"]
+    network = made
     home = Home(mark, access.network_id, network["network_id"], network["name"])
     home.keys = [
         Key(made["network_token"], home, "network"),
@@ -59,7 +59,7 @@ async def register(town: Town, home: Home, *, by_registration: bool) -> None:
     made = await town.do(key, "POST", "/clients", body, status=201)
     if by_registration:
         key.end(town.now_us)
-    client_id = made["client"]["client_id"]
+    client_id = made["client_id"]
     home.devices[client_id] = Device(name)
     home.keys.append(Key(made["client_token"], home, "client", client_id))
     town.belongs(home, client_id, made["client_token"])

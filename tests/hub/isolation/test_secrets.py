@@ -118,7 +118,7 @@ async def day(folder: Path, place: Place) -> AsyncIterator[Day]:
 async def live(day: Day) -> None:
     """Networks, devices, pairing, rotation, sockets, speech, and all that can go wrong."""
     _, made = await day.ask("POST", "/networks", OPERATOR, {"name": "Home"})
-    network_id, owner = made["network"]["network_id"], made["network_token"]
+    network_id, owner = made["network_id"], made["network_token"]
     base = f"/networks/{network_id}"
     _, other = await day.ask("POST", "/networks", OPERATOR, {"name": "Next door"})
     stranger = other["network_token"]
@@ -126,7 +126,7 @@ async def live(day: Day) -> None:
     _, kitchen = await day.ask("POST", f"{base}/clients", registration, {"name": "Kitchen"})
     _, hall = await day.ask("POST", f"{base}/clients", owner, {"name": "Hall"})
     await day.ask("POST", f"{base}/registration-tokens", owner)
-    client_id, token = kitchen["client"]["client_id"], kitchen["client_token"]
+    client_id, token = kitchen["client_id"], kitchen["client_token"]
 
     device = await day.device(network_id, client_id, token)
     await device.send_raw(json.dumps({"type": "hello", "token": token}))
@@ -139,8 +139,8 @@ async def live(day: Day) -> None:
 
     own = f"{base}/clients/{client_id}"
     _, rotated = await day.ask("POST", f"{own}/token", token, {"overlap_s": 0})
-    second = await day.device(network_id, hall["client"]["client_id"], hall["client_token"])
-    hall_token = f"{base}/clients/{hall['client']['client_id']}/token"
+    second = await day.device(network_id, hall["client_id"], hall["client_token"])
+    hall_token = f"{base}/clients/{hall['client_id']}/token"
     assert (await day.ask("DELETE", hall_token, owner))[0] == 204
     assert await closed(second) == CLOSE_REVOKED
 
@@ -179,7 +179,7 @@ async def live(day: Day) -> None:
     day.secrets.add(added[0]["token"])
     client = [added[0]["client_id"], "--network", network["network_id"]]
     day.secrets.add((await day.command("client", "rotate", *client)).strip())
-    await day.ask("DELETE", f"/networks/{other['network']['network_id']}", stranger)
+    await day.ask("DELETE", f"/networks/{other['network_id']}", stranger)
 
 
 async def pairing_code(day: Day, network_id: str) -> str:
