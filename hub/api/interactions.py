@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from hub.api.errors import NothingUnderstoodError
+from hub.api.errors import ForbiddenError, NothingUnderstoodError
 from hub.api.route import Call, id_of
 from hub.audio_file import read_recording
 from hub.network.outcome import Outcome
@@ -72,10 +72,12 @@ async def process(call: Call) -> InteractionDetails:
     replaces the text, and devices are told.
     """
     interaction_id, services = id_of(call, "interaction_id"), call.services
+    network = await services.store.network(call.network_id)
+    if network.status != "active":
+        raise ForbiddenError("The network is not active: nothing is recognised for it.")
     audio = await services.archive.recording(call.network_id, interaction_id)
     pcm = await asyncio.to_thread(read_recording, audio, SAMPLE_RATE)
-    language = (await services.store.network(call.network_id)).settings.language
-    decoded = await services.networks.recognise(call.network_id, pcm, language)
+    decoded = await services.networks.recognise(call.network_id, pcm, network.settings.language)
     if not decoded.transcript.text:
         raise NothingUnderstoodError("Nothing was understood; the interaction is as it was.")
     details, event = await services.archive.recognised_again(

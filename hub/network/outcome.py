@@ -66,10 +66,15 @@ def why_none(election: Election, outcome: Outcome, settings: NetworkSettings) ->
         return "nobody heard it well enough"
     if outcome.transcript is None:
         return ""
-    words = len(outcome.transcript.text.split())
+    # Else nobody spoke, or nobody could tell what.
+    return "" if probable(outcome.transcript, settings) else "nothing was understood"
+
+
+def probable(transcript: Transcript, settings: NetworkSettings) -> bool:
+    """Whether a text is sure enough to be kept."""
+    words = len(transcript.text.split())
     least = max(settings.min_confidence, SHORT_IMPROBABLE if words < 3 else 0.0)
-    # Nobody spoke, or nobody could tell what.
-    return "nothing was understood" if not words or outcome.transcript.confidence < least else ""
+    return words > 0 and transcript.confidence >= least
 
 
 def surest(election: Election, outcomes: dict[str, Outcome]) -> Outcome:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -118,8 +118,9 @@ class Figures:
         """By how much the rule's word error rate is above the product's, on the same scenes."""
         return self._wer(rule, scenes) - self._wer("elected", scenes)
 
-    def _intervals(self, figure: object) -> dict[str, tuple[float, float]]:
-        assert callable(figure)
+    def _intervals(
+        self, figure: Callable[[str, NDArray[np.intp]], float]
+    ) -> dict[str, tuple[float, float]]:
         count = len(self._words)
         return {rule: _rounded(interval(count, partial(figure, rule))) for rule in RULES}
 

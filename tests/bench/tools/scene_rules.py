@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from edge.simulation.measure import normalise, word_errors
 from edge.simulation.scene_folder import RecordedScene
-from hub.network.outcome import SHORT_IMPROBABLE
+from hub.network.outcome import probable
 from shared.audio import Pcm
 from tests.bench.tools.microphone_rules import envelope_variance, legacy, loudness
 from tests.bench.tools.scene_run import SETTINGS, Recognise, SceneRun, Utterance
@@ -107,15 +107,12 @@ def _text_of(utterances: Sequence[Utterance], recognise: Recognise) -> str:
     texts = []
     for utterance in utterances:
         made = recognise(utterance.pcm)
-        short = len(made.text.split()) < 3
-        least = max(SETTINGS.min_confidence, SHORT_IMPROBABLE if short else 0.0)
-        if made.text and made.confidence >= least:
+        if probable(made, SETTINGS):
             texts.append(made.text)
     return " ".join(texts)
 
 
-def _best(pcm: Mapping[int, Pcm], rule: object) -> int:
-    assert callable(rule)
+def _best(pcm: Mapping[int, Pcm], rule: Callable[[Pcm], float]) -> int:
     return max(pcm, key=lambda number: (rule(pcm[number]), -number))
 
 

@@ -165,6 +165,16 @@ async def test_what_is_not_understood_again_leaves_all_as_it_was(
     assert (await site.ask("GET", path, home.token)).body == before.body
 
 
+async def test_for_a_network_that_is_not_active_nothing_is_recognised(
+    site: Site, home: Household
+) -> None:
+    await set_keeping(site, home, 1)
+    path = await say_at(site, home)
+    await site.ask("PUT", home.base, home.token, json={"status": "inactive"})
+    answer = await process(site, home, path)
+    assert (answer.status, answer.code) == (403, "FORBIDDEN")
+
+
 async def test_a_network_has_one_recording_at_the_desk(site: Site, home: Household) -> None:
     await set_keeping(site, home, 1)
     path = await say_at(site, home)
