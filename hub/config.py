@@ -220,7 +220,7 @@ class Recognition(Struct, frozen=True, kw_only=True):
 
 
 class Election(Struct, frozen=True, kw_only=True):
-    """How long devices are waited for."""
+    """How long devices are waited for, and how many are asked for what they recorded."""
 
     window_ms: Annotated[
         int,
@@ -262,6 +262,25 @@ class Election(Struct, frozen=True, kw_only=True):
             extra={"unit": "ms"},
         ),
     ] = 2_000
+    companions: Annotated[
+        int,
+        Meta(
+            description="Recordings by other devices, at most, that are asked for when an "
+            "utterance has ended, to take noise and reverberation out of the elected one. 0 asks "
+            "for none: quicker, and worse understood.",
+            ge=0,
+            le=11,
+        ),
+    ] = 4
+    company_ms: Annotated[
+        int,
+        Meta(
+            description="How long the hub waits for these recordings.",
+            ge=0,
+            le=5_000,
+            extra={"unit": "ms"},
+        ),
+    ] = 500
 
 
 class Discovery(Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from hub.app import make_app
 from hub.authority import Authority
 from hub.config import HubConfig
 from hub.doorkeeper import IDLE_S, Doorkeeper, allow_many_files
-from hub.election.election import Timing
+from hub.election.election import Rules
 from hub.identity import hub_id
 from hub.networks import Networks
 from hub.recognition.choice import load_pair, load_recogniser
@@ -91,7 +91,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         store = Store(database, clock)
         await store.all_clients_offline()
         desks = await _open_desks(config, stack)
-        networks = Networks(store, desks, clock, _timing(config))
+        networks = Networks(store, desks, clock, _rules(config))
         own_id = hub_id(config.paths.state_dir)
         authority = context = None
         if config.server.tls == "own":
@@ -279,11 +279,13 @@ async def _watch(host: str, port: int, watchdog: Watchdog, ca: str | None = None
             await asyncio.sleep(ROUND_TRIP_S)
 
 
-def _timing(config: HubConfig) -> Timing:
+def _rules(config: HubConfig) -> Rules:
     election = config.election
-    return Timing(
+    return Rules(
         window_us=election.window_ms * 1000,
         settle_us=election.settle_ms * 1000,
         stall_us=election.stall_ms * 1000,
         reoffer_window_us=election.reoffer_window_ms * 1000,
+        companions=election.companions,
+        company_us=election.company_ms * 1000,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from hub.election.election import Timing
+from hub.election.election import Rules
 from hub.network.room import Room
 from hub.network.session import CLOSE_INTERNAL, CLOSE_REVOKED, Session
 from hub.recognition.desk import Decoded, DeskState
@@ -32,16 +32,16 @@ class Networks:
         store: where everything is kept.
         desks: where audio is recognised.
         clock: the hub's clock.
-        timing: the elections' delays.
+        rules: the elections' delays.
     """
 
     def __init__(
-        self, store: Store, desks: Desks, clock: Clock, timing: Timing | None = None
+        self, store: Store, desks: Desks, clock: Clock, rules: Rules | None = None
     ) -> None:
         self._store = store
         self._desks = desks
         self._clock = clock
-        self._timing = timing
+        self._rules = rules
         self._rooms: dict[str, asyncio.Future[Room]] = {}
         self._recognising: set[str] = set()  # networks with a recording at the desk
 
@@ -157,7 +157,7 @@ class Networks:
                     self._store,
                     self._desks,
                     self._clock,
-                    self._timing,
+                    self._rules,
                 )
                 await room.open()
                 known.set_result(room)

@@ -9,12 +9,13 @@ import asyncio
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from hub.enhancement.enhance import Companion
 from hub.recognition.desk import Decoded, DeskState, RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 from hub.store.errors import ClientExistsError, NotFoundError
@@ -379,12 +380,12 @@ class VirtualDesk(RecognitionDesk):
     async def close(self) -> None:
         pass
 
-    async def decode(self, pcm: Pcm) -> Decoded:
+    async def decode(self, pcm: Pcm, companions: Sequence[Companion] = ()) -> Decoded:
         if self.hangs:
             await asyncio.Event().wait()
         await asyncio.sleep(self.decode_s)
         try:
-            return Decoded(self.recogniser.transcribe(pcm), self.decode_s, 0.0)
+            return Decoded(self.recogniser.transcribe(pcm), pcm, self.decode_s, 0.0)
         except ValueError as error:
             raise RecognitionError(f"fake failed: {error}") from error
 

@@ -136,10 +136,11 @@ class Select:
 
 @dataclass(frozen=True)
 class Decode:
-    """Recognise this utterance; its audio is complete."""
+    """Recognise this utterance; its audio is complete, and so is its companions'."""
 
     election_id: str
     candidate: Candidate
+    companions: tuple[Candidate, ...] = ()  # the same utterance elsewhere, to be put together
 
 
 @dataclass(frozen=True)

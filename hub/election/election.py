@@ -7,7 +7,8 @@ It goes through these phases:
 | GATHERING  | the first claim                       | the window closed: provisional winner    |
 | STREAMING  | a provisional winner streams          | the best one ended and the others had    |
 |            |                                       | their moment: final winner               |
-| COLLECTING | the final winner is chosen            | the hub has its whole audio              |
+| COLLECTING | the final winner is chosen            | the hub has its whole audio, and that of |
+|            |                                       | its companions or no time for them       |
 | DECODING   | the audio is with the recogniser      | a sure text or a failure; else back to   |
 |            |                                       | COLLECTING for a second opinion          |
 | RECORDING  | the outcome is being stored           | it is committed: buffers are released    |
@@ -54,8 +55,8 @@ OPEN = (Phase.GATHERING, Phase.STREAMING)
 
 
 @dataclass(frozen=True)
-class Timing:
-    """Delays in microseconds."""
+class Rules:
+    """What an election goes by; delays in microseconds."""
 
     window_us: int = 250_000  # from the first claim to the provisional winner, at most
     settle_us: int = 60_000  # after the best one ended, for the others to end
@@ -66,6 +67,8 @@ class Timing:
     reoffer_window_us: int = 2_000_000  # devices reconnect at different moments
     orphan_us: int = 10_000_000  # with nobody left to ask, until the election is given up
     remember_us: int = 600_000_000  # a late offer of a finished utterance is recognised so long
+    companions: int = 4  # recordings that are asked for beside the elected one, at most
+    company_us: int = 500_000  # from the final choice until it goes on without the missing ones
 
 
 @dataclass
@@ -79,6 +82,8 @@ class Election:
     phase: Phase = Phase.GATHERING
     chosen: Candidate | None = None  # whose audio is taken
     provisional: Candidate | None = None  # the first one chosen
+    companions: list[Candidate] = field(default_factory=list)  # whose recordings help
+    company_due_us: int = 0  # when nobody waits for the companions any longer
     confidences: dict[str, float] = field(default_factory=dict)  # of decodes, by utterance id
     asked_us: int = 0  # when the chosen one was asked for audio
     orphaned_us: int | None = None  # since when nobody can be asked
@@ -129,6 +134,18 @@ class Election:
         ended = [c for c in self.contenders() if c.ended_at_us is not None]
         return ended or [c for c in self.ranked() if c.usable and c.ended_at_us is not None]
 
+    def company(self, most: int) -> list[Candidate]:
+        """Finalists beside the chosen one, the best first, one of each device, at most so many."""
+        devices = {} if self.chosen is None else {self.chosen.client_id: self.chosen}
+        for candidate in self.finalists():
+            devices.setdefault(candidate.client_id, candidate)
+        return [c for c in devices.values() if c is not self.chosen][:most]
+
+    def company_came(self, now: int) -> bool:
+        """Whether every companion's recording is here, as far as it can be waited for."""
+        missing = any(c.usable and not c.complete for c in self.companions)
+        return not missing or now >= self.company_due_us
+
     def second_opinion(self) -> Candidate | None:
         """Whom to decode too, when the first decode was unsure and the choice was a close one."""
         if self.chosen is None or len(self.confidences) != 1:
@@ -143,7 +160,7 @@ class Election:
         other = next(others, None)
         return other if other and other.standing >= self.chosen.standing - SECOND_MARGIN else None
 
-    def settles_at(self, timing: Timing) -> int | None:
+    def settles_at(self, rules: Rules) -> int | None:
         """When the final winner can be chosen, as far as is known by now; None: not yet."""
         ended = self.finalists()
         if not ended:
@@ -156,35 +173,37 @@ class Election:
         # Somebody still hears something.
         if best.standing > ended[0].standing + THIN_MARGIN and best.speaking(WORD_US):
             # Words that the others hear badly or not at all: theirs would not be worth having.
-            return first_end + timing.longest_us
-        moments = [first_end + timing.unending_us]
+            return first_end + rules.longest_us
+        moments = [first_end + rules.unending_us]
         # If most do, who has ended took a pause for the end; if not, it is noise, and only a
         # better one is waited for.
         if 2 * len(ends) > len(contenders):
-            moments.append(ends[len(contenders) // 2] + timing.straggler_us)
+            moments.append(ends[len(contenders) // 2] + rules.straggler_us)
         speaking = sum(c.speaking(RECENT_US) for c in contenders)
         if best.ended_at_us is not None and 2 * speaking <= len(contenders):
-            moments.append(best.ended_at_us + timing.settle_us)
+            moments.append(best.ended_at_us + rules.settle_us)
         return min(moments)
 
-    def stalls_at(self, chosen: Candidate, timing: Timing) -> int:
+    def stalls_at(self, chosen: Candidate, rules: Rules) -> int:
         """When the chosen device counts as stalled, unless audio comes."""
-        return max(self.asked_us, chosen.audio_us) + timing.stall_us
+        return max(self.asked_us, chosen.audio_us) + rules.stall_us
 
-    def deadlines(self, timing: Timing) -> Iterator[int]:
+    def deadlines(self, rules: Rules) -> Iterator[int]:
         """When something has to be decided although nothing happens."""
         chosen = self.chosen
         if self.phase is Phase.DONE:
-            yield self.done_us + timing.remember_us
+            yield self.done_us + rules.remember_us
         elif self.phase in (Phase.DECODING, Phase.RECORDING):
             return
         elif self.orphaned_us is not None:
-            yield self.orphaned_us + timing.orphan_us
+            yield self.orphaned_us + rules.orphan_us
         elif self.phase is Phase.GATHERING:
             yield self.window_at_us
         elif chosen is not None and chosen.usable and not chosen.complete:
-            yield self.stalls_at(chosen, timing)
-        if self.phase is Phase.STREAMING and (due := self.settles_at(timing)) is not None:
+            yield self.stalls_at(chosen, rules)
+        elif self.phase is Phase.COLLECTING:
+            yield self.company_due_us
+        if self.phase is Phase.STREAMING and (due := self.settles_at(rules)) is not None:
             yield due
 
     def explain(self, why: str) -> str:

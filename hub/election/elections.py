@@ -19,7 +19,7 @@ from hub.election.candidate import (
     SendAudio,
     StopAudio,
 )
-from hub.election.election import OPEN, Election, Phase, Timing
+from hub.election.election import OPEN, Election, Phase, Rules
 from hub.election.grouping import affinity
 from shared.audio import FRAME_SAMPLES, us_to_samples
 from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
@@ -44,7 +44,7 @@ class Elections:
 
     Args:
         new_id: gives a fresh election id.
-        timing: the delays.
+        rules: delays, and how many recordings are asked for.
         compare: points by which each of some candidates of one utterance is better or worse than
             their mean; None: the scores that devices give themselves decide.
     """
@@ -52,12 +52,12 @@ class Elections:
     def __init__(
         self,
         new_id: Callable[[], str],
-        timing: Timing | None = None,
+        rules: Rules | None = None,
         compare: Compare | None = None,
     ) -> None:
         self._new_id = new_id
         self._compare = compare
-        self.timing = timing or Timing()
+        self.rules = rules or Rules()
         self.elections: dict[str, Election] = {}
         self._where: dict[str, Election] = {}  # by utterance id
         self._claims: dict[str, Candidate] = {}  # claimed, nothing heard of them yet
@@ -98,7 +98,7 @@ class Elections:
     def next_deadline_us(self) -> int | None:
         """When `tick` has to be called next."""
         times = [
-            due for election in self.elections.values() for due in election.deadlines(self.timing)
+            due for election in self.elections.values() for due in election.deadlines(self.rules)
         ]
         return min(times, default=None)
 
@@ -239,6 +239,7 @@ class Elections:
         if other is None:
             return self._conclude(election)
         election.chosen, election.asked_us, election.phase = other, now, Phase.COLLECTING
+        election.companions = election.company(self.rules.companions)
         asked = [] if other.complete else [SendAudio(other, other.received)]
         return [*asked, *self._progress(election, now)]
 
@@ -257,7 +258,7 @@ class Elections:
         """Time passed."""
         decisions: list[Decision] = []
         for election in list(self.elections.values()):
-            if any(due <= now for due in election.deadlines(self.timing)):
+            if any(due <= now for due in election.deadlines(self.rules)):
                 decisions += self._progress(election, now)
         return decisions
 
@@ -281,7 +282,7 @@ class Elections:
             or election.orphaned_us is not None
         ):
             decisions += self._watch(election, now)
-        settles_at = election.settles_at(self.timing)
+        settles_at = election.settles_at(self.rules)
         if election.phase is Phase.STREAMING and settles_at is not None and now >= settles_at:
             anchor = next(iter(election.finalists()), None)
             strangers += self._regroup(election, anchor, decisions, now)
@@ -291,10 +292,10 @@ class Elections:
             election.phase is Phase.COLLECTING
             and election.chosen is not None
             and election.chosen.complete
+            and election.company_came(now)
         ):
-            election.phase = Phase.DECODING
-            decisions.append(Decode(election.election_id, election.chosen))
-        if election.phase is Phase.DONE and now >= election.done_us + self.timing.remember_us:
+            decisions += self._decode(election, election.chosen)
+        if election.phase is Phase.DONE and now >= election.done_us + self.rules.remember_us:
             self._forget(election)
         for candidate in strangers:
             decisions += self._place(candidate, now)
@@ -342,16 +343,31 @@ class Elections:
         best, streaming = ended[0], election.chosen
         if streaming in ended and streaming is not None:
             best = best if best.standing > streaming.standing + SWITCH_MARGIN else streaming
-        decisions: list[Decision] = []
         if best is not streaming:
-            if streaming is not None and not streaming.complete and streaming.linked:
-                decisions.append(StopAudio(streaming))
-            if not best.complete:
-                decisions.append(SendAudio(best, best.received))
             election.asked_us = now
         election.chosen, election.phase = best, Phase.COLLECTING
+        election.companions = election.company(self.rules.companions)
+        election.company_due_us = now + self.rules.company_us
         election.reason = election.explain("on the whole utterance")
+        wanted = [best, *election.companions]
+        decisions: list[Decision] = [
+            SendAudio(c, c.received) for c in wanted if c is not streaming and not c.complete
+        ]
+        if streaming and streaming not in wanted and not streaming.complete and streaming.linked:
+            decisions.insert(0, StopAudio(streaming))
         return [*decisions, Select(election.election_id, best, election.reason, final=True)]
+
+    def _decode(self, election: Election, chosen: Candidate) -> list[Decision]:
+        """Has the chosen recording recognised, with the help of whose recordings came."""
+        election.phase = Phase.DECODING
+        together = [c for c in election.companions if c is not chosen and c.complete]
+        late = [c for c in election.companions if c.linked and not c.complete]
+        if together:
+            election.reason += f"; put together with {', '.join(c.client_id for c in together)}"
+        return [
+            *(StopAudio(c) for c in late),
+            Decode(election.election_id, chosen, tuple(together)),
+        ]
 
     def _conclude(self, election: Election) -> list[Decision]:
         """Takes the surest of the texts and has it stored."""
@@ -372,7 +388,7 @@ class Elections:
         if chosen is not None:
             if chosen.usable:
                 election.orphaned_us = None
-                if chosen.complete or now < election.stalls_at(chosen, self.timing):
+                if chosen.complete or now < election.stalls_at(chosen, self.rules):
                     return []
                 chosen.failure = "stalled"
             if election.confidences:
@@ -381,7 +397,7 @@ class Elections:
         decisions = self._choose(election, now, why)
         if decisions or election.orphaned_us is None:
             return decisions
-        if now < election.orphaned_us + self.timing.orphan_us:
+        if now < election.orphaned_us + self.rules.orphan_us:
             return []
         return self._abandon(election, "an utterance was asked for and never came")
 
@@ -400,7 +416,7 @@ class Elections:
                 if alike is not None and (best is None or alike > best[0]):
                     best = alike, election
         if best is None:
-            window = self.timing.reoffer_window_us if candidate.reoffered else self.timing.window_us
+            window = self.rules.reoffer_window_us if candidate.reoffered else self.rules.window_us
             election = Election(self._new_id(), now, now + window)
             self.elections[election.election_id] = election
         else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from hub.audio_file import as_flac
 from hub.election.election import Election
+from hub.enhancement.enhance import Companion
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.recognition.desks import Desks
@@ -39,12 +41,12 @@ class Clerk:
         self._desks = desks
         self._trouble = Trouble(log, "storing what was understood")
 
-    async def understand(self, pcm: Pcm, language: str) -> Outcome:
+    async def understand(self, pcm: Pcm, companions: Sequence[Companion], language: str) -> Outcome:
         """The text of a whole utterance, shape (n,), int16; failing is an outcome too."""
         desk = self._desks.of(language)
         while True:
             try:
-                return Outcome.of(await desk.decode(pcm))
+                return Outcome.of(await desk.decode(pcm, companions))
             except RecogniserBusyError:
                 # Nothing is lost: the devices hold the utterance, and it waits here for its turn.
                 await asyncio.sleep(BUSY_RETRY_S)
@@ -53,30 +55,26 @@ class Clerk:
                 await asyncio.get_running_loop().create_future()
             except RecognitionError as error:
                 log.warning("recognition failed: %s", error)
-                return Outcome(None, error=error)
+                return Outcome(None, pcm, error=error)
 
     async def partial(self, utterance_id: str, pcm: Pcm, language: str) -> str | None:
         """The text so far of an utterance of which `pcm` is all that came; None: no time for it."""
         return await self._desks.of(language).partial(utterance_id, pcm)
 
     async def file(
-        self,
-        election: Election,
-        outcome: Outcome,
-        settings: NetworkSettings,
-        pcm: Pcm | None = None,
+        self, election: Election, outcome: Outcome, settings: NetworkSettings
     ) -> InteractionCreated | None:
         """Stores an election with its interaction, if there is one; returns that one's event.
 
-        Its audio `pcm`, shape (n,), int16, 16 kHz, is kept where the network wants it, and where
-        the recogniser failed. A store that fails is tried again until it works: the devices keep
-        the audio that long. Where the network itself is gone, so is the interaction.
+        Its audio is kept where the network wants it, and where the recogniser failed. A store
+        that fails is tried again until it works: the devices keep the audio that long. Where the
+        network itself is gone, so is the interaction.
         """
         record = election_record(election, self._network_id, outcome, settings)
         interaction = interaction_record(election, outcome, settings)
         recording = None
-        if pcm is not None and (settings.keep_audio_hours or outcome.error):
-            recording = await asyncio.to_thread(as_flac, pcm)
+        if outcome.pcm is not None and (settings.keep_audio_hours or outcome.error):
+            recording = await asyncio.to_thread(as_flac, outcome.pcm)
         now_s = asyncio.get_running_loop().time
         while True:
             try:

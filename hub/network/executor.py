@@ -21,6 +21,7 @@ from hub.election.candidate import (
     StopAudio,
 )
 from hub.election.elections import Elections
+from hub.enhancement.enhance import Companion
 from hub.network.assembly import Assembly
 from hub.network.clerk import Clerk
 from hub.network.members import Members
@@ -29,7 +30,7 @@ from hub.network.session import CLOSE_POLICY, Session
 from hub.network.streams import Streams
 from hub.network.uploads import Uploads
 from hub.store.settings import NetworkSettings
-from shared.audio import SAMPLE_RATE
+from shared.audio import SAMPLE_RATE, Pcm
 from shared.clock import Clock
 from shared.errors import UnexpectedAudioError
 from shared.wire import utterance as wire
@@ -140,8 +141,8 @@ class Executor:
                     )
                 case Select():
                     self._announce(decision)
-                case Decode(election_id, candidate):
-                    self._start(self._decode(election_id, candidate), election_id)
+                case Decode():
+                    self._start(self._decode(decision), decision.election_id)
                 case Record(election_id):
                     self._start(self._record(election_id), election_id)
                 case Disconnect(client_id, reason):
@@ -175,20 +176,27 @@ class Executor:
             )
         )
 
-    async def _decode(self, election_id: str, candidate: Candidate) -> None:
-        pcm = self.audio[candidate.utterance_id].pcm(candidate.samples)
-        outcome = await self._clerk.understand(pcm, self.settings.language)
-        self._outcomes.setdefault(election_id, {})[candidate.utterance_id] = outcome
-        self.carry_out(self._elections.decoded(election_id, outcome.confidence, self._clock()))
+    async def _decode(self, decode: Decode) -> None:
+        chosen = decode.candidate
+        outcome = await self._clerk.understand(
+            self._pcm(chosen),
+            [Companion(self._pcm(c), c.started_us - chosen.started_us) for c in decode.companions],
+            self.settings.language,
+        )
+        outcomes = self._outcomes.setdefault(decode.election_id, {})
+        outcomes[chosen.utterance_id] = outcome
+        self.carry_out(
+            self._elections.decoded(decode.election_id, outcome.confidence, self._clock())
+        )
+
+    def _pcm(self, candidate: Candidate) -> Pcm:
+        return self.audio[candidate.utterance_id].pcm(candidate.samples)
 
     async def _record(self, election_id: str) -> None:
         """Stores what came of an election; only then may the devices forget the audio."""
         election = self._elections.elections[election_id]
         outcome = surest(election, self._outcomes.pop(election_id))
-        chosen = election.chosen
-        assembly = self.audio.get(chosen.utterance_id) if chosen else None
-        pcm = assembly.pcm(chosen.samples) if chosen and assembly else None
-        event = await self._clerk.file(election, outcome, self.settings, pcm)
+        event = await self._clerk.file(election, outcome, self.settings)
         _count(outcome, event)
         if outcome.error:
             self.uploads.not_recognised(election.candidates)

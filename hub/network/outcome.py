@@ -12,7 +12,7 @@ from hub.recognition.recogniser import Transcript
 from hub.store.records import CandidateRecord, ElectionRecord, InteractionRecord
 from hub.store.records import Outcome as CandidateOutcome
 from hub.store.settings import NetworkSettings
-from shared.audio import SAMPLE_RATE
+from shared.audio import SAMPLE_RATE, Pcm
 from shared.errors import RecognitionError
 from shared.ids import new_id
 
@@ -25,6 +25,7 @@ class Outcome:
     """A text, or why there is none."""
 
     transcript: Transcript | None
+    pcm: Pcm | None = None  # what was recognised: shape (n,), int16, 16 kHz
     decode_s: float = 0.0
     queued_s: float = 0.0
     error: RecognitionError | None = None
@@ -32,7 +33,7 @@ class Outcome:
     @classmethod
     def of(cls, decoded: Decoded) -> Outcome:
         """What the recogniser gave."""
-        return cls(decoded.transcript, decoded.decode_s, decoded.queued_s)
+        return cls(decoded.transcript, decoded.pcm, decoded.decode_s, decoded.queued_s)
 
     @property
     def metadata(self) -> dict[str, object]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hub import metrics
 from hub.election.candidate import Candidate
 from hub.election.comparison import compare
-from hub.election.election import Timing
+from hub.election.election import Rules
 from hub.election.elections import Elections
 from hub.network.assembly import Assembly
 from hub.network.clerk import Clerk
@@ -61,7 +61,7 @@ class Room:
         store: where interactions go.
         desks: where audio is recognised.
         clock: the hub's clock.
-        timing: the election's delays.
+        rules: the election's delays.
     """
 
     def __init__(
@@ -71,14 +71,14 @@ class Room:
         store: Store,
         desks: Desks,
         clock: Clock,
-        timing: Timing | None = None,
+        rules: Rules | None = None,
     ) -> None:
         self.network_id = network_id
         self._public_id = public_id
         self.members = Members(network_id, store)
         self._store = store
         self._clock = clock
-        self._elections = Elections(new_id, timing, compare)
+        self._elections = Elections(new_id, rules, compare)
         clerk = Clerk(network_id, store, desks)
         self._executor = Executor(public_id, self._elections, self.members, clerk, clock)
         self.streams = self._executor.streams
@@ -89,7 +89,7 @@ class Room:
 
     async def open(self) -> None:
         """Remembers what was decided lately, so that what is offered again is not stored twice."""
-        await self._remember(self._clock() - self._elections.timing.remember_us)
+        await self._remember(self._clock() - self._elections.rules.remember_us)
         self._executor.carry_out([])
 
     async def _remember(self, since_us: int, until_us: int | None = None) -> None:
@@ -198,7 +198,7 @@ class Room:
         match message:
             case wire.UtteranceStarted():
                 claim = self._claim(session, message, now)
-                if now - claim.started_us > self._elections.timing.remember_us:
+                if now - claim.started_us > self._elections.rules.remember_us:
                     # Somebody was away for long: was this speech decided meanwhile?
                     around = claim.started_us - AROUND_US, claim.started_us + AROUND_US
                     await self._remember(*around)

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 from msgspec import Struct
 
+from hub.enhancement.enhance import Companion, enhance
 from hub.recognition.recogniser import (
     Cancelled,
     DecodeCancelled,
@@ -62,6 +63,7 @@ class Decoded(Struct, frozen=True):
     """A transcript, and how long it took to come: waiting its turn, and being decoded."""
 
     transcript: Transcript
+    pcm: Pcm  # what was decoded, shape (n,), int16
     decode_s: float
     queued_s: float
 
@@ -126,8 +128,12 @@ class RecognitionDesk:
             self._partial.close()
         self._streams.clear()
 
-    async def decode(self, pcm: Pcm) -> Decoded:
-        """The text of a whole utterance, shape (n,), int16; live text gives way to it.
+    async def decode(self, pcm: Pcm, companions: Sequence[Companion] = ()) -> Decoded:
+        """The text of a whole utterance; live text gives way to it.
+
+        Args:
+            pcm: the elected recording, shape (n,), int16.
+            companions: other recordings of the utterance, to clean it with.
 
         Raises:
             RecogniserBusyError: too many wait already.
@@ -153,10 +159,13 @@ class RecognitionDesk:
                 self._waiting -= 1
             try:
                 begun = time()
-                transcript = await self._final.run(
-                    lambda recogniser, cancelled: recogniser.transcribe(pcm, cancelled)
-                )
-                return Decoded(transcript, time() - begun, begun - asked)
+
+                def job(recogniser: Recogniser, cancelled: Cancelled) -> tuple[Transcript, Pcm]:
+                    cleaned = enhance(pcm, companions)
+                    return recogniser.transcribe(cleaned, cancelled), cleaned
+
+                transcript, cleaned = await self._final.run(job)
+                return Decoded(transcript, cleaned, time() - begun, begun - asked)
             finally:
                 self._turn.release()
         finally:

@@ -18,7 +18,7 @@ from edge.hub_finder import HubFinder
 from edge.microphone.simulated import SimulatedMicrophone
 from edge.preroll import PreRoll
 from edge.replica import Replica
-from hub.election.election import Timing
+from hub.election.election import Rules
 from hub.networks import Networks
 from hub.recognition.desks import Desks
 from hub.store.records import InteractionInfo, NetworkInfo
@@ -113,7 +113,7 @@ class Home:
 
     def start_hub(self) -> None:
         """Starts a hub on what the store has."""
-        self.networks = Networks(self.store, Desks(self.desk), now_us, Timing())
+        self.networks = Networks(self.store, Desks(self.desk), now_us, Rules())
 
     async def stop_hub(self, *, killed: bool = False) -> None:
         """Stops the hub; killed: it does nothing more, its connections just break."""

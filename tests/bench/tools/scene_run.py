@@ -25,7 +25,9 @@ from hub.election.candidate import (
     StopAudio,
 )
 from hub.election.comparison import compare
+from hub.election.election import Rules
 from hub.election.elections import Elections
+from hub.enhancement.enhance import Companion, enhance
 from hub.network.outcome import Outcome, surest, why_none
 from hub.recognition.recogniser import Transcript
 from hub.store.settings import NetworkSettings
@@ -86,17 +88,23 @@ class SceneRun:
         recognise: gives the text of an utterance.
         ranked: whether the ranker is asked, or each device's own score decides.
         second_decode: whether a thin margin may have the runner-up decoded too.
+        companions: recordings that the elected one may be put together with.
     """
 
     pcm: list[Pcm]
     recognise: Recognise
     second_decode: bool = True
+    companions: int = Rules().companions
     ranked: bool = True
     utterances: dict[str, Utterance] = field(default_factory=dict)  # by id, whoever was elected
 
     def __post_init__(self) -> None:
         ids = (f"00000000-0000-4000-8000-{n:012x}" for n in count(1))
-        self._elections = Elections(lambda: next(ids), None, compare if self.ranked else None)
+        self._elections = Elections(
+            lambda: next(ids),
+            Rules(companions=self.companions),
+            compare if self.ranked else None,
+        )
         self._ears = [
             Ear(
                 ActivityDetector(),
@@ -206,8 +214,8 @@ class SceneRun:
                     self._send(candidate.utterance_id, candidate.samples, now)
                 case StopAudio(candidate):
                     self._sending.discard(candidate.utterance_id)
-                case Decode(election_id, candidate):
-                    self._decode(election_id, candidate, now)
+                case Decode():
+                    self._decode(decision, now)
                 case Record(election_id):
                     self._record(election_id, now)
                 case Release(client_id, utterance_id, until_sample):
@@ -217,15 +225,22 @@ class SceneRun:
                 case Select():
                     pass
 
-    def _decode(self, election_id: str, candidate: Candidate, now: int) -> None:
-        first = us_to_samples(candidate.started_us)
-        heard = self._heard[self.utterances[candidate.utterance_id].microphone]
-        outcome = Outcome(self.recognise(heard[first : first + candidate.samples]))
+    def _decode(self, decode: Decode, now: int) -> None:
+        chosen = decode.candidate
+        companions = [
+            Companion(self._pcm(c), c.started_us - chosen.started_us) for c in decode.companions
+        ]
+        outcome = Outcome(self.recognise(enhance(self._pcm(chosen), companions)))
         self._decodes += 1
-        self._outcomes.setdefault(election_id, {})[candidate.utterance_id] = outcome
+        self._outcomes.setdefault(decode.election_id, {})[chosen.utterance_id] = outcome
         # None, as for one that failed: then no second opinion is asked for.
         confidence = outcome.confidence if self.second_decode else None
-        self._carry_out(self._elections.decoded(election_id, confidence, now), now)
+        self._carry_out(self._elections.decoded(decode.election_id, confidence, now), now)
+
+    def _pcm(self, candidate: Candidate) -> Pcm:
+        first = us_to_samples(candidate.started_us)
+        heard = self._heard[self.utterances[candidate.utterance_id].microphone]
+        return heard[first : first + candidate.samples]
 
     def _record(self, election_id: str, now: int) -> None:
         election = self._elections.elections[election_id]

@@ -203,7 +203,7 @@ def _example(folder: Path) -> Example | None:
     """None: too few microphones heard the scene."""
     assert _decodes is not None
     scene = read_scene(folder)
-    run = SceneRun(scene.pcm, _decodes, second_decode=False, ranked=False)
+    run = SceneRun(scene.pcm, _decodes, second_decode=False, ranked=False, companions=0)
     run.run()
     longest: dict[int, Utterance] = {}
     for one in run.utterances.values():

@@ -18,6 +18,7 @@ from hub.election.candidate import (
     SendAudio,
     StopAudio,
 )
+from hub.election.election import Rules
 from hub.election.elections import Compare, Elections
 from shared.audio import us_to_samples
 
@@ -51,10 +52,12 @@ def heard(levels: list[int], gain: float = 0.0, floor: float = -70.0, seed: int 
 class Driver:
     """Plays devices and adapters to `Elections`, keeps what was decided."""
 
-    def __init__(self, clients: str = "abc", compare: Compare | None = None) -> None:
+    def __init__(
+        self, clients: str = "abc", compare: Compare | None = None, companions: int = 0
+    ) -> None:
         self.now = START
         self._ids = (f"election-{n}" for n in count(1))
-        self.elections = Elections(lambda: next(self._ids), None, compare)
+        self.elections = Elections(lambda: next(self._ids), Rules(companions=companions), compare)
         self.decisions: list[Decision] = []
         self.starts: dict[str, int] = {}
         for client in clients:

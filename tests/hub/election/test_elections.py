@@ -654,3 +654,98 @@ def test_the_record_tells_the_margin_and_the_reason() -> None:
     assert election.chosen is election.candidates["b"]
     assert election.margin == 40
     assert election.reason == "b hears best on the first moments of speech: 90 against 50 (c)"
+
+
+def company(companions: int = 4, *scores: float) -> Driver:
+    """Several devices have heard a sentence to its end; the first one streams."""
+    home = Driver("abc", companions=companions)
+    for seed, (client, score) in enumerate(zip("abc", scores or (70, 60, 50), strict=True)):
+        home.claim(client, heard(TALK, seed=seed), utterance=f"{client}1", score=score)
+    for client in "abc":
+        assert home.asked() == [("a1", 0)]
+        home.end(f"{client}1")
+    return home
+
+
+def test_companions_are_asked_for_when_the_utterance_has_ended() -> None:
+    home = company()
+    assert home.asked() == [("a1", 0), ("b1", 0), ("c1", 0)]
+    home.deliver("a1")
+    home.deliver("b1")
+    assert home.decoded() == []
+    home.deliver("c1")
+    (decode,) = home.of(Decode)
+    assert decode.candidate.client_id == "a"
+    assert [c.client_id for c in decode.companions] == ["b", "c"]
+    assert "put together with b, c" in home.elections.elections["election-1"].reason
+    home.decode_and_commit("election-1")
+    assert home.released() == {"a1": None, "b1": None, "c1": None}
+
+
+def test_the_best_companions_are_asked_for_and_no_more() -> None:
+    home = company(1, 70, 50, 60)
+    assert home.asked() == [("a1", 0), ("c1", 0)]
+
+
+def test_a_companion_that_is_late_is_left_out_and_stopped() -> None:
+    home = company()
+    home.deliver("a1")
+    home.deliver("c1")
+    home.receive("b1", 320)
+    home.wait(0.49)
+    assert home.decoded() == []
+    home.wait(0.02)
+    (decode,) = home.of(Decode)
+    assert [c.client_id for c in decode.companions] == ["c"]
+    assert home.stopped() == ["b1"]
+
+
+def test_a_companion_whose_link_is_lost_is_not_waited_for() -> None:
+    home = company()
+    home.deliver("a1")
+    home.deliver("c1")
+    home.lose("b")
+    assert home.decoded() == ["a1"]
+    assert home.stopped() == []
+
+
+def test_no_companion_is_waited_for_longer_than_the_elected_one() -> None:
+    home = company()
+    home.deliver("b1")
+    home.wait(0.8)
+    assert home.decoded() == []
+    home.deliver("a1")
+    (decode,) = home.of(Decode)
+    assert [c.client_id for c in decode.companions] == ["b"]
+
+
+def test_a_companion_takes_over_when_the_elected_one_is_lost() -> None:
+    home = company()
+    home.deliver("b1")
+    home.deliver("c1")
+    home.lose("a")
+    (decode,) = home.of(Decode)
+    assert decode.candidate.client_id == "b"
+    assert [c.client_id for c in decode.companions] == ["c"]
+
+
+def test_a_second_opinion_is_put_together_with_the_first_ones_recording() -> None:
+    home = company()
+    for client in "abc":
+        home.deliver(f"{client}1")
+    home.decode("election-1", 0.1)
+    _, second = home.of(Decode)
+    assert second.candidate.client_id == "b"
+    assert {c.client_id for c in second.companions} == {"a", "c"}
+
+
+def test_one_that_streamed_goes_on_as_a_companion() -> None:
+    home = Driver("ab", companions=4)
+    home.claim("a", heard(TALK[:HEAD]), utterance="a1", score=70)
+    home.claim("b", heard(TALK[:HEAD], seed=1), utterance="b1", score=60)
+    home.hear("a1", heard(TALK)[HEAD:], score=50, start=HEAD)
+    home.hear("b1", heard(TALK, seed=1)[HEAD:], score=75, start=HEAD)
+    home.end("a1")
+    home.end("b1")
+    assert home.asked() == [("a1", 0), ("b1", 0)]
+    assert home.stopped() == []

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 import pytest
 
 from hub.election.election import Election
+from hub.enhancement.enhance import Companion
 from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S, Clerk
 from hub.network.outcome import Outcome
 from hub.recognition.desk import Decoded, RecogniserBusyError
@@ -33,11 +35,11 @@ class BusyDesk(VirtualDesk):
         super().__init__(understand)
         self.refusals = 0
 
-    async def decode(self, pcm: Pcm) -> Decoded:
+    async def decode(self, pcm: Pcm, companions: Sequence[Companion] = ()) -> Decoded:
         if self.refusals:
             self.refusals -= 1
             raise RecogniserBusyError("Too many wait already.")
-        return await super().decode(pcm)
+        return await super().decode(pcm, companions)
 
 
 class Office:
@@ -72,7 +74,7 @@ def seconds() -> float:
 
 async def test_what_was_said_is_understood_and_how_long_that_took_is_known() -> None:
     office = await Office().open()
-    outcome = await office.clerk.understand(say(SENTENCE), "en")
+    outcome = await office.clerk.understand(say(SENTENCE), [], "en")
     assert outcome.transcript is not None
     assert outcome.transcript.text == SENTENCE
     assert outcome.decode_s == office.desk.decode_s
@@ -82,7 +84,7 @@ async def test_what_was_said_is_understood_and_how_long_that_took_is_known() -> 
 async def test_it_waits_its_turn_at_a_busy_desk() -> None:
     office = await Office().open()
     office.desk.refusals = 5
-    outcome = await office.clerk.understand(say(SENTENCE), "en")
+    outcome = await office.clerk.understand(say(SENTENCE), [], "en")
     assert outcome.error is None
     assert seconds() == pytest.approx(5 * BUSY_RETRY_S + office.desk.decode_s)
 
@@ -92,7 +94,7 @@ async def test_failing_is_an_outcome_that_says_why_and_nothing_spoken_is_logged(
 ) -> None:
     office = await Office().open()
     office.desk.recogniser.fail_next(ValueError("out of memory"))
-    outcome = await office.clerk.understand(say(SENTENCE), "en")
+    outcome = await office.clerk.understand(say(SENTENCE), [], "en")
     assert outcome.transcript is None
     assert outcome.error is not None
     assert "out of memory" in outcome.error.message

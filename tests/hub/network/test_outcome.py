@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
+import numpy as np
 import pytest
 
 from hub.election.candidate import Candidate
@@ -23,6 +24,7 @@ from hub.store.settings import NetworkSettings
 
 SETTINGS = NetworkSettings()
 START_US = 1_760_000_000_000_000
+PCM = np.arange(1, 8001, dtype=np.int16)
 
 
 def transcript(text: str, confidence: float = 0.9) -> Transcript:
@@ -31,7 +33,7 @@ def transcript(text: str, confidence: float = 0.9) -> Transcript:
 
 
 def decoded(text: str, confidence: float = 0.9) -> Outcome:
-    return Outcome.of(Decoded(transcript(text, confidence), 0.25, 0.125))
+    return Outcome.of(Decoded(transcript(text, confidence), PCM, 0.25, 0.125))
 
 
 FAILED = Outcome(None, error=RecogniserTimeoutError("It took too long.", "Try again."))
