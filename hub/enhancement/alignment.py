@@ -26,9 +26,13 @@ _PIECE = SAMPLE_RATE * 3 // 2
 _PIECE_DELAY = 48
 _LEAST_PEAK = 5.0
 """A peak of the correlation that is lower than this, in standard deviations, says nothing."""
-# Two crystals of 50 ppm each, and a little; half a sample is as fine as the peaks are.
+# Two crystals of 50 ppm each, and a little.
 _DRIFTS = np.linspace(-110e-6, 110e-6, 45)
 _SHIFTS = np.arange(-8, 8.5, 0.5)
+_AGREES = 1.0
+"""A piece whose delay is within so many samples of what the others say agrees with them."""
+_FEWEST = 3
+"""Pieces that it takes for a line."""
 _FINER = 4
 """Read between samples linearly, in a signal of as many times the rate."""
 
@@ -38,7 +42,7 @@ def aligned(reference: Signal, other: Signal) -> Signal:
 
     Both have the same shape (n,), and so has the result; it is 0 where `other` had nothing.
     """
-    delay, _ = _delay(reference, other, MOST_DELAY)
+    delay = round(_delay(reference, other, MOST_DELAY)[0])
     moved = _moved(other, delay)
     starts = range(0, len(reference) - _PIECE + 1, _PIECE // 2)
     pieces = [slice(start, start + _PIECE) for start in starts]
@@ -55,7 +59,7 @@ def aligned(reference: Signal, other: Signal) -> Signal:
     return late
 
 
-def _delay(reference: Signal, other: Signal, most: int) -> tuple[int, float]:
+def _delay(reference: Signal, other: Signal, most: int) -> tuple[float, float]:
     """By how many samples `other` is late, at most `most`, and how high the peak is there."""
     size = 1 << (len(reference) + most - 1).bit_length()
     crossed = np.fft.rfft(other, size) * np.conj(np.fft.rfft(reference, size))
@@ -65,7 +69,12 @@ def _delay(reference: Signal, other: Signal, most: int) -> tuple[int, float]:
     whole = np.fft.irfft(crossed, size)
     near = np.concatenate([whole[-most:], whole[: most + 1]])
     best = int(np.argmax(near))
-    return best - most, float(near[best] / (near.std() + 1e-12))
+    height = float(near[best] / (near.std() + 1e-12))
+    if not 0 < best < len(near) - 1:
+        return best - most, height
+    before, peak, after = near[best - 1 : best + 2]
+    # Between samples the peak is where the parabola through these three has its top.
+    return best - most + float((before - after) / (2 * (before - 2 * peak + after) - 1e-12)), height
 
 
 @lru_cache(maxsize=8)
@@ -85,8 +94,13 @@ def _line(middles: NDArray[np.float64], found: NDArray[np.float64]) -> tuple[flo
     apart = delays - (_SHIFTS[:, None] + _DRIFTS[:, None, None] * middles)
     # Of equals the least drift.
     agreed = (weights * np.exp(-(apart**2))).sum(axis=-1) - np.abs(_DRIFTS)[:, None]
-    drift, shift = np.unravel_index(int(np.argmax(agreed)), agreed.shape)
-    return float(_SHIFTS[shift]), float(_DRIFTS[drift])
+    at = np.unravel_index(int(np.argmax(agreed)), agreed.shape)
+    drift, shift = float(_DRIFTS[at[0]]), float(_SHIFTS[at[1]])
+    sure = (np.abs(apart[at]) < _AGREES) & (weights > 0)
+    if sure.sum() < _FEWEST:
+        return shift, drift
+    drift, shift = np.polyfit(middles[sure], delays[sure], 1, w=np.sqrt(weights[sure]))
+    return float(shift), float(drift)
 
 
 def _moved(signal: Signal, delay: int) -> Signal:

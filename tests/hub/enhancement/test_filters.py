@@ -27,7 +27,7 @@ def test_there_and_back() -> None:
 
 def test_several_microphones_take_more_reverberation_away_than_one() -> None:
     heard = in_room(TALK, range(4), 0.7)
-    spectra = spectra_of(heard)
+    spectra = spectra_of(heard.astype(np.float32))
     together = signal_of(dereverberated(spectra)[:, 0], len(TALK))
     alone = signal_of(dereverberated(spectra[:, :1])[:, 0], len(TALK))
     before = likeness(heard[0].astype(float), TALK)
@@ -40,7 +40,7 @@ def test_a_beam_leaves_the_talker_and_takes_the_noise() -> None:
     source = rng.standard_normal(len(TALK))
     speech = in_room(TALK, range(3), 0.05)
     noise = in_room(source, range(10, 13), 0.05)
-    mixed = spectra_of(speech + 0.5 * noise)
+    mixed = spectra_of((speech + 0.5 * noise).astype(np.float32))
     share = speech_share(mixed)
     assert share.shape == (mixed.shape[0], mixed.shape[2])
     made = signal_of(beamformed(mixed, share), len(TALK)).astype(float)
