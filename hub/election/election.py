@@ -23,6 +23,7 @@ from enum import Enum, auto
 from statistics import median
 
 from hub.election.candidate import Candidate
+from shared.audio import samples_to_us
 
 
 class Phase(Enum):
@@ -135,15 +136,24 @@ class Election:
         return ended or [c for c in self.ranked() if c.usable and c.ended_at_us is not None]
 
     def company(self, most: int) -> list[Candidate]:
-        """Finalists beside the chosen one, the best first, one of each device, at most so many."""
+        """Whom to ask for their recordings too, the best first: one of each other device.
+
+        Who still hears something, or heard a piece only, has as much to tell of the room.
+        """
         devices = {} if self.chosen is None else {self.chosen.client_id: self.chosen}
-        for candidate in self.finalists():
-            devices.setdefault(candidate.client_id, candidate)
+        for candidate in self.ranked():
+            if candidate.usable:
+                devices.setdefault(candidate.client_id, candidate)
         return [c for c in devices.values() if c is not self.chosen][:most]
+
+    def came(self, companion: Candidate) -> bool:
+        """Whether its recording is here, up to the chosen one's end."""
+        end_us = companion.started_us + samples_to_us(companion.received)
+        return companion.complete or (self.chosen is not None and end_us >= self.chosen.end_us)
 
     def company_came(self, now: int) -> bool:
         """Whether every companion's recording is here, as far as it can be waited for."""
-        missing = any(c.usable and not c.complete for c in self.companions)
+        missing = any(c.usable and not self.came(c) for c in self.companions)
         return not missing or now >= self.company_due_us
 
     def second_opinion(self) -> Candidate | None:

@@ -351,7 +351,7 @@ class Elections:
         election.reason = election.explain("on the whole utterance")
         wanted = [best, *election.companions]
         decisions: list[Decision] = [
-            SendAudio(c, c.received) for c in wanted if c is not streaming and not c.complete
+            SendAudio(c, c.received) for c in wanted if c is not streaming and not election.came(c)
         ]
         if streaming and streaming not in wanted and not streaming.complete and streaming.linked:
             decisions.insert(0, StopAudio(streaming))
@@ -360,12 +360,12 @@ class Elections:
     def _decode(self, election: Election, chosen: Candidate) -> list[Decision]:
         """Has the chosen recording recognised, with the help of whose recordings came."""
         election.phase = Phase.DECODING
-        together = [c for c in election.companions if c is not chosen and c.complete]
-        late = [c for c in election.companions if c.linked and not c.complete]
+        together = [c for c in election.companions if election.came(c)]
+        unfinished = [c for c in election.companions if c.linked and not c.complete]
         if together:
             election.reason += f"; put together with {', '.join(c.client_id for c in together)}"
         return [
-            *(StopAudio(c) for c in late),
+            *(StopAudio(c) for c in unfinished),
             Decode(election.election_id, chosen, tuple(together)),
         ]
 

@@ -14,6 +14,7 @@ NAMES = {
     "legacy": "legacy formula",
     "envelope_variance": "envelope variance",
     "nearest": "truly nearest",
+    "elected_alone": "Mira's choice, alone",
     "elected_one_decode": "Mira, one decode",
     "elected": "Mira",
     "hindsight": "best in hindsight",

@@ -21,10 +21,13 @@ RULES = (
     "legacy",
     "envelope_variance",
     "nearest",
+    "elected_alone",
     "elected_one_decode",
     "elected",
     "hindsight",
 )
+"""`elected_alone` is the choice without companions: one recording, decoded once, as for the rules
+before it."""
 FAR_M = 1e9
 """Of a microphone in another room."""
 
@@ -46,10 +49,10 @@ class Judged:
 
 
 def judge(scene: RecordedScene, recognise: Recognise) -> Judged:
-    """Runs the scene with and without a second decode, and each microphone alone."""
+    """Runs the scene with and without companions and a second decode, and each microphone alone."""
     facts = scene.facts
-    one = SceneRun(scene.pcm, recognise, second_decode=False)
-    one_text = " ".join(one.run().texts)
+    alone = SceneRun(scene.pcm, recognise, second_decode=False, companions=0).run()
+    one = SceneRun(scene.pcm, recognise, second_decode=False).run()
     run = SceneRun(scene.pcm, recognise)
     elected = run.run()
 
@@ -68,7 +71,8 @@ def judge(scene: RecordedScene, recognise: Recognise) -> Judged:
             "hindsight": min(heard, key=lambda n: (word_errors(facts.reference, texts[n])[0], n)),
         }
     said = {rule: texts[number] for rule, number in chosen.items()}
-    said |= {"elected_one_decode": one_text, "elected": " ".join(elected.texts)}
+    ours = {"elected_alone": alone, "elected_one_decode": one, "elected": elected}
+    said |= {rule: " ".join(done.texts) for rule, done in ours.items()}
 
     words = len(normalise(facts.reference).split())
     errors = {rule: float(words) for rule in RULES}  # nobody heard anything
