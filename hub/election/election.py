@@ -83,6 +83,7 @@ class Election:
     phase: Phase = Phase.GATHERING
     chosen: Candidate | None = None  # whose audio is taken
     provisional: Candidate | None = None  # the first one chosen
+    beyond: set[str] = field(default_factory=set)  # clients that were not waited for
     companions: list[Candidate] = field(default_factory=list)  # whose recordings help
     company_due_us: int = 0  # when nobody waits for the companions any longer
     confidences: dict[str, float] = field(default_factory=dict)  # of decodes, by utterance id
@@ -221,9 +222,10 @@ class Election:
         if self.chosen is None:
             return ""
         others = [c for c in self.ranked() if c is not self.chosen]
+        beyond = f"; out of earshot: {', '.join(sorted(self.beyond))}" if self.beyond else ""
         if not others:
-            return f"{self.chosen.client_id} alone heard it ({self.chosen.standing:.0f})"
+            return f"{self.chosen.client_id} alone heard it ({self.chosen.standing:.0f}){beyond}"
         return (
-            f"{self.chosen.client_id} hears best {why}: "
-            f"{self.chosen.standing:.0f} against {others[0].standing:.0f} ({others[0].client_id})"
+            f"{self.chosen.client_id} hears best {why}: {self.chosen.standing:.0f} "
+            f"against {others[0].standing:.0f} ({others[0].client_id}){beyond}"
         )

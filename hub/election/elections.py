@@ -19,6 +19,7 @@ from hub.election.candidate import (
     SendAudio,
     StopAudio,
 )
+from hub.election.earshot import Earshot
 from hub.election.election import OPEN, Election, Phase, Rules
 from hub.election.grouping import affinity
 from shared.audio import FRAME_SAMPLES, us_to_samples
@@ -62,6 +63,7 @@ class Elections:
         self._where: dict[str, Election] = {}  # by utterance id
         self._claims: dict[str, Candidate] = {}  # claimed, nothing heard of them yet
         self._listening: set[str] = set()  # clients that are connected and listen
+        self._earshot = Earshot()
 
     # What is known
 
@@ -251,6 +253,9 @@ class Elections:
     def committed(self, election_id: str, now: int) -> list[Decision]:
         """The outcome is on disk: nobody needs to hold the audio any longer."""
         election = self.elections[election_id]
+        if not any(c.reoffered for c in election.candidates.values()):
+            # Of an older utterance nobody knows who listened then.
+            self._earshot.note({c.client_id for c in election.ranked()}, self._listening)
         election.phase, election.done_us = Phase.DONE, now
         return [self._release(election, c) for c in election.candidates.values() if c.linked]
 
@@ -306,8 +311,10 @@ class Elections:
             return True
         if any(c.reoffered for c in election.candidates.values()):
             return False  # others may not have reconnected yet
-        claimed = {c.client_id for c in self._candidates()}
-        return self._listening <= claimed
+        missing = self._listening - {c.client_id for c in self._candidates()}
+        heard = {c.client_id for c in election.candidates.values()}
+        election.beyond = self._earshot.beyond(heard, missing)
+        return missing <= election.beyond
 
     def _weigh(self, election: Election) -> None:
         """Holds what the candidates heard against each other, once they have heard all of it.
