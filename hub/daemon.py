@@ -35,6 +35,7 @@ from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.retention import Retention
 from hub.store.store import Store
+from models import scorer
 from shared.clock import steady_clock
 from shared.discovery import (
     Announcer,
@@ -90,6 +91,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         stack.push_async_callback(database.close)
         store = Store(database, clock)
         await store.all_clients_offline()
+        scorer.load()
         desks = await _open_desks(config, stack)
         networks = Networks(store, desks, clock, _rules(config))
         own_id = hub_id(config.paths.state_dir)

@@ -29,6 +29,11 @@ def points(features: NDArray[np.float32]) -> NDArray[np.float32]:
     return given
 
 
+def load() -> None:
+    """Reads the model, so that the first election does not have to."""
+    _session()
+
+
 @cache
 def _session() -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
