@@ -28,12 +28,15 @@ class Outcome:
     pcm: Pcm | None = None  # what was recognised: shape (n,), int16, 16 kHz
     decode_s: float = 0.0
     queued_s: float = 0.0
+    enhance_s: float = 0.0
     error: RecognitionError | None = None
 
     @classmethod
     def of(cls, decoded: Decoded) -> Outcome:
         """What the recogniser gave."""
-        return cls(decoded.transcript, decoded.pcm, decoded.decode_s, decoded.queued_s)
+        return cls(
+            decoded.transcript, decoded.pcm, decoded.decode_s, decoded.queued_s, decoded.enhance_s
+        )
 
     @property
     def metadata(self) -> dict[str, object]:
@@ -44,6 +47,7 @@ class Outcome:
                 "confidence": round(self.transcript.confidence, 4),
                 "language": self.transcript.language,
                 "decode_ms": round(self.decode_s * 1000),
+                "enhance_ms": round(self.enhance_s * 1000),
                 "queued_ms": round(self.queued_s * 1000),
             }
         if self.error is not None:
@@ -86,6 +90,7 @@ def surest(election: Election, outcomes: dict[str, Outcome]) -> Outcome:
         outcome,
         decode_s=sum(one.decode_s for one in outcomes.values()),
         queued_s=sum(one.queued_s for one in outcomes.values()),
+        enhance_s=sum(one.enhance_s for one in outcomes.values()),
     )
 
 

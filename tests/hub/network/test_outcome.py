@@ -139,6 +139,7 @@ def test_an_interaction_has_the_text_who_heard_it_and_when_speech_began() -> Non
         "confidence": 0.9,
         "language": "en",
         "decode_ms": 250,
+        "enhance_ms": 0,
         "queued_ms": 125,
     }
 

@@ -9,8 +9,10 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 
+import numpy as np
 import pytest
 
+from hub.enhancement.enhance import Companion, enhance
 from hub.recognition.desk import (
     MAX_STREAMS,
     RecogniserBusyError,
@@ -89,6 +91,27 @@ async def test_an_utterance_is_decoded_off_the_event_loop(house: House) -> None:
     assert decoded.queued_s >= 0
     assert threads
     assert threading.current_thread().name not in threads
+
+
+async def test_what_is_decoded_is_put_together_with_the_companions(house: House) -> None:
+    heard: list[Pcm] = []
+
+    def text_of(pcm: Pcm) -> str:
+        heard.append(pcm)
+        return "hello there"
+
+    house.final = FakeRecogniser(text_of)
+    desk = house.make()
+    await desk.start()
+    pcm, other = noise(1.5), noise(1.2)
+    alone = await desk.decode(pcm)
+    together = await desk.decode(pcm, [Companion(other, 100_000)])
+    await desk.close()
+    assert alone.pcm is heard[0] is pcm
+    assert together.pcm is heard[1]
+    assert np.array_equal(together.pcm, enhance(pcm, [Companion(other, 100_000)]))
+    assert not np.array_equal(together.pcm, pcm)
+    assert together.decode_s >= together.enhance_s > alone.enhance_s == 0
 
 
 async def test_utterances_are_decoded_in_the_order_in_which_they_came(house: House) -> None:
@@ -301,6 +324,7 @@ async def test_a_closed_desk_says_so(house: House) -> None:
 def test_a_recogniser_that_hangs_does_not_hold_up_the_end_of_the_process() -> None:
     code = """
 import asyncio, numpy as np
+from hub.enhancement.enhance import Companion, enhance
 from hub.recognition.desk import RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 
