@@ -22,7 +22,16 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from statistics import median
 
-from hub.election.candidate import Candidate
+from hub.election.candidate import (
+    Candidate,
+    Decision,
+    Decode,
+    Record,
+    Release,
+    Select,
+    SendAudio,
+    StopAudio,
+)
 from shared.audio import samples_to_us
 
 
@@ -52,6 +61,10 @@ RECENT_US = 200_000
 """A syllable was heard within this: speech goes on."""
 WORD_US = 1_000_000
 """A syllable was heard within this: the device hears speech, and no noise."""
+SWITCH_MARGIN = 2.0
+"""The final winner replaces the one that streams only if it is better by this many points."""
+TAIL_US = 1_000_000
+"""What a device holds this long beyond the elected utterance's end is another utterance."""
 OPEN = (Phase.GATHERING, Phase.STREAMING)
 
 
@@ -229,3 +242,77 @@ class Election:
             f"{self.chosen.client_id} hears best {why}: {self.chosen.standing:.0f} "
             f"against {others[0].standing:.0f} ({others[0].client_id}){beyond}"
         )
+
+    # Steps
+
+    def choose(self, now: int, why: str) -> list[Decision]:
+        """Takes the best usable candidate as the one that streams."""
+        best = next((c for c in self.ranked() if c.usable), None)
+        if best is None:
+            if self.orphaned_us is None:
+                self.orphaned_us = now
+            return []
+        self.chosen, self.asked_us, self.orphaned_us = best, now, None
+        self.provisional = self.provisional or best
+        self.phase = Phase.STREAMING
+        self.reason = self.explain(why)
+        select = Select(self.election_id, best, self.reason, final=False)
+        return [select] if best.complete else [select, SendAudio(best, best.received)]
+
+    def finish(self, now: int, rules: Rules) -> list[Decision]:
+        """Chooses the final winner on the whole utterance, and its companions."""
+        ended = self.finalists()
+        if not ended:
+            return []  # it joined an older election
+        best, streaming = ended[0], self.chosen
+        if streaming in ended and streaming is not None:
+            best = best if best.standing > streaming.standing + SWITCH_MARGIN else streaming
+        if best is not streaming:
+            self.asked_us = now
+        self.chosen, self.phase = best, Phase.COLLECTING
+        self.companions = self.company(rules.companions)
+        self.company_due_us = now + rules.company_us
+        self.reason = self.explain("on the whole utterance")
+        wanted = [best, *self.companions]
+        decisions: list[Decision] = [
+            SendAudio(c, c.received) for c in wanted if c is not streaming and not self.came(c)
+        ]
+        if streaming and streaming not in wanted and not streaming.complete and streaming.linked:
+            decisions.insert(0, StopAudio(streaming))
+        return [*decisions, Select(self.election_id, best, self.reason, final=True)]
+
+    def decode(self, chosen: Candidate) -> list[Decision]:
+        """Has the chosen recording recognised, with the help of whose recordings came."""
+        self.phase = Phase.DECODING
+        together = [c for c in self.companions if self.came(c)]
+        unfinished = [c for c in self.companions if c.linked and not c.complete]
+        if together:
+            self.reason += f"; put together with {', '.join(c.client_id for c in together)}"
+        return [
+            *(StopAudio(c) for c in unfinished),
+            Decode(self.election_id, chosen, tuple(together)),
+        ]
+
+    def conclude(self) -> list[Decision]:
+        """Takes the surest of the texts and has it stored."""
+        self.phase, self.orphaned_us = Phase.RECORDING, None
+        first, *_ = self.confidences
+        surest = max(self.confidences, key=lambda utterance: self.confidences[utterance])
+        self.chosen = best = self.candidates[surest]
+        decisions: list[Decision] = []
+        if len(self.confidences) > 1:
+            self.reason += f"; after a second decode, {best.client_id} is surest"
+        if surest != first:
+            decisions.append(Select(self.election_id, best, self.reason, final=True))
+        return [*decisions, Record(self.election_id)]
+
+    def release(self, candidate: Candidate) -> Release:
+        """What the device may forget: all, or what lies before the elected utterance's end."""
+        until = None
+        chosen = self.chosen
+        if chosen is not None and candidate is not chosen:
+            live = candidate.ended_at_us is None
+            if live or candidate.end_us > chosen.end_us + TAIL_US:
+                until = candidate.quietest_after(chosen.speech_end_us)
+                until = None if until >= candidate.samples and not live else until
+        return Release(candidate.client_id, candidate.utterance_id, until)

@@ -11,11 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from hub.election.candidate import (
     Candidate,
     Decision,
-    Decode,
     Disconnect,
-    Record,
-    Release,
-    Select,
     SendAudio,
     StopAudio,
 )
@@ -29,12 +25,8 @@ from shared.quality.comparison import BANDS
 MAX_SAMPLES = us_to_samples(40_000_000)
 """An utterance is cut at 30 s by the device; nothing longer than this is taken."""
 MAX_OPEN_PER_CLIENT = 256
-SWITCH_MARGIN = 2.0
-"""The final winner replaces the one that streams only if it is better by this many points."""
 CUT_US = 20_000
 """Devices cut at whole frames."""
-TAIL_US = 1_000_000
-"""What a device holds this long beyond the elected utterance's end is another utterance."""
 
 
 Compare = Callable[[Sequence[Candidate]], Sequence[float]]
@@ -200,7 +192,7 @@ class Elections:
             return self._place(self._claims.pop(utterance_id), now)
         election = self._where[utterance_id]
         if election.phase is Phase.DONE and candidate.reoffered:
-            return [self._release(election, candidate)]
+            return [election.release(candidate)]
         return self._progress(election, now)
 
     def audio(self, utterance_id: str, received: int, complete: bool, now: int) -> list[Decision]:
@@ -239,7 +231,7 @@ class Elections:
             election.confidences[election.chosen.utterance_id] = confidence or 0.0
         other = None if confidence is None else election.second_opinion()
         if other is None:
-            return self._conclude(election)
+            return election.conclude()
         election.chosen, election.asked_us, election.phase = other, now, Phase.COLLECTING
         election.companions = election.company(self.rules.companions)
         asked = [] if other.complete else [SendAudio(other, other.received)]
@@ -257,7 +249,7 @@ class Elections:
             # Of an older utterance nobody knows who listened then.
             self._earshot.note({c.client_id for c in election.ranked()}, self._listening)
         election.phase, election.done_us = Phase.DONE, now
-        return [self._release(election, c) for c in election.candidates.values() if c.linked]
+        return [election.release(c) for c in election.candidates.values() if c.linked]
 
     def tick(self, now: int) -> list[Decision]:
         """Time passed."""
@@ -281,7 +273,7 @@ class Elections:
             anchor = next(iter(election.contenders()), None)
             strangers += self._regroup(election, anchor, decisions, now)
             if election.candidates:
-                decisions += self._choose(election, now, "on the first moments of speech")
+                decisions += election.choose(now, "on the first moments of speech")
         if (
             election.phase in (Phase.STREAMING, Phase.COLLECTING)
             or election.orphaned_us is not None
@@ -292,14 +284,14 @@ class Elections:
             anchor = next(iter(election.finalists()), None)
             strangers += self._regroup(election, anchor, decisions, now)
             self._weigh(election)
-            decisions += self._finish(election, now)
+            decisions += election.finish(now, self.rules)
         if (
             election.phase is Phase.COLLECTING
             and election.chosen is not None
             and election.chosen.complete
             and election.company_came(now)
         ):
-            decisions += self._decode(election, election.chosen)
+            decisions += election.decode(election.chosen)
         if election.phase is Phase.DONE and now >= election.done_us + self.rules.remember_us:
             self._forget(election)
         for candidate in strangers:
@@ -328,67 +320,6 @@ class Elections:
         for candidate, points in zip(heard, self._compare(heard), strict=True):
             candidate.advantage = mean + points - candidate.score
 
-    def _choose(self, election: Election, now: int, why: str) -> list[Decision]:
-        """Takes the best usable candidate as the one that streams."""
-        best = next((c for c in election.ranked() if c.usable), None)
-        if best is None:
-            if election.orphaned_us is None:
-                election.orphaned_us = now
-            return []
-        election.chosen, election.asked_us, election.orphaned_us = best, now, None
-        election.provisional = election.provisional or best
-        election.phase = Phase.STREAMING
-        election.reason = election.explain(why)
-        select = Select(election.election_id, best, election.reason, final=False)
-        return [select] if best.complete else [select, SendAudio(best, best.received)]
-
-    def _finish(self, election: Election, now: int) -> list[Decision]:
-        """Chooses the final winner on the whole utterance."""
-        ended = election.finalists()
-        if not ended:
-            return []  # it joined an older election
-        best, streaming = ended[0], election.chosen
-        if streaming in ended and streaming is not None:
-            best = best if best.standing > streaming.standing + SWITCH_MARGIN else streaming
-        if best is not streaming:
-            election.asked_us = now
-        election.chosen, election.phase = best, Phase.COLLECTING
-        election.companions = election.company(self.rules.companions)
-        election.company_due_us = now + self.rules.company_us
-        election.reason = election.explain("on the whole utterance")
-        wanted = [best, *election.companions]
-        decisions: list[Decision] = [
-            SendAudio(c, c.received) for c in wanted if c is not streaming and not election.came(c)
-        ]
-        if streaming and streaming not in wanted and not streaming.complete and streaming.linked:
-            decisions.insert(0, StopAudio(streaming))
-        return [*decisions, Select(election.election_id, best, election.reason, final=True)]
-
-    def _decode(self, election: Election, chosen: Candidate) -> list[Decision]:
-        """Has the chosen recording recognised, with the help of whose recordings came."""
-        election.phase = Phase.DECODING
-        together = [c for c in election.companions if election.came(c)]
-        unfinished = [c for c in election.companions if c.linked and not c.complete]
-        if together:
-            election.reason += f"; put together with {', '.join(c.client_id for c in together)}"
-        return [
-            *(StopAudio(c) for c in unfinished),
-            Decode(election.election_id, chosen, tuple(together)),
-        ]
-
-    def _conclude(self, election: Election) -> list[Decision]:
-        """Takes the surest of the texts and has it stored."""
-        election.phase, election.orphaned_us = Phase.RECORDING, None
-        first, *_ = election.confidences
-        surest = max(election.confidences, key=lambda utterance: election.confidences[utterance])
-        election.chosen = best = election.candidates[surest]
-        decisions: list[Decision] = []
-        if len(election.confidences) > 1:
-            election.reason += f"; after a second decode, {best.client_id} is surest"
-        if surest != first:
-            decisions.append(Select(election.election_id, best, election.reason, final=True))
-        return [*decisions, Record(election.election_id)]
-
     def _watch(self, election: Election, now: int) -> list[Decision]:
         """Replaces a chosen device that is gone or gives nothing; gives up when nobody is left."""
         chosen, why = election.chosen, "since the others are gone"
@@ -399,9 +330,9 @@ class Elections:
                     return []
                 chosen.failure = "stalled"
             if election.confidences:
-                return self._conclude(election)  # it was for a second opinion only
+                return election.conclude()  # it was for a second opinion only
             why = f"since {chosen.client_id} {'stalls' if chosen.failure else 'lost its link'}"
-        decisions = self._choose(election, now, why)
+        decisions = election.choose(now, why)
         if decisions or election.orphaned_us is None:
             return decisions
         if now < election.orphaned_us + self.rules.orphan_us:
@@ -431,7 +362,7 @@ class Elections:
         self._put(election, candidate)
         if election.phase is Phase.DONE:
             late = candidate.reoffered and candidate.ended_at_us is None
-            return [] if late else [self._release(election, candidate)]
+            return [] if late else [election.release(candidate)]
         return self._progress(election, now)
 
     def _regroup(
@@ -511,17 +442,6 @@ class Elections:
         self.elections.pop(election.election_id, None)
         for utterance_id in election.candidates:
             self._where.pop(utterance_id, None)
-
-    def _release(self, election: Election, candidate: Candidate) -> Release:
-        """What the device may forget: all, or what lies before the elected utterance's end."""
-        until = None
-        chosen = election.chosen
-        if chosen is not None and candidate is not chosen:
-            live = candidate.ended_at_us is None
-            if live or candidate.end_us > chosen.end_us + TAIL_US:
-                until = candidate.quietest_after(chosen.speech_end_us)
-                until = None if until >= candidate.samples and not live else until
-        return Release(candidate.client_id, candidate.utterance_id, until)
 
 
 def _comes_after(candidate: Candidate, election: Election) -> bool:
