@@ -104,7 +104,7 @@ class Interaction(TenantRow, table=True):
 
 
 class Recording(TenantRow, table=True):
-    """The elected device's audio of an interaction."""
+    """The audio of an interaction, as it was recognised: the elected device's, cleaned."""
 
     __tablename__ = "recordings"
     __table_args__ = (

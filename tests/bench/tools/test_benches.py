@@ -22,7 +22,8 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.mark.process
 @pytest.mark.parametrize(
-    "bench", ["streams", "edge", "latency", "slow", "api", "scenes", "election", "grouping"]
+    "bench",
+    ["streams", "edge", "latency", "slow", "api", "scenes", "election", "grouping", "enhancement"],
 )
 def test_a_bench_explains_itself(bench: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own module, in this interpreter
