@@ -7,6 +7,7 @@ import logging
 import signal
 import sqlite3
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import aiohttp
 
@@ -103,13 +104,18 @@ def make_ear(config: EdgeConfig) -> Ear:
     )
 
 
+def replica_path(config: EdgeConfig) -> Path:
+    """Where the device's own copy of its network is."""
+    return config.paths.state_dir / "replica.db"
+
+
 def open_replica(config: EdgeConfig, network_id: str) -> Replica:
     """The device's replica; a device that starts for the first time listens as configured.
 
     Raises:
         StoreError: its file or its folder cannot be used.
     """
-    path = config.paths.state_dir / "replica.db"
+    path = replica_path(config)
     first = not path.exists()
     try:
         replica = Replica(path, network_id)
