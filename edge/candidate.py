@@ -3,6 +3,9 @@
 Pure: it takes frames, the voice detector's word on them and the hub's wishes, and gives the
 messages to send. Nothing is forgotten before the hub says so, but for want of room, and then the
 oldest goes first and is counted.
+
+What no hub takes is put on disk (`edge.spool`) and its samples leave memory; `wanted` says whose
+are needed again.
 """
 
 from __future__ import annotations
@@ -43,6 +46,8 @@ QUIET_STEPS = 5
 """How quiet a point is, is its mean level over 100 ms."""
 WORD_FRAMES = 8
 """Less voice than this after the released part is its reverberation, or a knock."""
+OLD_EVERY = 4
+"""What was said just now is offered first, and one of so many is the oldest there is."""
 OFFERED_AT_ONCE = 128
 """A hub takes only so many open utterances of one device."""
 PAYLOAD_FRAMES = MAX_PAYLOAD // BYTES_PER_SAMPLE // FRAME_SAMPLES // 2
@@ -60,7 +65,7 @@ class Candidate:
     utterance_id: str
     captured_at_us: int  # device clock at the first sample, pre-roll included
     onset_sample: int
-    chunks: list[Pcm] = field(default_factory=list)  # frames of 320 samples
+    chunks: list[Pcm] = field(default_factory=list)  # frames of 320 samples; none: on disk
     voiced: bytearray = field(default_factory=bytearray)  # 1 for each frame with voice
     meter: QualityMeter = field(default_factory=QualityMeter)
     unscored: int = 0  # frames that the meter has not seen
@@ -69,11 +74,31 @@ class Candidate:
     sending: bool = False
     sent: int = 0  # samples
     sequence: int = 0
+    spooled: bool = False  # it is on disk
+    until: int | None = None  # released up to this sample, once its samples are here
 
     @property
     def samples(self) -> int:
         """Its length so far."""
-        return len(self.chunks) * FRAME_SAMPLES
+        return len(self.voiced) * FRAME_SAMPLES
+
+    @property
+    def here(self) -> bool:
+        """Whether its samples are in memory."""
+        return bool(self.chunks)
+
+    @property
+    def owes_audio(self) -> bool:
+        """Whether the hub asked for more than was sent."""
+        return self.sending and self.sent < self.samples
+
+    def leave(self) -> None:
+        """It is on disk: its samples leave memory."""
+        self.chunks, self.spooled = [], True
+
+    def come_back(self, pcm: Pcm) -> None:
+        """Its samples again, shape (samples,)."""
+        self.chunks = list(pcm.reshape(-1, FRAME_SAMPLES))
 
     def add(self, pcm: Pcm, voiced: bool) -> None:
         """One more frame of 320 samples."""
@@ -112,7 +137,7 @@ class Candidate:
 
     def audio(self) -> AudioFrame | None:
         """The next piece of what the hub asked for; None when all that there is was sent."""
-        if not self.sending or self.sent >= self.samples:
+        if not self.owes_audio or not self.here:
             return None
         first, skip = divmod(self.sent, FRAME_SAMPLES)
         frames = self.chunks[first : first + PAYLOAD_FRAMES]
@@ -126,6 +151,8 @@ class Candidate:
             last=self.ended is not None and self.sent + len(piece) == self.samples,
         )
         self.sent, self.sequence = self.sent + len(piece), self.sequence + 1
+        if self.spooled and self.sent >= self.samples:
+            self.leave()
         return frame
 
     def end(self, reason: EndReason) -> list[Message]:
@@ -155,6 +182,7 @@ class Candidates:
         self._held_samples = held_s * SAMPLE_RATE
         self._held: dict[str, Candidate] = {}  # oldest first
         self._waiting: list[str] = []  # held, and not yet offered on this connection
+        self._asked: dict[str, None] = {}  # whose audio the hub asked for, in that order
         self.live: Candidate | None = None
         self.dropped = 0  # utterances given up for want of room
         self._tail: list[tuple[int, Pcm]] = []
@@ -201,6 +229,8 @@ class Candidates:
             return []
         match wish:
             case SendAudio(from_sample=from_sample):
+                self._asked.pop(candidate.utterance_id, None)
+                self._asked[candidate.utterance_id] = None
                 candidate.sending = True
                 candidate.sent = min(from_sample, candidate.samples)
                 candidate.sequence = 0
@@ -211,15 +241,57 @@ class Candidates:
         return []
 
     def audio(self) -> AudioFrame | None:
-        """The next piece of audio to send, the oldest utterance first; None: nothing to send."""
-        for candidate in self._held.values():
+        """The next piece of audio to send; None: nothing to send.
+
+        What was never on disk comes first, then what the hub asked for first.
+        """
+        asked = [self._held[held] for held in self._asked if held in self._held]
+        for candidate in sorted(asked, key=lambda c: c.spooled):
             short = candidate.samples - candidate.sent < LIVE_PAYLOAD_SAMPLES
             if candidate.ended is None and short:
                 continue  # a little later, in one piece
             frame = candidate.audio()
             if frame is not None:
                 return frame
+            if candidate.utterance_id == self.wanted:
+                return None  # its samples are on their way
         return None
+
+    # What is on disk
+
+    def to_spool(self) -> list[Candidate]:
+        """What has ended and is not on disk yet, the oldest first."""
+        return [c for c in self._held.values() if c.ended and not c.spooled]
+
+    def restore(self, candidate: Candidate) -> None:
+        """What an earlier run of the device left on disk, scored anew; the oldest come first."""
+        self._held[candidate.utterance_id] = candidate
+
+    @property
+    def wanted(self) -> str | None:
+        """Whose samples have to come back from the disk next; None: nobody's."""
+        for held in self._held.values():
+            if held.until is not None:
+                return held.utterance_id
+        for asked in self._asked:
+            candidate = self._held.get(asked)
+            if candidate and candidate.owes_audio and not candidate.here:
+                return asked
+        return None
+
+    def come_back(self, utterance_id: str, pcm: Pcm) -> list[Message]:
+        """The samples of the one that was wanted, shape (n,)."""
+        candidate = self._held.get(utterance_id)
+        if candidate is None:
+            return []
+        candidate.come_back(pcm)
+        until, candidate.until = candidate.until, None
+        return [] if until is None else self._release(candidate, until)
+
+    def drop(self, utterance_id: str) -> None:
+        """There is no room for it on the disk, or it cannot be read."""
+        if self._held.pop(utterance_id, None) is not None:
+            self.dropped += 1
 
     def forget(self, released: list[str]) -> None:
         """The hub needs these no more, it said on connecting."""
@@ -239,10 +311,13 @@ class Candidates:
     def offer_all(self) -> list[Message]:
         """What is held, offered (again) to a hub that was just connected.
 
-        What is being heard comes first, then the oldest; so many at once, and the next when one
-        of them is released.
+        What is being heard comes first, then the newest, now and then the oldest; so many at
+        once, and the next when one of them is released.
         """
-        self._waiting = sorted(self._held, key=lambda held: self._held[held] is not self.live)
+        self._asked.clear()
+        self._waiting = _newest_first([held for held in self._held if self._held[held].ended])
+        if self.live is not None:
+            self._waiting.insert(0, self.live.utterance_id)
         messages: list[Message] = []
         for _ in range(OFFERED_AT_ONCE):
             messages += self._offer_next()
@@ -294,12 +369,18 @@ class Candidates:
         return [quality, live.ended_message(), *self._announce(rest)]
 
     def _release(self, candidate: Candidate, until: int | None) -> list[Message]:
+        goes_on = until is not None and (
+            sum(candidate.voiced[until // FRAME_SAMPLES :]) >= WORD_FRAMES
+        )
+        if goes_on and not candidate.here:
+            candidate.until = until
+            return []
         del self._held[candidate.utterance_id]
         was_live = candidate is self.live
         if was_live:
             self.live = None
         messages = self._offer_next()
-        if until is not None and sum(candidate.voiced[until // FRAME_SAMPLES :]) >= WORD_FRAMES:
+        if until is not None and goes_on:
             rest = self._split(candidate, until // FRAME_SAMPLES)
             messages += self._announce(rest, candidate.ended)
         elif was_live and until is not None:
@@ -312,12 +393,20 @@ class Candidates:
 
     def _make_room(self) -> None:
         """Gives up the oldest utterances beyond the limit, never the one being heard."""
-        total = sum(candidate.samples for candidate in self._held.values())
+        total = sum(len(c.chunks) * FRAME_SAMPLES for c in self._held.values())
         for utterance_id in list(self._held):
             if total <= self._held_samples:
                 break
             candidate = self._held[utterance_id]
-            if candidate is not self.live:
+            if candidate is not self.live and candidate.here:
                 total -= candidate.samples
                 del self._held[utterance_id]
                 self.dropped += 1
+
+
+def _newest_first(held: list[str]) -> list[str]:
+    """Of ids from the oldest to the newest: the newest first, but each fourth the oldest left."""
+    left, ordered = list(held), list[str]()
+    while left:
+        ordered.append(left.pop(0 if len(ordered) % OLD_EVERY == OLD_EVERY - 1 else -1))
+    return ordered

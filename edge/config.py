@@ -184,6 +184,25 @@ class Buffers(Struct, frozen=True, kw_only=True):
             extra={"unit": "s"},
         ),
     ] = 600
+    spool_mb: Annotated[
+        int,
+        Meta(
+            description="How much is kept on disk while no hub takes it, in whole utterances; "
+            "beyond it the oldest is dropped and counted. A minute of speech takes about 1 MB.",
+            ge=1,
+            le=100_000,
+            extra={"unit": "MB"},
+        ),
+    ] = 256
+    spool_days: Annotated[
+        int,
+        Meta(
+            description="What has waited on disk for so long is dropped and counted.",
+            ge=1,
+            le=365,
+            extra={"unit": "days"},
+        ),
+    ] = 30
 
 
 class Discovery(Struct, frozen=True, kw_only=True):

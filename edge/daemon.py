@@ -16,6 +16,7 @@ from edge.hub_finder import HubFinder
 from edge.hub_link import Connect, HubLink
 from edge.microphone.microphone import Microphone
 from edge.replica import Replica, Scope, Switches
+from edge.spooler import Spooler
 from shared.clock import Clock
 from shared.errors import MicrophoneError, WireError
 from shared.logs import Trouble
@@ -69,6 +70,7 @@ class Daemon:
         clock: the device's clock.
         pulse: called by the audio loop whenever it moved.
         on_listening: told when the microphone opens or closes.
+        spooler: puts on disk what no hub takes; None: memory alone holds it.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Daemon:
         clock: Clock,
         pulse: Callable[[], None] = lambda: None,
         on_listening: Callable[[bool], None] = lambda _: None,
+        spooler: Spooler | None = None,
     ) -> None:
         self._client_id = client_id
         self._ear = ear
@@ -90,6 +93,7 @@ class Daemon:
         self._clock = clock
         self._pulse = pulse
         self._on_listening = on_listening
+        self._spooler = spooler
         self.replica = replica
         self.link = HubLink(self, finder, connect)
         self.microphone_state: MicrophoneState = "closed"
@@ -110,9 +114,14 @@ class Daemon:
     async def run(self) -> None:
         """Listens and stays connected until it is cancelled; closes the microphone then."""
         try:
-            await until_first_ends(self._listen(), self.link.run(), self._write_events())
+            jobs = [self._listen(), self.link.run(), self._write_events()]
+            if self._spooler:
+                jobs.append(self._spooler.run(lambda: self.link.connected, self.link.send))
+            await until_first_ends(*jobs)
         finally:
             await self._microphone.close()
+            if self._spooler:
+                self._spooler.close()
 
     @property
     def listening(self) -> bool:
@@ -256,7 +265,9 @@ class Daemon:
                 now = self._clock()
                 return [ClockReply(probe_id=message.probe_id, received_at_us=now, sent_at_us=now)]
             case SendAudio() | StopAudio() | Release():
-                return self._ear.candidates.take(message)
+                messages = self._ear.candidates.take(message)
+                self._hurry()
+                return messages
             case (
                 InteractionCreated()
                 | InteractionDeleted()
@@ -285,7 +296,14 @@ class Daemon:
 
     def audio(self) -> AudioFrame | None:
         """The next audio to send."""
-        return self._ear.candidates.audio()
+        frame = self._ear.candidates.audio()
+        if frame is None:
+            self._hurry()
+        return frame
+
+    def _hurry(self) -> None:
+        if self._spooler:
+            self._spooler.hurry()
 
     def _obey(self, event: Event) -> None:
         """Switches listening as the log says, unless a person here said otherwise since."""

@@ -21,7 +21,9 @@ from edge.hub_finder import HubFinder
 from edge.microphone.source import open_microphone
 from edge.preroll import PreRoll
 from edge.replica import Replica, Switches
-from shared.clock import steady_clock
+from edge.spool import Spool
+from edge.spooler import Spooler
+from shared.clock import Clock, steady_clock
 from shared.discovery import (
     Announcer,
     Browser,
@@ -66,9 +68,11 @@ async def run(config: EdgeConfig, notifier: Notifier) -> None:
         )
         replica = open_replica(config, access.network_id)
         stack.callback(replica.close)
+        ear = make_ear(config)
+        spooler = open_spooler(config, ear, clock)
         daemon = Daemon(
             client_id=access.client_id,
-            ear=make_ear(config),
+            ear=ear,
             microphone=open_microphone(
                 config.microphone.source,
                 clock,
@@ -81,6 +85,7 @@ async def run(config: EdgeConfig, notifier: Notifier) -> None:
             clock=clock,
             pulse=watchdog.pulse,
             on_listening=listening.set,
+            spooler=spooler,
         )
         server = await serve(config.paths.control_socket, daemon.answer)
         stack.callback(config.paths.control_socket.unlink, missing_ok=True)
@@ -92,6 +97,20 @@ async def run(config: EdgeConfig, notifier: Notifier) -> None:
         await until_first_ends(*jobs)
         notifier.stopping()
         log.info("stopping")
+
+
+def open_spooler(config: EdgeConfig, ear: Ear, clock: Clock) -> Spooler:
+    """What waits on disk for a hub, taken up again.
+
+    Raises:
+        StoreError: the folder cannot be used.
+    """
+    buffers = config.buffers
+    spool = Spool(config.paths.state_dir / "spool", buffers.spool_mb * 1_000_000)
+    days_us = 24 * 3600 * 1_000_000
+    spooler = Spooler(ear.candidates, spool, buffers.spool_days * days_us, clock)
+    spooler.restore()
+    return spooler
 
 
 def make_ear(config: EdgeConfig) -> Ear:

@@ -18,6 +18,8 @@ from edge.hub_finder import HubFinder
 from edge.microphone.simulated import SimulatedMicrophone
 from edge.preroll import PreRoll
 from edge.replica import Replica
+from edge.spool import Spool
+from edge.spooler import Spooler
 from hub.election.election import Rules
 from hub.networks import Networks
 from hub.recognition.desks import Desks
@@ -30,6 +32,7 @@ from tests.voice import understand
 
 EPOCH_US = 1_760_000_000_000_000
 NOISE_DBFS = -70.0
+MONTH_US = 30 * 24 * 3600 * 1_000_000
 
 
 def now_us() -> int:
@@ -53,21 +56,38 @@ class Device:
             seed=uuid.uuid5(uuid.NAMESPACE_DNS, name).int % 2**32,
         )
         self._clock_error_us = clock_error_us
-        self.replica = Replica(home.folder / f"{name}.db", home.network.public_id)
+        self._start()
+
+    def _start(self) -> None:
+        name, clock_error_us = self.name, self._clock_error_us
+        self.replica = Replica(self.home.folder / f"{name}.db", self.home.network.public_id)
+        candidates = Candidates(lambda: str(uuid.uuid4()))
+        spooler = Spooler(
+            candidates,
+            Spool(self.home.folder / f"{name}-spool", 10_000_000),
+            MONTH_US,
+            lambda: now_us() + clock_error_us,
+        )
+        spooler.restore()
         self.daemon = Daemon(
             client_id=name,
-            ear=Ear(
-                ActivityDetector(),
-                PreRoll(660),
-                Candidates(lambda: str(uuid.uuid4())),
-            ),
+            ear=Ear(ActivityDetector(), PreRoll(660), candidates),
             microphone=self.microphone,
             replica=self.replica,
             finder=HubFinder(["memory"]),
             connect=self._connect,
             clock=lambda: now_us() + clock_error_us,
+            spooler=spooler,
         )
         self.task = asyncio.ensure_future(self.daemon.run())
+
+    async def restart(self) -> None:
+        """It is switched off without warning, and on again: what was in memory is lost."""
+        self.daemon._spooler = None
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        self.replica.close()
+        self._start()
 
     async def _connect(self, _: str) -> Channel:
         networks = self.home.networks

@@ -159,6 +159,28 @@ async def test_a_hub_killed_before_the_commit_loses_and_doubles_nothing(tmp_path
             assert device.daemon.status().held == 0
 
 
+async def test_what_was_said_without_a_hub_survives_the_devices_and_comes_once(
+    tmp_path: Path,
+) -> None:
+    async with home_with(tmp_path, "kitchen", "hall") as home:
+        await home.stop_hub()
+        for text in ("ba de fi go", "hu ka le mi"):
+            home.devices["kitchen"].hear(say(text), 0.5)
+            home.devices["hall"].hear(say(text), 0.2, noise=0.001, seed=3)
+            await asyncio.sleep(20)
+        for device in home.devices.values():
+            assert device.daemon.status().held == 2
+            await device.restart()
+            assert device.daemon.status().held == 2
+        home.start_hub()
+        await asyncio.sleep(120)
+        assert sorted(await home.texts()) == ["ba de fi go", "hu ka le mi"]
+        for device in home.devices.values():
+            assert device.texts() == ["ba de fi go", "hu ka le mi"]
+            assert device.daemon.status().held == 0
+            assert list((tmp_path / f"{device.name}-spool").iterdir()) == []
+
+
 async def test_a_hub_killed_right_after_the_commit_does_not_store_it_again(
     tmp_path: Path,
 ) -> None:
