@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from hub.enhancement.enhance import Companion
+from hub.enhancement.enhance import Piece
 from hub.recognition.desk import Decoded, DeskState, RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 from hub.store.errors import ClientExistsError, NotFoundError
@@ -380,7 +380,7 @@ class VirtualDesk(RecognitionDesk):
     async def close(self) -> None:
         pass
 
-    async def decode(self, pcm: Pcm, companions: Sequence[Companion] = ()) -> Decoded:
+    async def decode(self, pcm: Pcm, companions: Sequence[Sequence[Piece]] = ()) -> Decoded:
         if self.hangs:
             await asyncio.Event().wait()
         await asyncio.sleep(self.decode_s)

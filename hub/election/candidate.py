@@ -142,6 +142,14 @@ class Decode:
     candidate: Candidate
     companions: tuple[Candidate, ...] = ()  # the same utterance elsewhere, to be put together
 
+    @property
+    def devices(self) -> list[list[Candidate]]:
+        """The companions by device, one device after the other."""
+        pieces: dict[str, list[Candidate]] = {}
+        for companion in self.companions:
+            pieces.setdefault(companion.client_id, []).append(companion)
+        return list(pieces.values())
+
 
 @dataclass(frozen=True)
 class Record:

@@ -150,15 +150,15 @@ class Election:
         return ended or [c for c in self.ranked() if c.usable and c.ended_at_us is not None]
 
     def company(self, most: int) -> list[Candidate]:
-        """Whom to ask for their recordings too, the best first: one of each other device.
+        """Whom to ask for their recordings too: all of the best so many other devices.
 
-        Who still hears something, or heard a piece only, has as much to tell of the room.
+        Who still hears something has as much to tell of the room, and so have the pieces of one
+        that took each pause for the end.
         """
-        devices = {} if self.chosen is None else {self.chosen.client_id: self.chosen}
-        for candidate in self.ranked():
-            if candidate.usable:
-                devices.setdefault(candidate.client_id, candidate)
-        return [c for c in devices.values() if c is not self.chosen][:most]
+        own = "" if self.chosen is None else self.chosen.client_id
+        usable = [c for c in self.ranked() if c.usable and c.client_id != own]
+        devices = list(dict.fromkeys(c.client_id for c in usable))[:most]
+        return [c for c in usable if c.client_id in devices]
 
     def came(self, companion: Candidate) -> bool:
         """Whether its recording is here, up to the chosen one's end."""
@@ -287,7 +287,8 @@ class Election:
         together = [c for c in self.companions if self.came(c)]
         unfinished = [c for c in self.companions if c.linked and not c.complete]
         if together:
-            self.reason += f"; put together with {', '.join(c.client_id for c in together)}"
+            devices = dict.fromkeys(c.client_id for c in together)
+            self.reason += f"; put together with {', '.join(devices)}"
         return [
             *(StopAudio(c) for c in unfinished),
             Decode(self.election_id, chosen, tuple(together)),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hub.audio_file import as_flac
 from hub.election.election import Election
-from hub.enhancement.enhance import Companion
+from hub.enhancement.enhance import Piece
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.recognition.desks import Desks
@@ -41,7 +41,9 @@ class Clerk:
         self._desks = desks
         self._trouble = Trouble(log, "storing what was understood")
 
-    async def understand(self, pcm: Pcm, companions: Sequence[Companion], language: str) -> Outcome:
+    async def understand(
+        self, pcm: Pcm, companions: Sequence[Sequence[Piece]], language: str
+    ) -> Outcome:
         """The text of a whole utterance, shape (n,), int16; failing is an outcome too."""
         desk = self._desks.of(language)
         while True:

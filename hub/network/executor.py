@@ -21,7 +21,7 @@ from hub.election.candidate import (
     StopAudio,
 )
 from hub.election.elections import Elections
-from hub.enhancement.enhance import Companion
+from hub.enhancement.enhance import Piece
 from hub.network.assembly import Assembly
 from hub.network.clerk import Clerk
 from hub.network.members import Members
@@ -180,7 +180,10 @@ class Executor:
         chosen = decode.candidate
         outcome = await self._clerk.understand(
             self._pcm(chosen),
-            [Companion(self._pcm(c), c.started_us - chosen.started_us) for c in decode.companions],
+            [
+                [Piece(self._pcm(c), c.started_us - chosen.started_us) for c in pieces]
+                for pieces in decode.devices
+            ],
             self.settings.language,
         )
         outcomes = self._outcomes.setdefault(decode.election_id, {})

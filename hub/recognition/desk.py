@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from hub.enhancement.enhance import Companion, enhance
+from hub.enhancement.enhance import Piece, enhance
 from hub.recognition.recogniser import (
     Cancelled,
     DecodeCancelled,
@@ -129,12 +129,12 @@ class RecognitionDesk:
             self._partial.close()
         self._streams.clear()
 
-    async def decode(self, pcm: Pcm, companions: Sequence[Companion] = ()) -> Decoded:
+    async def decode(self, pcm: Pcm, companions: Sequence[Sequence[Piece]] = ()) -> Decoded:
         """The text of a whole utterance; live text gives way to it.
 
         Args:
             pcm: the elected recording, shape (n,), int16.
-            companions: other recordings of the utterance, to clean it with.
+            companions: what other devices recorded of it, to clean it with.
 
         Raises:
             RecogniserBusyError: too many wait already.

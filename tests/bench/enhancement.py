@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from hub.enhancement.enhance import Companion, enhance
+from hub.enhancement.enhance import Piece, enhance
 from hub.recognition.choice import load_recogniser
 from shared.audio import SAMPLE_RATE, Pcm, pcm_from_float, samples_to_us
 from tests.bench.tools.report import parser, result, say
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         row = {"decode_s": round(decode_s, 3)}
         for microphones in MICROPHONES:
             elected, *companions = (_heard(spoken, number) for number in range(microphones))
-            others = [Companion(pcm, samples_to_us(40 * n)) for n, pcm in enumerate(companions, 1)]
+            others = [[Piece(pcm, samples_to_us(40 * n))] for n, pcm in enumerate(companions, 1)]
             took = _median(args.runs, partial(enhance, elected, others))
             row[f"{microphones}_microphones_s"] = round(took, 3)
         row["of_decode"] = round(row["5_microphones_s"] / decode_s, 2)

@@ -27,7 +27,7 @@ from hub.election.candidate import (
 from hub.election.comparison import compare
 from hub.election.election import Rules
 from hub.election.elections import Elections
-from hub.enhancement.enhance import Companion, enhance
+from hub.enhancement.enhance import Piece, enhance
 from hub.network.outcome import Outcome, surest, why_none
 from hub.recognition.recogniser import Transcript
 from hub.store.settings import NetworkSettings
@@ -228,7 +228,8 @@ class SceneRun:
     def _decode(self, decode: Decode, now: int) -> None:
         chosen = decode.candidate
         companions = [
-            Companion(self._pcm(c), c.started_us - chosen.started_us) for c in decode.companions
+            [Piece(self._pcm(c), c.started_us - chosen.started_us) for c in pieces]
+            for pieces in decode.devices
         ]
         outcome = Outcome(self.recognise(enhance(self._pcm(chosen), companions)))
         self._decodes += 1

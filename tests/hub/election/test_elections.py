@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.election.candidate import Candidate, Decode, Disconnect, Record
+from hub.election.election import Election
 from hub.election.elections import Elections
 from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
 from shared.quality.comparison import BANDS
@@ -749,3 +750,17 @@ def test_one_that_streamed_goes_on_as_a_companion() -> None:
     home.end("b1")
     assert home.asked() == [("a1", 0), ("b1", 0)]
     assert home.stopped() == []
+
+
+def test_all_pieces_of_a_companion_are_asked_for() -> None:
+    def candidate(name: str, score: float) -> Candidate:
+        return Candidate(name, name[0], START, 0, 0, False, score, samples=320, complete=True)
+
+    every = [candidate(*one) for one in (("a1", 70), ("b1", 50), ("c1", 45), ("b2", 40))]
+    election = Election("e", START, START, {c.utterance_id: c for c in every}, chosen=every[0])
+    assert [c.utterance_id for c in election.company(1)] == ["b1", "b2"]
+    election.companions = election.company(4)
+    (decode,) = election.decode(every[0])
+    assert isinstance(decode, Decode)
+    assert [[c.utterance_id for c in one] for one in decode.devices] == [["b1", "b2"], ["c1"]]
+    assert election.reason.endswith("; put together with b, c")

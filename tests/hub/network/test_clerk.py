@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from hub.election.election import Election
-from hub.enhancement.enhance import Companion
+from hub.enhancement.enhance import Piece
 from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S, Clerk
 from hub.network.outcome import Outcome
 from hub.recognition.desk import Decoded, RecogniserBusyError
@@ -35,7 +35,7 @@ class BusyDesk(VirtualDesk):
         super().__init__(understand)
         self.refusals = 0
 
-    async def decode(self, pcm: Pcm, companions: Sequence[Companion] = ()) -> Decoded:
+    async def decode(self, pcm: Pcm, companions: Sequence[Sequence[Piece]] = ()) -> Decoded:
         if self.refusals:
             self.refusals -= 1
             raise RecogniserBusyError("Too many wait already.")

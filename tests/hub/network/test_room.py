@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from edge.candidate import Candidate
-from hub.enhancement.enhance import Companion
+from hub.enhancement.enhance import Piece
 from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S
 from hub.network.executor import PARTIAL_EVERY_SAMPLES
 from hub.recognition.desk import Decoded, RecogniserBusyError
@@ -152,7 +152,7 @@ async def test_a_busy_recogniser_is_waited_for_and_that_is_no_failure(hub: Memor
     calls = []
     decode = hub.desk.decode
 
-    async def busy(pcm: Pcm, companions: Sequence[Companion] = ()) -> Decoded:
+    async def busy(pcm: Pcm, companions: Sequence[Sequence[Piece]] = ()) -> Decoded:
         calls.append(seconds())
         if len(calls) <= 3:
             raise RecogniserBusyError("Too many wait already.")
@@ -195,7 +195,7 @@ class Doubts:
         self._sure = {"loud": loud, "quiet": quiet}
         hub.desk.decode = self.decode  # type: ignore[method-assign]
 
-    async def decode(self, pcm: Pcm, companions: Sequence[Companion] = ()) -> Decoded:
+    async def decode(self, pcm: Pcm, companions: Sequence[Sequence[Piece]] = ()) -> Decoded:
         found = await self._decode(pcm, companions)
         which = "loud" if np.abs(pcm).max() > 5000 else "quiet"
         self.decoded.append(which)

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 import numpy as np
 import pytest
 
-from hub.enhancement.enhance import Companion, enhance
+from hub.enhancement.enhance import Piece, enhance
 from hub.recognition.desk import (
     MAX_STREAMS,
     RecogniserBusyError,
@@ -105,11 +105,11 @@ async def test_what_is_decoded_is_put_together_with_the_companions(house: House)
     await desk.start()
     pcm, other = noise(1.5), noise(1.2)
     alone = await desk.decode(pcm)
-    together = await desk.decode(pcm, [Companion(other, 100_000)])
+    together = await desk.decode(pcm, [[Piece(other, 100_000)]])
     await desk.close()
     assert alone.pcm is heard[0] is pcm
     assert together.pcm is heard[1]
-    assert np.array_equal(together.pcm, enhance(pcm, [Companion(other, 100_000)]))
+    assert np.array_equal(together.pcm, enhance(pcm, [[Piece(other, 100_000)]]))
     assert not np.array_equal(together.pcm, pcm)
     assert together.decode_s >= together.enhance_s > alone.enhance_s == 0
 
@@ -324,7 +324,7 @@ async def test_a_closed_desk_says_so(house: House) -> None:
 def test_a_recogniser_that_hangs_does_not_hold_up_the_end_of_the_process() -> None:
     code = """
 import asyncio, numpy as np
-from hub.enhancement.enhance import Companion, enhance
+from hub.enhancement.enhance import Piece, enhance
 from hub.recognition.desk import RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 
