@@ -24,6 +24,8 @@ from shared.wire.utterance import (
     UtteranceStarted,
 )
 
+pytestmark = pytest.mark.looptime
+
 DAY_US = 24 * 3600 * 1_000_000
 START_US = 1_760_000_000_000_000
 
