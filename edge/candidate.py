@@ -245,7 +245,7 @@ class Candidates:
 
         What was never on disk comes first, then what the hub asked for first.
         """
-        asked = [self._held[held] for held in self._asked if held in self._held]
+        asked = [self._held[held] for held in self._asked]
         for candidate in sorted(asked, key=lambda c: c.spooled):
             short = candidate.samples - candidate.sent < LIVE_PAYLOAD_SAMPLES
             if candidate.ended is None and short:
@@ -274,8 +274,8 @@ class Candidates:
             if held.until is not None:
                 return held.utterance_id
         for asked in self._asked:
-            candidate = self._held.get(asked)
-            if candidate and candidate.owes_audio and not candidate.here:
+            candidate = self._held[asked]
+            if candidate.owes_audio and not candidate.here:
                 return asked
         return None
 
@@ -289,8 +289,9 @@ class Candidates:
         return [] if until is None else self._release(candidate, until)
 
     def drop(self, utterance_id: str) -> None:
-        """There is no room for it on the disk, or it cannot be read."""
-        if self._held.pop(utterance_id, None) is not None:
+        """There is no room for it, or it cannot be read."""
+        if utterance_id in self._held:
+            self._remove(utterance_id)
             self.dropped += 1
 
     def forget(self, released: list[str]) -> None:
@@ -375,7 +376,7 @@ class Candidates:
         if goes_on and not candidate.here:
             candidate.until = until
             return []
-        del self._held[candidate.utterance_id]
+        self._remove(candidate.utterance_id)
         was_live = candidate is self.live
         if was_live:
             self.live = None
@@ -400,8 +401,11 @@ class Candidates:
             candidate = self._held[utterance_id]
             if candidate is not self.live and candidate.here:
                 total -= candidate.samples
-                del self._held[utterance_id]
-                self.dropped += 1
+                self.drop(utterance_id)
+
+    def _remove(self, utterance_id: str) -> None:
+        del self._held[utterance_id]
+        self._asked.pop(utterance_id, None)
 
 
 def _newest_first(held: list[str]) -> list[str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
+import threading
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +61,8 @@ class Spool:
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder = folder
         self._most_bytes = most_bytes
+        # A device that stops writes what is in memory while a thread may still be writing.
+        self._lock = threading.RLock()
         self._files: dict[str, Path] = {}  # by utterance id, the oldest first
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -76,11 +79,6 @@ class Spool:
         """Ids of what is here, the oldest first."""
         return list(self._files)
 
-    @property
-    def size(self) -> int:
-        """Bytes of all files together."""
-        return sum(path.stat().st_size for path in self._files.values())
-
     def keep(self, about: About, pcm: Pcm) -> list[str]:
         """Writes an utterance, shape (n,), int16, 16 kHz; it is on disk afterwards.
 
@@ -90,6 +88,10 @@ class Spool:
         Raises:
             StoreError: it cannot be written.
         """
+        with self._lock:
+            return self._keep(about, pcm)
+
+    def _keep(self, about: About, pcm: Pcm) -> list[str]:
         path = self._folder / f"{about.captured_at_us:020d}-{about.utterance_id}.flac"
         part = path.with_suffix(".part")
         try:
@@ -133,14 +135,15 @@ class Spool:
         Raises:
             StoreError: its file cannot be removed.
         """
-        path = self._files.pop(utterance_id, None)
-        if path is None:
-            return
-        try:
-            path.unlink(missing_ok=True)
-            self._sync()
-        except OSError as error:
-            raise _unusable(path, error) from error
+        with self._lock:
+            path = self._files.pop(utterance_id, None)
+            if path is None:
+                return
+            try:
+                path.unlink(missing_ok=True)
+                self._sync()
+            except OSError as error:
+                raise _unusable(path, error) from error
 
     def _make_room(self, newest: str) -> list[str]:
         sizes = {held: path.stat().st_size for held, path in self._files.items()}

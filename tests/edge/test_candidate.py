@@ -197,6 +197,17 @@ def test_of_many_held_utterances_so_many_are_offered_at_once_and_the_others_in_t
     assert sorted(offered) == held
 
 
+def test_what_was_asked_for_is_forgotten_with_the_utterance() -> None:
+    """Else a device that is connected for months looks through all it ever sent."""
+    candidates = make()
+    for _ in range(5):
+        speak(candidates, 40)
+        candidates.take(SendAudio(utterance_id=candidates.held[0]))
+        candidates.take(Release(utterance_id=candidates.held[0]))
+    assert len(candidates._asked) == 0
+    assert candidates.audio() is None
+
+
 def test_a_new_connection_has_to_ask_for_audio_anew() -> None:
     candidates = make()
     speak(candidates, 60)
