@@ -32,7 +32,7 @@ class Networks:
         store: where everything is kept.
         desks: where audio is recognised.
         clock: the hub's clock.
-        rules: the elections' delays.
+        rules: what the elections go by.
     """
 
     def __init__(

@@ -235,7 +235,8 @@ class Election:
         if self.chosen is None:
             return ""
         others = [c for c in self.ranked() if c is not self.chosen]
-        beyond = f"; out of earshot: {', '.join(sorted(self.beyond))}" if self.beyond else ""
+        missing = sorted(self.beyond - {c.client_id for c in self.candidates.values()})
+        beyond = f"; out of earshot: {', '.join(missing)}" if missing else ""
         if not others:
             return f"{self.chosen.client_id} alone heard it ({self.chosen.standing:.0f}){beyond}"
         return (

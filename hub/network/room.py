@@ -61,7 +61,7 @@ class Room:
         store: where interactions go.
         desks: where audio is recognised.
         clock: the hub's clock.
-        rules: the election's delays.
+        rules: what its elections go by.
     """
 
     def __init__(

@@ -96,3 +96,4 @@ def test_who_is_out_of_earshot_and_hears_it_all_the_same_takes_part() -> None:
         home.end(f"{client}-last")
     home.wait(0.1)
     assert home.selected()[-1] == ("c-last", True)
+    assert "out of earshot" not in home.of(Select)[-1].reason
