@@ -8,6 +8,7 @@ against. One core.
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,6 +18,7 @@ import numpy as np
 from hub.enhancement.enhance import Piece, enhance
 from hub.recognition.choice import load_recogniser
 from shared.audio import SAMPLE_RATE, Pcm, pcm_from_float, samples_to_us
+from shared.errors import MiraError
 from tests.bench.tools.report import parser, result, say
 from tests.bench.tools.speech import reading
 
@@ -32,8 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--engine", default="moonshine-tiny-en", help="the recogniser")
     options.add_argument("--runs", type=int, default=5, help="of each, of which the median counts")
     args = options.parse_args(arguments)
-    recogniser = load_recogniser(args.engine)
-    speech = reading()
+    try:
+        recogniser, speech = load_recogniser(args.engine), reading()
+    except MiraError as error:
+        print(f"bench enhancement: {error}", file=sys.stderr)
+        return 1
     figures: dict[str, dict[str, float]] = {}
     for seconds in SECONDS:
         spoken = speech[: seconds * SAMPLE_RATE]
