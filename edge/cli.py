@@ -11,15 +11,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
-
 from edge import config_file
 from edge.config import PAIR, EdgeConfig, load_edge_config
 from edge.control import Ask, AskListening, DaemonUnreachableError, Question, Status, ask
-from edge.history import read_history
+from edge.household_commands import add_household_commands
 from edge.microphone.sound_card import list_microphones
 from edge.pairing import pair_by_code, pair_by_link
-from edge.startup import replica_path, run
+from edge.startup import run
 from edge.unpaired import wait_for_pairing
 from shared.errors import ConfigError, MiraError
 from shared.logs import set_up_logging
@@ -29,7 +27,6 @@ from shared.service import notifier_from
 log = logging.getLogger(__name__)
 
 MAX_NAME = 64
-MOST_SHOWN = 1_000_000
 SYSTEM_CONFIG = Path("/etc/mira-edge/edge.toml")
 
 
@@ -91,19 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_config(command)
     command.set_defaults(handler=_listening)
 
-    command = commands.add_parser(
-        "history",
-        help="what was said in the network, from this device's own copy",
-        description="What was said in the network, the newest last. It is read from this device's "
-        "own copy: no hub needs to be in reach, and no daemon to run.",
-    )
-    command.add_argument("words", nargs="*", metavar="WORD", help="only what holds all of these")
-    command.add_argument(
-        "--limit", type=_count, default=50, metavar="N", help="so many at most (default: 50)"
-    )
-    command.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
-    _add_config(command)
-    command.set_defaults(handler=_history)
+    add_household_commands(commands, _add_config, _config)
     return parser
 
 
@@ -202,25 +187,6 @@ def _listening(args: argparse.Namespace) -> int:
     return _ask(args, question)
 
 
-def _history(args: argparse.Namespace) -> int:
-    said = read_history(replica_path(_config(args)), args.limit, args.words)
-    for one in said:
-        if args.json:
-            print(msgspec.json.encode(one).decode())
-        else:
-            when = one.timestamp.astimezone().strftime("%Y-%m-%d %H:%M")
-            print(f"{when}  {one.device:12}  {one.text or f'({one.status})'}")
-    if not said:
-        print("Nothing was said." if not args.words else "Nobody said that.", file=sys.stderr)
-    return 0
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) <= MOST_SHOWN:
-        raise argparse.ArgumentTypeError(f"a whole number from 1 to {MOST_SHOWN}")
-    return int(text)
-
-
 def _show(status: Status) -> None:
     print(f"device      {status.name}")
     print(f"hub         {status.hub or 'not connected'}")
@@ -233,3 +199,7 @@ def _show(status: Status) -> None:
     print(f"speech      {'yes' if status.speech else 'no'}")
     print(f"held        {status.held} utterances, {status.dropped} given up for want of room")
     print(f"events      {status.cursor}")
+    if status.waiting:
+        print(f"changes     {status.waiting} wait for a hub")
+    if status.refused:
+        print(f"refused     {status.refused}")

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.errors import Fault, MiraError
+from shared.wire.network import CompleteReminder, DeleteInteraction, NamePerson
 
 MAX_LINE = 4096
 ANSWER_TIMEOUT_S = 10.0
@@ -28,7 +29,13 @@ class AskListening(Struct, frozen=True, kw_only=True, tag_field="ask", tag="list
     scope: Literal["client", "network"] = "client"
 
 
-Question = Ask | AskListening
+class AskChange(Struct, frozen=True, kw_only=True, tag_field="ask", tag="change"):
+    """Do something that the whole network is to know."""
+
+    deed: DeleteInteraction | NamePerson | CompleteReminder
+
+
+Question = Ask | AskListening | AskChange
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -44,6 +51,9 @@ class Status(Struct, frozen=True, kw_only=True):
     held: int  # utterances not yet released
     dropped: int  # utterances given up for want of room
     cursor: int  # seq of the last event in the replica
+    waiting: int = 0  # changes made here that no hub has answered
+    refused: str = ""  # what the hub refused last
+    done: bool = False  # answers a change: whether the hub has done it already
 
 
 class Refused(Struct, frozen=True, kw_only=True):

@@ -10,29 +10,39 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Literal
 
-from edge.control import AskListening, DaemonUnreachableError, Question, Status
+import msgspec
+
+from edge.changes import Changes
+from edge.control import AskChange, AskListening, DaemonUnreachableError, Question, Status
 from edge.ear import Ear
 from edge.hub_finder import HubFinder
 from edge.hub_link import Connect, HubLink
 from edge.microphone.microphone import Microphone
-from edge.replica import Replica, Scope, Switches
+from edge.replica import Replica, Scope, Switches, Written
 from edge.spooler import Spooler
 from shared.clock import Clock
 from shared.errors import MicrophoneError, WireError
 from shared.logs import Trouble
 from shared.tasks import until_first_ends
 from shared.wire.audio import AudioFrame
-from shared.wire.codec import Event, HubMessage
+from shared.wire.codec import HubMessage
 from shared.wire.events import (
     Ack,
     ClientChanged,
     ClientRemoved,
+    Event,
     InteractionCreated,
     InteractionDeleted,
+    PersonChanged,
+    PersonDeleted,
+    ReminderChanged,
+    ReminderDeleted,
+    ResyncRequired,
     SettingsChanged,
+    Snapshot,
 )
 from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, Message
-from shared.wire.network import Change, ChangeApplied, ChangeRefused
+from shared.wire.network import Change, ChangeApplied, ChangeRefused, SetListening
 from shared.wire.session import (
     ClientStatus,
     ClockProbe,
@@ -105,8 +115,8 @@ class Daemon:
         }
         self._switched = asyncio.Event()
         self._moved = asyncio.Event()  # switches or microphone changed
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
-        self._change_seq = 0
+        self._said_to_write: asyncio.Queue[Written] = asyncio.Queue()
+        self._changes = Changes(replica, clock)
         self._pending_seq: dict[Scope, int] = {}  # of the last change that was sent
 
     # Life
@@ -141,6 +151,8 @@ class Daemon:
             held=len(self._ear.candidates.held),
             dropped=self._ear.candidates.dropped,
             cursor=self.replica.cursor,
+            waiting=len(self._changes.waiting),
+            refused=self.replica.refused,
         )
 
     async def answer(self, question: Question) -> Status:
@@ -156,6 +168,9 @@ class Daemon:
                     f"It is told as soon as it answers; here, the microphone is "
                     f"{self.microphone_state}.",
                 )
+        if isinstance(question, AskChange):
+            done = await self._changes.do(question.deed, self.link.send, OBEYED_WITHIN_S)
+            return msgspec.structs.replace(self.status(), done=done)
         return self.status()
 
     async def _obeyed(self, wish: AskListening) -> None:
@@ -190,11 +205,9 @@ class Daemon:
         )
 
     def _change(self, listening: bool, scope: Scope) -> Change:
-        self._change_seq += 1
-        self._pending_seq[scope] = self._change_seq
-        return Change(
-            client_seq=self._change_seq, kind="set_listening", scope=scope, listening=listening
-        )
+        change = self._changes.make(SetListening(scope=scope, listening=listening))
+        self._pending_seq[scope] = change.client_seq
+        return change
 
     def _switch(self, switches: Switches) -> None:
         changed = switches != self._switches
@@ -251,7 +264,8 @@ class Daemon:
         self._said = Switches(hub.listening, hub.client_listening)
         self._switch(self._wanted())
         self._ear.candidates.forget(message.released)
-        changes = [
+        changes = self._changes.waiting
+        changes += [
             self._change(pending, scope)
             for scope in SCOPES
             if (pending := self._pending[scope]) is not None
@@ -273,16 +287,29 @@ class Daemon:
                 | InteractionDeleted()
                 | ClientChanged()
                 | ClientRemoved()
+                | PersonChanged()
+                | PersonDeleted()
+                | ReminderChanged()
+                | ReminderDeleted()
                 | SettingsChanged()
             ):
-                self._events.put_nowait(message)
+                self._said_to_write.put_nowait(message)
                 self._obey(message)
+            case ResyncRequired():
+                log.info("this device was away for long: its copy is made anew")
+                self._said_to_write.put_nowait(message)
+            case Snapshot():
+                self._said_to_write.put_nowait(message)
+                for row in message.rows:
+                    self._obey(row)
             case ChangeApplied():
+                self._answered(message)
                 for scope in SCOPES:
                     if message.client_seq == self._pending_seq.get(scope):
                         self._set_pending(scope, None)
             case ChangeRefused():
                 log.warning("the hub refuses a change: %s", message.message)
+                self._answered(message)
                 for scope in SCOPES:
                     # What was to be switched off stays off, and is asked for again.
                     if self._pending[scope] and message.client_seq == self._pending_seq.get(scope):
@@ -293,6 +320,10 @@ class Daemon:
             case _:
                 pass  # who was elected, partial text, who came and went: for devices that show it
         return []
+
+    def _answered(self, answer: ChangeApplied | ChangeRefused) -> None:
+        if self._changes.answered(answer):
+            self._said_to_write.put_nowait(answer)
 
     def audio(self) -> AudioFrame | None:
         """The next audio to send."""
@@ -318,15 +349,15 @@ class Daemon:
     # Its tasks
 
     async def _write_events(self) -> None:
-        """Puts events into the replica, those that came together in one commit, and says so."""
+        """Puts what the hub said into the replica, what came together in one commit, and acks."""
         trouble, now_s = Trouble(log, "the replica"), asyncio.get_running_loop().time
         while True:
-            events = [await self._events.get()]
-            while not self._events.empty():
-                events.append(self._events.get_nowait())
+            said = [await self._said_to_write.get()]
+            while not self._said_to_write.empty():
+                said.append(self._said_to_write.get_nowait())
             while True:
                 try:
-                    cursor = await asyncio.to_thread(self.replica.apply, events)
+                    cursor = await asyncio.to_thread(self.replica.apply, said)
                     break
                 except sqlite3.Error as error:  # a full disk; what is not applied is not acked
                     trouble.failed(error, now_s())

@@ -5,42 +5,44 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from shared.wire.codec import Event
+import msgspec
+
+from edge import replica_rows
+from shared.wire.codec import encode
 from shared.wire.events import (
-    ClientChanged,
-    ClientRemoved,
+    Event,
     InteractionCreated,
     InteractionDeleted,
+    PersonDeleted,
+    ReminderDeleted,
+    ResyncRequired,
+    Row,
     SettingsChanged,
+    Snapshot,
 )
-
-SCHEMA = """
-CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS interactions (
-    interaction_id TEXT PRIMARY KEY,
-    seq INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    speaker_id TEXT,
-    client_id TEXT,
-    timestamp TEXT NOT NULL,
-    processing_status TEXT NOT NULL
-) STRICT;
-CREATE INDEX IF NOT EXISTS interactions_by_time ON interactions (timestamp);
-CREATE TABLE IF NOT EXISTS clients (
-    client_id TEXT PRIMARY KEY,
-    name TEXT NOT NULL,
-    listening INTEGER NOT NULL
-) STRICT;
-"""
-
+from shared.wire.network import (
+    Change,
+    ChangeApplied,
+    ChangeRefused,
+    CompleteReminder,
+    DeleteInteraction,
+    NamePerson,
+)
 
 Scope = Literal["client", "network"]
 """Whose listening: this device's, or that of the whole network."""
+
+
+Written = Event | ResyncRequired | Snapshot | ChangeApplied | ChangeRefused
+"""What of the hub's words goes into the copy."""
+_row_decoder: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
+_change_decoder: msgspec.json.Decoder[Change] = msgspec.json.Decoder(Change)
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,19 @@ class Replica:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
-        self._db.executescript(SCHEMA)
+        self._db.executescript(replica_rows.SCHEMA)
         if self._state("network_id") != network_id:
             self.clear()
+            self._db.execute("DELETE FROM changes")
             self._set_state("network_id", network_id)
+        self._written = True  # the log may hold what was deleted: by whom that ran before, too
+        self._forget_written()
+        # What a person deleted here does not come back while the hub does not know.
+        self._deleted = {
+            change.deed.interaction_id
+            for change in self.changes()
+            if isinstance(change.deed, DeleteInteraction)
+        }
 
     def close(self) -> None:
         """Closes the file, after what is being written."""
@@ -106,7 +117,57 @@ class Replica:
         state = "" if listening is None else "on" if listening else "off"
         self._set_state(f"pending_{scope}_listening", state)
 
-    def apply(self, events: Iterable[Event]) -> int:
+    # What a person did here
+
+    @property
+    def last_change(self) -> int:
+        """Number of the newest change that was ever kept; 0: none."""
+        return int(self._state("last_change") or 0)
+
+    @property
+    def refused(self) -> str:
+        """What the hub refused last, for people; empty: nothing."""
+        return self._state("refused") or ""
+
+    def changes(self) -> list[Change]:
+        """What the hub has not answered yet, the oldest first."""
+        with self._lock:
+            rows = self._db.execute("SELECT message FROM changes ORDER BY client_seq").fetchall()
+        return [_change_decoder.decode(message) for (message,) in rows]
+
+    def keep_change(self, change: Change) -> None:
+        """Keeps it until the hub has answered; it is on disk afterwards.
+
+        What is deleted is gone from this copy at once. A new name and a finished reminder are
+        shown as such, but the copy says what the log says (see `edge.history`).
+
+        Raises:
+            sqlite3.Error: it cannot be written, and nothing is kept.
+        """
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.execute(
+                    "INSERT INTO changes VALUES (?, ?)", (change.client_seq, encode(change))
+                )
+                self._set_state("last_change", str(change.client_seq))
+                if isinstance(change.deed, DeleteInteraction):
+                    self._db.execute(
+                        "DELETE FROM interactions WHERE interaction_id = ?",
+                        (change.deed.interaction_id,),
+                    )
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._rollback()
+                raise
+            if isinstance(change.deed, DeleteInteraction):
+                self._deleted.add(change.deed.interaction_id)
+                self._written = True
+                self._forget_written()
+
+    # What the hub says
+
+    def apply(self, said: Iterable[Written]) -> int:
         """Applies events above the cursor; those at or below it were applied before.
 
         Returns:
@@ -116,24 +177,79 @@ class Replica:
             cursor = self.cursor
             self._db.execute("BEGIN IMMEDIATE")
             try:
-                for event in events:
-                    if event.seq > cursor:
-                        self._apply_one(event)
-                        cursor = event.seq
+                for message in said:
+                    match message:
+                        case ResyncRequired():
+                            self._db.execute("DELETE FROM snapshot")
+                            self._set_state("resync", str(message.cursor))
+                        case Snapshot():
+                            cursor = self._stage(message, cursor)
+                        case ChangeApplied() | ChangeRefused():
+                            self._answered(message)
+                        case _ if message.seq > cursor:
+                            self._apply_one(message)
+                            cursor = message.seq
                 self._set_state("cursor", str(cursor))
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                self._rollback()
                 raise
-            self._db.execute("COMMIT")
+            self._forget_written()
             return cursor
 
+    def _forget_written(self) -> None:
+        """Empties the write-ahead log once something was deleted, whose text it would keep.
+
+        Where somebody is reading just now, or the disk is full, it is tried again with what is
+        written next.
+        """
+        if self._written:
+            with suppress(sqlite3.Error):
+                (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                self._written = bool(busy)
+
+    def _rollback(self) -> None:
+        if self._db.in_transaction:  # some failures have ended it already
+            self._db.execute("ROLLBACK")
+
+    def _stage(self, part: Snapshot, cursor: int) -> int:
+        """Puts a part aside; the last one has all of them take the place of what there is."""
+        self._db.executemany(
+            "INSERT INTO snapshot (row) VALUES (?)", [(encode(row),) for row in part.rows]
+        )
+        if not part.last:
+            return cursor
+        self._empty()
+        self._written = True
+        for (row,) in self._db.execute("SELECT row FROM snapshot ORDER BY number").fetchall():
+            self._apply_one(_row_decoder.decode(row))
+        self._db.execute("DELETE FROM snapshot")
+        return int(self._state("resync") or 0)
+
+    def _empty(self) -> None:
+        for table in replica_rows.COPIED:
+            self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - our own names
+
+    def _answered(self, answer: ChangeApplied | ChangeRefused) -> None:
+        row = self._db.execute(
+            "SELECT message FROM changes WHERE client_seq = ?", (answer.client_seq,)
+        ).fetchone()
+        if row is None:
+            return
+        self._db.execute("DELETE FROM changes WHERE client_seq = ?", (answer.client_seq,))
+        deed = _change_decoder.decode(row[0]).deed
+        if isinstance(answer, ChangeRefused):
+            what = {NamePerson: "a person's name", CompleteReminder: "a finished reminder"}
+            self._set_state("refused", f"{what.get(type(deed), 'a deletion')}: {answer.message}")
+
     def clear(self) -> None:
-        """Forgets what the log told; a person's choice to listen or not stays."""
+        """Forgets what the log told; what a person chose or did here stays."""
         with self._lock:
-            self._db.executescript(
-                "BEGIN; DELETE FROM interactions; DELETE FROM clients;"
-                " DELETE FROM state WHERE key = 'cursor'; COMMIT;"
-            )
+            self._db.execute("BEGIN IMMEDIATE")
+            self._empty()
+            self._db.execute("DELETE FROM snapshot")
+            self._db.execute("DELETE FROM state WHERE key = 'cursor'")
+            self._db.execute("COMMIT")
 
     def interactions(self, limit: int = 50) -> list[InteractionCreated]:
         """The newest interactions, the newest first."""
@@ -157,34 +273,12 @@ class Replica:
         ]
 
     def _apply_one(self, event: Event) -> None:
-        match event:
-            case InteractionCreated():
-                self._db.execute(
-                    "INSERT OR REPLACE INTO interactions VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        event.interaction_id,
-                        event.seq,
-                        event.text,
-                        event.speaker_id,
-                        event.client_id,
-                        event.timestamp.isoformat(),
-                        event.processing_status,
-                    ),
-                )
-            case InteractionDeleted():
-                self._db.execute(
-                    "DELETE FROM interactions WHERE interaction_id = ?", (event.interaction_id,)
-                )
-            case ClientRemoved():
-                self._db.execute("DELETE FROM clients WHERE client_id = ?", (event.client_id,))
-            case ClientChanged():
-                self._db.execute(
-                    "INSERT OR REPLACE INTO clients VALUES (?, ?, ?)",
-                    (event.client_id, event.name, event.listening),
-                )
-            case SettingsChanged():
-                self._set_state("network_listening", "on" if event.listening else "off")
-                self._set_state("language", event.language)
+        if isinstance(event, SettingsChanged):
+            self._set_state("network_listening", "on" if event.listening else "off")
+            self._set_state("language", event.language)
+        elif not (isinstance(event, InteractionCreated) and event.interaction_id in self._deleted):
+            replica_rows.apply(self._db, event)
+            self._written |= isinstance(event, InteractionDeleted | PersonDeleted | ReminderDeleted)
 
     def _state(self, key: str) -> str | None:
         with self._lock:

@@ -121,6 +121,17 @@ class Store(Struct, frozen=True, kw_only=True):
             extra={"allowed": "postgresql://ROLE:PASSWORD@HOST/DATABASE"},
         ),
     ] = None
+    events_days: Annotated[
+        int,
+        Meta(
+            description="How long the event log is kept. A device that was away for longer gets "
+            "a snapshot instead of what it missed; one that was here within that time gets every "
+            "event.",
+            ge=1,
+            le=36500,
+            extra={"unit": "d"},
+        ),
+    ] = 30
 
     @property
     def where(self) -> Path | str:

@@ -9,7 +9,7 @@ import signal
 import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
@@ -27,10 +27,11 @@ from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
 from hub.recognition.desks import Desks
 from hub.recognition.recogniser import Recogniser
-from hub.retention import keep_retention
+from hub.retention import forget_written, keep_retention
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
+from hub.store.event_log import EventLogs
 from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.retention import Retention
@@ -121,7 +122,14 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         watchdog = Watchdog(notifier, watchdog_interval())
         ca = authority.ca if authority else None
         jobs = [
-            keep_retention(Retention(database), networks, clock),
+            keep_retention(
+                Retention(database),
+                EventLogs(database),
+                timedelta(days=config.store.events_days),
+                networks,
+                clock,
+            ),
+            forget_written(database),
             stop.wait(),
             networks.poll(),
             _watch(config.server.host, port, watchdog, ca),

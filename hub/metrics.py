@@ -54,6 +54,11 @@ QUEUE_SECONDS = Histogram(
 RECOGNISER_WAITING = Gauge(
     "mira_recogniser_waiting", "Utterances that wait for the recogniser now.", registry=REGISTRY
 )
+RESYNCS = Counter(
+    "mira_resyncs_total",
+    "Devices that were away for longer than the event log is kept, and got a snapshot.",
+    registry=REGISTRY,
+)
 UTTERANCES_DROPPED = Counter(
     "mira_utterances_dropped_total",
     "Utterances that devices gave up for want of room, as they said.",

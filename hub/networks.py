@@ -17,7 +17,7 @@ from shared.clock import Clock
 from shared.errors import LimitExceededError, MiraError, StoreError
 from shared.logs import Trouble
 from shared.wire.channel import Channel
-from shared.wire.codec import Event
+from shared.wire.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -83,10 +83,15 @@ class Networks:
         """Ends every connection; what is not committed stays with the devices."""
         await asyncio.gather(*(room.close() for room in self._open_rooms()))
 
-    def publish(self, network_id: str, event: Event) -> None:
-        """Tells the devices of a network (by its UUID) of a committed event."""
+    def publish(self, network_id: str, *events: Event) -> None:
+        """Tells the devices of a network (by its UUID) of committed events."""
         if room := self.open_room(network_id):
-            room.members.publish([event])
+            room.members.publish(events)
+
+    async def note_acks(self) -> None:
+        """Stores how far the devices' copies are; raises StoreError."""
+        for room in self._open_rooms():
+            await room.members.note_acks()
 
     def disconnect(self, network_id: str, client_id: str) -> None:
         """Ends a device's connection, whose token is not in force any more."""

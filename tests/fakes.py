@@ -9,7 +9,7 @@ import asyncio
 import hashlib
 import secrets
 import uuid
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -18,10 +18,12 @@ import msgspec
 from hub.enhancement.enhance import Piece
 from hub.recognition.desk import Decoded, DeskState, RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
-from hub.store.errors import ClientExistsError, NotFoundError
+from hub.store.changes import LastingDeed
+from hub.store.errors import ClientExistsError, CursorExpiredError, NotFoundError
 from hub.store.records import (
     Access,
     CandidateRecord,
+    ChangeOutcome,
     ClientInfo,
     ConnectionStatus,
     ElectionRecord,
@@ -36,8 +38,15 @@ from shared import ids
 from shared.audio import Pcm
 from shared.clock import Clock
 from shared.errors import MiraError, RecognitionError
-from shared.wire.codec import Event
-from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    ClientChanged,
+    Event,
+    InteractionCreated,
+    InteractionDeleted,
+    Row,
+    SettingsChanged,
+)
+from shared.wire.network import DeleteInteraction
 
 
 @dataclass
@@ -48,6 +57,8 @@ class _Network:
     interactions: dict[str, InteractionInfo] = field(default_factory=dict)
     elections: dict[str, tuple[ElectionRecord, str | None]] = field(default_factory=dict)
     decided: dict[str, str] = field(default_factory=dict)  # utterance: election
+    floor: int = 0
+    applied: dict[tuple[str, int], ChangeOutcome] = field(default_factory=dict)
 
 
 class MemoryStore(Store):
@@ -134,25 +145,57 @@ class MemoryStore(Store):
         assert isinstance(event, ClientChanged)
         return event
 
-    async def touch_client(
+    async def client_connected(
+        self, network_id: str, client_id: str, software: str, acked: int
+    ) -> str:
+        client = await self.client(network_id, client_id)
+        self._of(network_id).clients[client_id] = replace(
+            client, connection_status="online", last_seen=self._now()
+        )
+        return str(uuid.uuid4())
+
+    async def client_disconnected(
         self,
         network_id: str,
         client_id: str,
-        status: ConnectionStatus,
-        audio_quality_score: float | None = None,
+        session_id: str,
+        acked: int,
+        status: ConnectionStatus = "offline",
     ) -> None:
         network = self._networks.get(network_id)
         if network is None or client_id not in network.clients:
             return
         client = network.clients[client_id]
         network.clients[client_id] = replace(
-            client,
-            connection_status=status,
-            last_seen=self._now(),
-            audio_quality_score=client.audio_quality_score
-            if audio_quality_score is None
-            else audio_quality_score,
+            client, connection_status=status, last_seen=self._now()
         )
+
+    async def note_acks(self, network_id: str, acked: Mapping[str, int]) -> None:
+        pass  # only the real store cuts its log off
+
+    async def apply_change(
+        self,
+        network_id: str,
+        client_id: str,
+        client_seq: int,
+        made_at: datetime,
+        deed: LastingDeed,
+    ) -> ChangeOutcome:
+        if self.failure is not None:
+            raise self.failure
+        await self.client(network_id, client_id)
+        network = self._of(network_id)
+        known = network.applied.get((client_id, client_seq))
+        if known is not None:
+            return replace(known, events=())
+        outcome = ChangeOutcome((), None, "")
+        if not isinstance(deed, DeleteInteraction):
+            outcome = ChangeOutcome((), "NOT_FOUND", "It keeps no people and no reminders.")
+        elif network.interactions.pop(deed.interaction_id, None):
+            event = self._append(network, "interaction_deleted", deed.interaction_id)
+            outcome = ChangeOutcome((event,), None, "")
+        network.applied[client_id, client_seq] = outcome
+        return outcome
 
     async def all_clients_offline(self) -> None:
         for network in self._networks.values():
@@ -264,8 +307,25 @@ class MemoryStore(Store):
         network = self._networks.get(network_id)
         if network is None:
             return ()
+        if cursor < network.floor:
+            raise CursorExpiredError(len(network.log))
         last = min(len(network.log), cursor + limit)
         return tuple(self._event(network, seq) for seq in range(cursor + 1, last + 1))
+
+    def cut_off(self, network_id: str, floor: int) -> None:
+        """What `EventLogs` does to the real store."""
+        self._of(network_id).floor = floor
+
+    async def snapshot(
+        self, network_id: str, seq: int, position: str, limit: int
+    ) -> tuple[tuple[Row, ...], str | None]:
+        network = self._of(network_id)
+        newest = {row_id: number for number, (_, row_id) in enumerate(network.log, start=1)}
+        events = (self._event(network, number) for number in newest.values())
+        rows = [msgspec.structs.replace(e, seq=seq) for e in events if isinstance(e, Row)]
+        first = int(position or 0)
+        last = first + limit
+        return tuple(rows[first:last]), None if last >= len(rows) else str(last)
 
     async def last_seq(self, network_id: str) -> int:
         return self._of(network_id).info.last_seq
@@ -302,6 +362,10 @@ class MemoryStore(Store):
 
     def _event(self, network: _Network, seq: int) -> Event:
         kind, row_id = network.log[seq - 1]
+        if kind == "interaction_deleted" or (
+            kind == "interaction_created" and row_id not in network.interactions
+        ):
+            return InteractionDeleted(seq=seq, interaction_id=row_id)
         if kind == "interaction_created":
             row = network.interactions[row_id]
             assert row.timestamp is not None

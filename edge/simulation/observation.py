@@ -20,10 +20,10 @@ from edge.startup import Connector
 from shared.clock import steady_clock
 from shared.tls import fingerprint
 from shared.wire.audio import AudioFrame
-from shared.wire.codec import Event, HubMessage
-from shared.wire.events import ClientChanged, InteractionCreated
+from shared.wire.codec import HubMessage
+from shared.wire.events import ClientChanged, Event, InteractionCreated
 from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, Message
-from shared.wire.network import Change, ChangeApplied, ChangeRefused
+from shared.wire.network import Change, ChangeApplied, ChangeRefused, SetListening
 from shared.wire.session import ClockProbe, ClockReply, ConnectionEstablished, Hello
 from shared.wire.utterance import AudioStreamSelected, PartialText, StreamQuality
 
@@ -157,10 +157,12 @@ class Observer:
         """
         change = Change(
             client_seq=len(self._changes) + 1,
-            kind="set_listening",
-            scope="client" if client_id else "network",
-            listening=listening,
-            client_id=client_id,
+            made_at_us=self._clock(),
+            deed=SetListening(
+                scope="client" if client_id else "network",
+                listening=listening,
+                client_id=client_id,
+            ),
         )
         answer = self._changes[change.client_seq] = asyncio.get_running_loop().create_future()
         self._link.send([change])

@@ -209,7 +209,8 @@ async def list_persons(call: Call) -> Persons:
 async def add_person(call: Call) -> Versioned:
     """Adds a person."""
     body: NewPerson = call.body
-    made = await call.services.household.add_person(call.network_id, body.name)
+    made, told = await call.services.household.add_person(call.network_id, body.name)
+    call.services.networks.publish(call.network_id, *told)
     return Versioned(made, made.version)
 
 
@@ -321,7 +322,8 @@ async def _page(call: Call, kind: Kind[R, D], *where: ColumnElement[bool]) -> Pa
 
 
 async def _add(call: Call, kind: Kind[R, D]) -> Versioned:
-    made = await call.services.household.add(kind, call.network_id, structs.asdict(call.body))
+    made, told = await call.services.household.add(kind, call.network_id, structs.asdict(call.body))
+    call.services.networks.publish(call.network_id, *told)
     return Versioned(made, _version(made))
 
 
@@ -336,14 +338,16 @@ async def _change(call: Call, kind: Kind[R, D]) -> Versioned:
         for name, value in structs.asdict(call.body).items()
         if not isinstance(value, UnsetType)
     }
-    changed = await call.services.household.change(
+    changed, told = await call.services.household.change(
         kind, call.network_id, _id(call, kind), given, call.version
     )
+    call.services.networks.publish(call.network_id, *told)
     return Versioned(changed, _version(changed))
 
 
 async def _delete(call: Call, kind: Kind[R, D]) -> None:
-    await call.services.household.delete(kind, call.network_id, _id(call, kind))
+    told = await call.services.household.delete(kind, call.network_id, _id(call, kind))
+    call.services.networks.publish(call.network_id, *told)
 
 
 def _id(call: Call, kind: Kind[R, D]) -> str:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from hub import metrics
 from hub.network.session import Session
+from hub.store.errors import CursorExpiredError
 from hub.store.store import Store
-from shared.wire.codec import Event, encode
+from shared.wire.codec import encode
+from shared.wire.events import Event, ResyncRequired, Row, Snapshot
 from shared.wire.fields import Message
 from shared.wire.utterance import StreamQuality
 
+SNAPSHOT_BYTES = 64 * 1024
+"""A part of a snapshot ends with the row that makes it longer than this."""
 EVENTS_AT_ONCE = 100
 """Of the log, read in one go: some milliseconds, so that who is owed much slows nobody."""
 
@@ -55,17 +60,59 @@ class Members:
                 session.offer_event(event.seq, text)
 
     async def read_log(self, session: Session) -> None:
-        """The next part of what a session is owed."""
-        events = await self._store.events_after(
-            self._network_id, session.cursor.seq, EVENTS_AT_ONCE
-        )
+        """The next part of what a session is owed: of the log, or of a snapshot."""
+        if session.snapshot is not None:
+            await self._read_snapshot(session, *session.snapshot)
+            return
+        try:
+            events = await self._store.events_after(
+                self._network_id, session.cursor.seq, EVENTS_AT_ONCE
+            )
+        except CursorExpiredError as expired:
+            metrics.RESYNCS.inc()
+            session.send(ResyncRequired(cursor=expired.newest))
+            session.snapshot = expired.newest, ""
+            return
         for event in events:
             session.send(event)
         last = events[-1].seq if events else session.cursor.seq
         session.cursor.read(last, more=len(events) == EVENTS_AT_ONCE)
+
+    async def _read_snapshot(self, session: Session, seq: int, position: str) -> None:
+        rows, more = await self._store.snapshot(self._network_id, seq, position, EVENTS_AT_ONCE)
+        *parts, last = _parts(rows)
+        for part in parts:
+            session.send(Snapshot(rows=part, last=False))
+        session.send(Snapshot(rows=last, last=more is None))
+        session.snapshot = None if more is None else (seq, more)
+        if more is None:
+            session.cursor.read(seq, more=True)
+
+    async def note_acks(self) -> None:
+        """Stores how far the devices' copies are, for those who cut off the log."""
+        acked = {
+            session.stored_id: session.acked
+            for session in self.sessions.values()
+            if session.stored_id
+        }
+        if acked:
+            await self._store.note_acks(self._network_id, acked)
 
     async def poll_log(self) -> None:
         """Notices what another process committed."""
         newest = await self._store.last_seq(self._network_id)
         for session in list(self.sessions.values()):
             session.notice(newest)
+
+
+def _parts(rows: Sequence[Row]) -> list[list[Row]]:
+    """Rows as messages of bearable length; at least one, which may be empty."""
+    parts: list[list[Row]] = [[]]
+    size = 0
+    for row in rows:
+        if size > SNAPSHOT_BYTES:
+            parts.append([])
+            size = 0
+        parts[-1].append(row)
+        size += len(encode(row).encode())
+    return parts

@@ -22,19 +22,26 @@ from hub.network.session import CLOSE_GOING_AWAY, CLOSE_REPLACED, CLOSE_REVOKED,
 from hub.network.uploads import Verdict, uploaded
 from hub.recognition.desks import Desks
 from hub.store.errors import NotFoundError
-from hub.store.records import ClientInfo
+from hub.store.records import ChangeOutcome, ClientInfo
 from hub.store.store import Store
 from shared.audio import Pcm
 from shared.clock import Clock
-from shared.errors import MiraError, WireError
+from shared.errors import Fault, MiraError, StoreError, WireError
 from shared.ids import new_id
 from shared.quality.meter import QualityMeter
 from shared.wire import utterance as wire
 from shared.wire.audio import AudioFrame
-from shared.wire.codec import DeviceMessage, Event
-from shared.wire.events import Ack
+from shared.wire.codec import DeviceMessage
+from shared.wire.events import Ack, Event
 from shared.wire.fields import PROTOCOL_VERSION
-from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
+from shared.wire.network import (
+    Change,
+    ChangeApplied,
+    ChangeRefused,
+    ClientJoined,
+    ClientLeft,
+    SetListening,
+)
 from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hello, Settings
 
 log = logging.getLogger(__name__)
@@ -165,21 +172,29 @@ class Room:
         joined = ClientJoined(client_id=session.client_id, name=name, timestamp=self._now())
         self.members.broadcast(joined, leave_out=session)
         self._elections.device_listens(session.client_id, session.hears and session.listening)
+        stored = None  # the id of its session
         try:
             if not session.observer:
-                await self._store.touch_client(self.network_id, session.client_id, "online")
+                stored = await self._store.client_connected(
+                    self.network_id, session.client_id, hello.software, hello.cursor
+                )
+                session.stored_id = stored
             yield
         finally:
             if self.members.sessions.get(session.client_id) is session:
                 self._drop(session)
                 left = ClientLeft(client_id=session.client_id, timestamp=self._now())
                 self.members.broadcast(left)
-                if not session.observer:
-                    # It may be back already, on a connection that was noted before this one's end.
-                    back = session.client_id in self.members.sessions
-                    await self._store.touch_client(
-                        self.network_id, session.client_id, "online" if back else "offline"
-                    )
+            if stored:
+                # It may be back already, on a connection that was noted before this one's end.
+                back = session.client_id in self.members.sessions
+                await self._store.client_disconnected(
+                    self.network_id,
+                    session.client_id,
+                    stored,
+                    session.acked,
+                    "online" if back else "offline",
+                )
             log.info("%s disconnected, has events up to %d", session.client_id, session.acked)
 
     def _drop(self, session: Session) -> None:
@@ -353,21 +368,42 @@ class Room:
             )
 
     async def _change(self, session: Session, change: Change) -> None:
+        """What a person did on a device.
+
+        Raises:
+            StoreError: it cannot be stored now; the device says it again.
+        """
         try:
-            event: Event
-            if change.scope == "network":
-                event = await self._store.set_network_listening(self.network_id, change.listening)
+            if isinstance(change.deed, SetListening):
+                outcome = ChangeOutcome((await self._switch(session, change.deed),), None, "")
+            elif session.observer:
+                raise NotAllowedError("Whoever has the network's token uses the API for this.")
             else:
-                event = await self._store.set_client_listening(
-                    self.network_id, change.client_id or session.client_id, change.listening
+                made_at_us = min(session.mapping.to_hub(change.made_at_us), self._clock())
+                outcome = await self._store.apply_change(
+                    self.network_id,
+                    session.client_id,
+                    change.client_seq,
+                    datetime.fromtimestamp(made_at_us / 1e6, UTC),
+                    change.deed,
                 )
         except MiraError as error:
-            session.send(
-                ChangeRefused(client_seq=change.client_seq, code=error.code, message=error.message)
-            )
-            return
-        session.send(ChangeApplied(client_seq=change.client_seq))
-        self.members.publish([event])
+            if isinstance(error, StoreError) and error.fault is not Fault.PERSON:
+                raise
+            outcome = ChangeOutcome((), error.code, error.message)
+        seq = change.client_seq
+        if outcome.refusal:
+            session.send(ChangeRefused(client_seq=seq, code=outcome.refusal, message=outcome.why))
+        else:
+            session.send(ChangeApplied(client_seq=seq))
+        self.members.publish(outcome.events)
+
+    async def _switch(self, session: Session, wish: SetListening) -> Event:
+        if wish.scope == "network":
+            return await self._store.set_network_listening(self.network_id, wish.listening)
+        return await self._store.set_client_listening(
+            self.network_id, wish.client_id or session.client_id, wish.listening
+        )
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock() / 1e6, UTC)

@@ -11,9 +11,11 @@ from hub import metrics
 from hub.sync.cursor import Cursor
 from shared.clock import Clock, ClockEstimator, ClockMapping
 from shared.errors import (
+    Fault,
     HelloExpectedError,
     MalformedMessageError,
     MiraError,
+    StoreError,
     UnsupportedVersionError,
     WireError,
 )
@@ -80,6 +82,8 @@ class Session:
         self.hears = False  # has a microphone
         self.listening = False
         self.acked = 0  # seq up to which events are in the device's replica
+        self.stored_id: str | None = None  # of its row in the store; None: not there (yet)
+        self.snapshot: tuple[int, str] | None = None  # up to which seq, where it goes on
         self._channel = channel
         self._clock = clock
         self._estimator = ClockEstimator()
@@ -163,6 +167,7 @@ class Session:
             return None
         self._estimator.hello(hello.device_time_us, self._clock())
         self.cursor = Cursor(hello.cursor)
+        self.acked = hello.cursor
         self.monitor = "monitor" in hello.capabilities
         self.hears = "microphone" in hello.capabilities and not self.observer
         self.listening = hello.listening
@@ -189,13 +194,20 @@ class Session:
             try:
                 await self._take(decode_device(data))
                 self._errors = max(0, self._errors - 1)
+            except StoreError as error:
+                if error.fault is not Fault.PERSON:
+                    raise  # the device connects again, and says again what is not done
+                self._refuse(error)
             except MiraError as error:
-                self._errors += 1
-                log.debug("%s: %s", self.client_id, error)
-                self.send(_error_message(error))
-                if self._errors >= MAX_ERRORS:
-                    self.close(CLOSE_POLICY, "too many errors")
-                    return
+                self._refuse(error)
+            if self._errors >= MAX_ERRORS:
+                self.close(CLOSE_POLICY, "too many errors")
+                return
+
+    def _refuse(self, error: MiraError) -> None:
+        self._errors += 1
+        log.debug("%s: %s", self.client_id, error)
+        self.send(_error_message(error))
 
     async def _take(self, message: DeviceMessage | AudioFrame) -> None:
         if isinstance(message, Hello):

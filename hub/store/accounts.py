@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients, events, networks, tokens
+from hub.store import clients, event_rows, events, networks, tokens
 from hub.store.database import Database
 from hub.store.details import ClientDetails, NetworkDetails
 from hub.store.errors import NotFoundError, RegistrationClosedError, VersionConflictError
@@ -125,7 +125,7 @@ class Accounts:
             event = None
             if change.settings is not None or change.status is not None:
                 seq = await events.append(session, network_id, "settings_changed", network_id, now)
-                event = events.settings_changed(seq, settings, row.status)
+                event = event_rows.settings_changed(seq, settings, row.status)
             return NetworkDetails.of(row), event
 
     async def delete_network(self, network_id: str) -> None:
@@ -201,7 +201,7 @@ class Accounts:
             row.version += 1
             row.updated_at = now
             await session.flush()
-            return ClientDetails.of(row), events.client_changed(seq, row)
+            return ClientDetails.of(row), event_rows.client_changed(seq, row)
 
     async def remove_client(self, network_id: str, client_id: str) -> ClientRemoved:
         """Removes a device and its tokens; what it heard stays, without its name.

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import events, interactions
+from hub.store import event_rows, events, interactions
 from hub.store.database import Database
 from hub.store.details import CandidateDetails, ElectionDetails, InteractionDetails, Page
 from hub.store.errors import NoRecordingError, NotFoundError
@@ -140,7 +140,7 @@ class Archive:
             (details,) = await _details(
                 session, [Interaction.network_id == network_id, Interaction.id == interaction_id]
             )
-            return details, events.interaction_created(seq, row, details.client_id)
+            return details, event_rows.interaction_created(seq, row, details.client_id)
 
     async def election(self, network_id: str, election_id: str) -> ElectionDetails:
         """Why this microphone; raises NotFoundError."""

@@ -11,10 +11,10 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import events
+from hub.store import event_rows, events
 from hub.store.errors import ClientExistsError, NotFoundError
 from hub.store.records import ClientInfo, ConnectionStatus
-from hub.store.tables import Client
+from hub.store.tables import Client, ClientSession
 from shared import ids
 from shared.wire.events import ClientChanged
 
@@ -57,7 +57,7 @@ async def add(
     seq = await events.append(session, network_id, "client_changed", row.id, now)
     session.add(row)
     await session.flush()
-    return _info(row), events.client_changed(seq, row)
+    return _info(row), event_rows.client_changed(seq, row)
 
 
 async def every(session: AsyncSession, network_id: str) -> tuple[ClientInfo, ...]:
@@ -83,34 +83,67 @@ async def set_listening(
     row.listening = listening
     row.updated_at = now
     seq = await events.append(session, network_id, "client_changed", row.id, now)
-    return events.client_changed(seq, row)
+    return event_rows.client_changed(seq, row)
 
 
 async def touch(
-    session: AsyncSession,
-    network_id: str,
-    client_id: str,
-    status: ConnectionStatus,
-    audio_quality_score: float | None,
-    now: datetime,
+    session: AsyncSession, network_id: str, client_id: str, status: ConnectionStatus, now: datetime
 ) -> None:
     """Notes that a device was seen; a removed device is no error, its last words may be late."""
-    values: dict[str, object] = {"connection_status": status, "last_seen": now}
-    if audio_quality_score is not None:
-        values["audio_quality_score"] = audio_quality_score
     await session.exec(
         update(Client)
         .where(col(Client.network_id) == network_id, col(Client.client_id) == client_id)
+        .values(connection_status=status, last_seen=now)
+    )
+
+
+async def connected(
+    session: AsyncSession, network_id: str, client_id: str, software: str, acked: int, now: datetime
+) -> str:
+    """A device greeted the hub; gives the id of its session. Raises NotFoundError."""
+    device = await row_of(session, network_id, client_id)
+    device.connection_status, device.last_seen = "online", now
+    row = ClientSession(
+        id=str(uuid.uuid4()),
+        network_id=network_id,
+        client_id=device.id,
+        software=software,
+        connected_at=now,
+        acked_seq=acked,
+    )
+    session.add(row)
+    return row.id
+
+
+async def acked(
+    session: AsyncSession,
+    network_id: str,
+    session_id: str,
+    seq: int,
+    ended: datetime | None = None,
+) -> None:
+    """Notes how far a session's copy is, and that it ended; a removed device is no error."""
+    values: dict[str, object] = {"acked_seq": seq}
+    if ended is not None:
+        values["disconnected_at"] = ended
+    await session.exec(
+        update(ClientSession)
+        .where(col(ClientSession.network_id) == network_id, col(ClientSession.id) == session_id)
         .values(values)
     )
 
 
-async def all_offline(session: AsyncSession) -> None:
+async def all_offline(session: AsyncSession, now: datetime) -> None:
     """Notes that nobody is connected: a hub that was killed could not."""
     await session.exec(
         update(Client)
         .where(col(Client.connection_status) != "offline")
         .values(connection_status="offline")
+    )
+    await session.exec(
+        update(ClientSession)
+        .where(col(ClientSession.disconnected_at).is_(None))
+        .values(disconnected_at=now)
     )
 
 

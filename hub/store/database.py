@@ -89,6 +89,22 @@ class Database:
             return None
         return shutil.disk_usage(Path(name).parent).free
 
+    async def forget_written(self) -> bool:
+        """Empties SQLite's write-ahead log, which keeps what was deleted until it is overwritten.
+
+        Returns:
+            Whether it is empty; if not, somebody was reading or writing: to be tried again. A
+            database server looks after its own.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        name = self._engine.url.database
+        if self._file is None or name is None:
+            return True
+        async with self._explained():
+            return await asyncio.to_thread(sqlite.empty_log, Path(name))
+
     async def close(self) -> None:
         """Closes all connections, after what is going on; what was committed stays."""
         await asyncio.gather(*self._running, return_exceptions=True)

@@ -110,3 +110,24 @@ class VersionConflictError(StoreError):
 
     code = "VERSION_CONFLICT"
     fault = Fault.PERSON
+
+
+class CursorExpiredError(StoreError):
+    """The event log does not reach back to a device's cursor: it needs a snapshot.
+
+    Args:
+        newest: seq of the newest event, up to which a snapshot that is read now tells.
+    """
+
+    code = "CURSOR_EXPIRED"
+
+    def __init__(self, newest: int) -> None:
+        super().__init__("The log does not reach back to this cursor.")
+        self.newest = newest
+
+
+class OutdatedChangeError(StoreError):
+    """What a person did on a device was overtaken by what somebody did later."""
+
+    code = "OUTDATED_CHANGE"
+    fault = Fault.PERSON

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store.errors import NotFoundError
-from hub.store.records import ProcessingStatus
-from hub.store.settings import NetworkSettings, parse_settings
-from hub.store.tables import Client, Interaction, LoggedEvent, Network
-from shared.wire.codec import Event
+from hub.store import event_rows
+from hub.store.errors import CursorExpiredError, NotFoundError
+from hub.store.event_rows import Loader, Told
+from hub.store.tables import LoggedEvent, Network
 from shared.wire.events import (
-    ClientChanged,
     ClientRemoved,
-    InteractionCreated,
+    Event,
     InteractionDeleted,
-    SettingsChanged,
+    PersonDeleted,
+    ReminderDeleted,
 )
 
 Kind = Literal[
@@ -30,8 +28,21 @@ Kind = Literal[
     "interaction_deleted",
     "client_changed",
     "client_removed",
+    "person_changed",
+    "person_deleted",
+    "reminder_changed",
+    "reminder_deleted",
     "settings_changed",
 ]
+
+LOADERS: dict[str, Loader] = {
+    "interaction_created": event_rows.interactions,
+    "client_changed": event_rows.clients,
+    "person_changed": event_rows.persons,
+    "reminder_changed": event_rows.reminders,
+    "settings_changed": event_rows.settings,
+}
+"""How the rows are read that an event of each kind names; the other kinds name what is gone."""
 
 
 class _Logged(NamedTuple):
@@ -43,19 +54,7 @@ class _Logged(NamedTuple):
     public_id: str | None
 
 
-class _Said(NamedTuple):
-    """What an interaction's event tells; the rest of its row may be long, and is left unread."""
-
-    id: str
-    text: str
-    speaker_id: str | None
-    timestamp: datetime | None
-    processing_status: str
-
-
 _LOGGED: Any = sqlalchemy.select(*(getattr(LoggedEvent, name) for name in _Logged._fields))
-_SAID_FIELDS: list[Any] = [getattr(Interaction, name) for name in _Said._fields]
-_SAID: Any = sqlalchemy.select(*_SAID_FIELDS, col(Client.client_id)).select_from(Interaction)
 
 
 async def append(
@@ -98,30 +97,49 @@ async def append(
     return int(seq)
 
 
+async def tell(
+    session: AsyncSession, network_id: str, kind: Kind, row_id: str, now: datetime
+) -> Event:
+    """Logs an event in the caller's transaction, and makes it of its row, which is flushed.
+
+    Raises:
+        NotFoundError: no such network.
+    """
+    seq = await append(session, network_id, kind, row_id, now)
+    (event,) = await _with_rows(session, network_id, [_Logged(seq, kind, row_id, None)])
+    return event
+
+
 async def last_seq(session: AsyncSession, network_id: str) -> int:
     """The seq of a network's newest event, 0 before the first; raises NotFoundError."""
-    seq = await session.scalar(select(Network.event_seq).where(Network.id == network_id))
-    if seq is None:
-        raise NotFoundError("There is no such network.")
-    return seq
+    return (await _bounds(session, network_id))[1]
 
 
 async def after(
     session: AsyncSession, network_id: str, cursor: int, limit: int
 ) -> tuple[Event, ...]:
-    """At most `limit` events behind the cursor, oldest first, each with its row as it is now."""
+    """At most `limit` events behind the cursor, oldest first, each with its row as it is now.
+
+    Raises:
+        CursorExpiredError: the log does not reach back so far.
+    """
     logged = await session.exec(
         _LOGGED.where(LoggedEvent.network_id == network_id, LoggedEvent.seq > cursor)
         .order_by(col(LoggedEvent.seq))
         .limit(limit)
     )
-    return await _with_rows(session, network_id, [_Logged(*row) for row in logged])
+    lines = [_Logged(*row) for row in logged]
+    if not lines or lines[0].seq > cursor + 1:  # is that all, or is the beginning missing?
+        floor, newest = await _bounds(session, network_id)
+        if cursor < floor:
+            raise CursorExpiredError(newest)
+    return await _with_rows(session, network_id, lines)
 
 
 async def of_row(
     session: AsyncSession, network_id: str, kind: Kind, row_id: str
 ) -> tuple[Event, ...]:
-    """All events of one kind about one row."""
+    """All events of one kind about one row that are still in the log."""
     logged = await session.exec(
         _LOGGED.where(
             LoggedEvent.network_id == network_id,
@@ -132,26 +150,53 @@ async def of_row(
     return await _with_rows(session, network_id, [_Logged(*row) for row in logged])
 
 
-def interaction_created(
-    seq: int, row: Interaction | _Said, client_id: str | None
-) -> InteractionCreated:
-    """The event of an interaction; `client_id` is the public id."""
-    if row.timestamp is None:
-        raise ValueError("only legacy interactions lack a time, and they have no event")
-    return InteractionCreated(
-        seq=seq,
-        interaction_id=row.id,
-        text=row.text,
-        speaker_id=row.speaker_id,
-        client_id=client_id,
-        timestamp=row.timestamp,
-        processing_status=cast("ProcessingStatus", row.processing_status),
+async def _bounds(session: AsyncSession, network_id: str) -> tuple[int, int]:
+    """Up to which seq a network's log was cut off, and its newest; raises NotFoundError."""
+    found = await session.exec(
+        select(Network.event_floor, Network.event_seq).where(Network.id == network_id)
     )
+    row = found.first()
+    if row is None:
+        raise NotFoundError("There is no such network.")
+    return row
 
 
-def client_changed(seq: int, row: Client) -> ClientChanged:
-    """The event of a device."""
-    return ClientChanged(seq=seq, client_id=row.client_id, name=row.name, listening=row.listening)
+async def _with_rows(
+    session: AsyncSession, network_id: str, logged: Sequence[_Logged]
+) -> tuple[Event, ...]:
+    wanted: dict[str, set[str]] = {}
+    for event in logged:
+        wanted.setdefault(event.kind, set()).add(event.row_id)
+    told: dict[str, Told] = {}
+    for kind, row_ids in wanted.items():
+        if kind in LOADERS:
+            told |= await LOADERS[kind](session, network_id, row_ids)
+    gone = await _public_ids(session, network_id, wanted.get("client_changed", set()) - told.keys())
+    events: list[Event] = []
+    for event in logged:
+        of_row = told.get(event.row_id) if event.kind in LOADERS else None
+        if of_row is not None:
+            events.append(of_row(event.seq))
+        else:
+            public_id = event.public_id or gone.get(event.row_id)
+            events.append(_tombstone(event, public_id))
+    return tuple(events)
+
+
+async def _public_ids(
+    session: AsyncSession, network_id: str, row_ids: set[str]
+) -> dict[str, str | None]:
+    """What devices were known by that are gone, by the ids that their rows had."""
+    if not row_ids:
+        return {}
+    found = await session.exec(
+        select(LoggedEvent.row_id, LoggedEvent.public_id).where(
+            LoggedEvent.network_id == network_id,
+            LoggedEvent.kind == "client_removed",
+            col(LoggedEvent.row_id).in_(row_ids),
+        )
+    )
+    return dict(found.all())
 
 
 def client_removed(seq: int, public_id: str | None) -> ClientRemoved:
@@ -161,60 +206,13 @@ def client_removed(seq: int, public_id: str | None) -> ClientRemoved:
     return ClientRemoved(seq=seq, client_id=public_id)
 
 
-def settings_changed(seq: int, settings: NetworkSettings, status: str) -> SettingsChanged:
-    """The event of a network's settings; a network that is not active does not listen."""
-    return SettingsChanged(
-        seq=seq,
-        listening=settings.listening and status == "active",
-        language=settings.language,
-    )
-
-
-async def _with_rows(
-    session: AsyncSession, network_id: str, logged: Sequence[_Logged]
-) -> tuple[Event, ...]:
-    wanted: dict[str, set[str]] = {}
-    for event in logged:
-        wanted.setdefault(event.kind, set()).add(event.row_id)
-    message: dict[str, Callable[[int], Event]] = {}
-    if said := wanted.get("interaction_created"):
-        spoken = await session.exec(
-            _SAID.outerjoin(Client, col(Interaction.client_id) == col(Client.id)).where(
-                Interaction.network_id == network_id, col(Interaction.id).in_(said)
-            )
-        )
-        for *fields, client_id in spoken:
-            row = _Said(*fields)
-            message[row.id] = partial(interaction_created, row=row, client_id=client_id)
-    if changed := wanted.get("client_changed"):
-        devices = await session.exec(
-            select(Client).where(Client.network_id == network_id, col(Client.id).in_(changed))
-        )
-        for device in devices:
-            message[device.id] = partial(client_changed, row=device)
-        gone = await session.exec(
-            select(LoggedEvent.row_id, LoggedEvent.public_id).where(
-                LoggedEvent.network_id == network_id,
-                LoggedEvent.kind == "client_removed",
-                col(LoggedEvent.row_id).in_(changed - message.keys()),
-            )
-        )
-        for row_id, public_id in gone:
-            message[row_id] = partial(client_removed, public_id=public_id)
-    if "settings_changed" in wanted:
-        found = await session.exec(
-            select(Network.settings, Network.status).where(Network.id == network_id)
-        )
-        document, status = found.one()
-        settings = parse_settings(document)
-        message[network_id] = partial(settings_changed, settings=settings, status=status)
-    return tuple(_message(event, message.get(event.row_id)) for event in logged)
-
-
-def _message(event: _Logged, of_row: Callable[[int], Event] | None) -> Event:
-    """An event with its row, or the tombstone of a row that is gone."""
-    if event.kind == "client_removed":
-        return client_removed(event.seq, event.public_id)
-    if of_row is None:  # of all other rows that can go, only interactions are told of
+def _tombstone(event: _Logged, public_id: str | None) -> Event:
+    """What tells that a row is gone."""
+    subject = event.kind.partition("_")[0]
+    if subject == "interaction":
         return InteractionDeleted(seq=event.seq, interaction_id=event.row_id)
-    return of_row(event.seq)
+    if subject == "person":
+        return PersonDeleted(seq=event.seq, person_id=event.row_id)
+    if subject == "reminder":
+        return ReminderDeleted(seq=event.seq, reminder_id=event.row_id)
+    return client_removed(event.seq, public_id)

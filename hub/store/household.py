@@ -11,19 +11,20 @@ from sqlalchemy import ColumnElement, and_, func, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import networks
+from hub.store import events, networks
 from hub.store.accounts import expect_version
 from hub.store.database import Database
 from hub.store.details import Page
 from hub.store.errors import NotFoundError
 from hub.store.household_details import PersonDetails
-from hub.store.household_kinds import BEGINNING, D, Kind, R
+from hub.store.household_kinds import BEGINNING, PERSONS, D, Kind, R
 from hub.store.keyset import cursor_of, position_of
 from hub.store.scope import Scope
 from hub.store.tables import Person
 from hub.store.types import in_utc
 from hub.store.whole import whole
 from shared.clock import Clock
+from shared.wire.events import Event
 
 
 @whole
@@ -74,8 +75,10 @@ class Household:
         async with self._database.session(Scope(network_id)) as session:
             return await _shown(session, kind, await _one(session, kind, network_id, row_id))
 
-    async def add(self, kind: Kind[R, D], network_id: str, values: Mapping[str, Any]) -> D:
-        """A new row.
+    async def add(
+        self, kind: Kind[R, D], network_id: str, values: Mapping[str, Any]
+    ) -> tuple[D, tuple[Event, ...]]:
+        """A new row, and what devices are to be told.
 
         Raises:
             NotFoundError: no such network.
@@ -94,10 +97,12 @@ class Household:
             kind.check(row)
             session.add(row)
             await session.flush()
-            return await _shown(session, kind, row)
+            return await _shown(session, kind, row), await _told(session, kind, row, now)
 
-    async def add_person(self, network_id: str, name: str) -> PersonDetails:
-        """A person, with the next number; raises NotFoundError."""
+    async def add_person(
+        self, network_id: str, name: str
+    ) -> tuple[PersonDetails, tuple[Event, ...]]:
+        """A person, with the next number, and what devices are to be told; raises NotFoundError."""
         async with self._database.transaction(Scope(network_id)) as session:
             # Whoever adds another waits here, and then sees this one's number.
             await networks.one(session, network_id, lock=True)
@@ -115,7 +120,7 @@ class Household:
             )
             session.add(row)
             await session.flush()
-            return PersonDetails.of(row, None)
+            return PersonDetails.of(row, None), await _told(session, PERSONS, row, now)
 
     async def change(
         self,
@@ -124,8 +129,8 @@ class Household:
         row_id: str,
         changes: Mapping[str, Any],
         version: int | None,
-    ) -> D:
-        """Changes a row.
+    ) -> tuple[D, tuple[Event, ...]]:
+        """Changes a row; gives it, and what devices are to be told.
 
         Raises:
             NotFoundError: the network has no such row.
@@ -139,16 +144,24 @@ class Household:
                 setattr(row, name, value)
             kind.check(row)
             row.version += 1
-            row.updated_at = self._now()
+            row.updated_at = now = self._now()
             await session.flush()
-            return await _shown(session, kind, row)
+            return await _shown(session, kind, row), await _told(session, kind, row, now)
 
-    async def delete(self, kind: Kind[R, D], network_id: str, row_id: str) -> None:
-        """Deletes a row with what hangs on it; raises NotFoundError."""
+    async def delete(self, kind: Kind[R, D], network_id: str, row_id: str) -> tuple[Event, ...]:
+        """Deletes a row with what hangs on it; gives what devices are to be told.
+
+        Raises:
+            NotFoundError: the network has no such row.
+        """
         async with self._database.transaction(Scope(network_id)) as session:
-            row = await _one(session, kind, network_id, row_id, lock=True)
-            await kind.forget(session, network_id, row_id, self._now())
+            row, now = await _one(session, kind, network_id, row_id, lock=True), self._now()
+            await kind.forget(session, network_id, row_id, now)
             await session.delete(row)
+            await session.flush()
+            if kind.told_as is None:
+                return ()
+            return (await events.tell(session, network_id, kind.told_as[1], row_id, now),)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
@@ -169,6 +182,14 @@ def _in_utc(values: Mapping[str, Any]) -> dict[str, Any]:
 async def _shown(session: AsyncSession, kind: Kind[R, D], row: R) -> D:
     (shown,) = await kind.show(session, [row])
     return shown
+
+
+async def _told(
+    session: AsyncSession, kind: Kind[R, D], row: R, now: datetime
+) -> tuple[Event, ...]:
+    if kind.told_as is None:
+        return ()
+    return (await events.tell(session, row.network_id, kind.told_as[0], row.id, now),)
 
 
 async def _one(

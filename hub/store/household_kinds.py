@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, String, cast, delete, func, literal, updat
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.store import events
 from hub.store.errors import InvalidValueError
 from hub.store.household_details import (
     ActionDetails,
@@ -90,6 +91,7 @@ class Kind(Generic[R, D]):
         newest_first: in which direction.
         check: raises InvalidValueError for a row that contradicts itself.
         forget: what else goes when a row of a network goes, in the same transaction, and when.
+        told_as: the events by which devices learn that a row changed, and that it is gone.
     """
 
     table: type[R]
@@ -99,6 +101,7 @@ class Kind(Generic[R, D]):
     newest_first: bool = False
     check: Callable[[Any], None] = _nothing
     forget: Forget = _nothing_refers
+    told_as: tuple[events.Kind, events.Kind] | None = None
 
     def order(self) -> ColumnElement[Any]:
         """The time, never null."""
@@ -170,9 +173,22 @@ CONVERSATIONS = Kind(
     True,
     forget=_forget_conversation,
 )
-PERSONS = Kind(Person, _with_voices, "person", "created_at", forget=_forget_person)
+PERSONS = Kind(
+    Person,
+    _with_voices,
+    "person",
+    "created_at",
+    forget=_forget_person,
+    told_as=("person_changed", "person_deleted"),
+)
 ACTIONS = Kind(Action, _each(ActionDetails.of), "action", "created_at", newest_first=True)
 EVENTS = Kind(
     CalendarEvent, _each(EventDetails.of), "event", "start_time", check=_ends_after_it_begins
 )
-REMINDERS = Kind(Reminder, _each(ReminderDetails.of), "reminder", "due_time")
+REMINDERS = Kind(
+    Reminder,
+    _each(ReminderDetails.of),
+    "reminder",
+    "due_time",
+    told_as=("reminder_changed", "reminder_deleted"),
+)

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients, elections, events
+from hub.store import clients, elections, event_rows, events
 from hub.store.records import (
     ElectionRecord,
     InteractionInfo,
@@ -63,7 +63,7 @@ async def record(
         )
         await session.exec(insert(Recording), params=kept.model_dump())
     seq = await events.append(session, network_id, "interaction_created", row.id, now)
-    return events.interaction_created(seq, row, speaker if row.client_id else None)
+    return event_rows.interaction_created(seq, row, speaker if row.client_id else None)
 
 
 async def forget(
@@ -132,7 +132,8 @@ async def _event(
     if interaction_id is None:
         return None
     logged = await events.of_row(session, network_id, "interaction_created", interaction_id)
-    return cast("InteractionCreated", logged[0])
+    # A line that was cut off was told to everybody long ago.
+    return cast("InteractionCreated", logged[0]) if logged else None
 
 
 def _info(row: Interaction, client_id: str | None) -> InteractionInfo:

@@ -9,7 +9,7 @@ import msgspec
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import events
+from hub.store import event_rows, events
 from hub.store.errors import NotFoundError
 from hub.store.records import NetworkInfo, NetworkStatus
 from hub.store.settings import NetworkSettings, parse_settings, settings_document
@@ -70,7 +70,7 @@ async def change_settings(
     row.version += 1
     await session.flush()
     seq = await events.append(session, network_id, "settings_changed", network_id, now)
-    return events.settings_changed(seq, settings, row.status)
+    return event_rows.settings_changed(seq, settings, row.status)
 
 
 async def set_status(

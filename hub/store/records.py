@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from hub.store.settings import NetworkSettings
+from shared.wire.events import Event
 
 Role = Literal["network", "client", "registration"]
 NetworkStatus = Literal["active", "inactive", "suspended"]
@@ -115,3 +116,12 @@ class InteractionInfo:
     processing_metadata: dict[str, Any]
     audio_quality_score: float | None
     audio_duration_s: float | None
+
+
+@dataclass(frozen=True)
+class ChangeOutcome:
+    """What became of something that a person did on a device."""
+
+    events: tuple[Event, ...]  # to be told; none where it was done before, or changes nothing
+    refusal: str | None  # the code of the error; None: it is done
+    why: str  # for people; empty where it is done

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from hub.store.errors import StoreBusyError, StoreConflictError, StoreFileError, StoreFullError
@@ -50,6 +52,26 @@ def migration_engine(path: Path) -> Engine:
     )
     event.listen(made, "begin", _begin)
     return made
+
+
+def empty_log(path: Path) -> bool:
+    """Writes all that is in the write-ahead log into the file, and empties it.
+
+    Returns:
+        False where somebody reads or writes just now.
+
+    Raises:
+        DBAPIError: SQLite's trouble, as SQLAlchemy tells it.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        return True
+    try:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as connection:
+            (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.Error as error:
+        raise DBAPIError("PRAGMA wal_checkpoint(TRUNCATE)", None, error) from error
+    return not busy
 
 
 def _set_up(connection: Any, _record: object) -> None:

@@ -6,13 +6,23 @@ fails, and then nothing of the call was stored.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 
-from hub.store import clients, elections, events, interactions, networks, tokens
+from hub.store import (
+    changes,
+    clients,
+    elections,
+    event_log,
+    events,
+    interactions,
+    networks,
+    tokens,
+)
 from hub.store.database import Database
 from hub.store.records import (
     Access,
+    ChangeOutcome,
     ClientInfo,
     ConnectionStatus,
     ElectionRecord,
@@ -26,8 +36,7 @@ from hub.store.settings import NetworkSettings
 from hub.store.whole import whole
 from shared import ids
 from shared.clock import Clock
-from shared.wire.codec import Event
-from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import ClientChanged, Event, InteractionCreated, Row, SettingsChanged
 
 
 @whole
@@ -135,24 +144,48 @@ class Store:
                 session, network_id, client_id, listening, self._now()
             )
 
-    async def touch_client(
+    async def client_connected(
+        self, network_id: str, client_id: str, software: str, acked: int
+    ) -> str:
+        """Notes that a device is here; gives the id of its session.
+
+        Args:
+            software: program and version, as the device says.
+            acked: up to which event its copy goes.
+
+        Raises:
+            NotFoundError: the network has no such device.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            return await clients.connected(
+                session, network_id, client_id, software, acked, self._now()
+            )
+
+    async def client_disconnected(
         self,
         network_id: str,
         client_id: str,
-        status: ConnectionStatus,
-        audio_quality_score: float | None = None,
+        session_id: str,
+        acked: int,
+        status: ConnectionStatus = "offline",
     ) -> None:
-        """Notes that a device was seen now; for comings and goings, not for every heartbeat."""
+        """Notes that a session ended; `status`: whether the device is back on another already."""
         async with self._database.transaction(Scope(network_id)) as session:
-            await clients.touch(
-                session, network_id, client_id, status, audio_quality_score, self._now()
-            )
+            now = self._now()
+            await clients.touch(session, network_id, client_id, status, now)
+            await clients.acked(session, network_id, session_id, acked, now)
+
+    async def note_acks(self, network_id: str, acked: Mapping[str, int]) -> None:
+        """Notes how far the copies of connected devices are, by the ids of their sessions."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            for session_id, seq in acked.items():
+                await clients.acked(session, network_id, session_id, seq)
 
     async def all_clients_offline(self) -> None:
         """To be called when the hub starts: nobody is connected yet."""
         for network in await self.networks():
             async with self._database.transaction(Scope(network.network_id)) as session:
-                await clients.all_offline(session)
+                await clients.all_offline(session, self._now())
 
     async def issue_token(
         self,
@@ -215,9 +248,34 @@ class Store:
     async def events_after(
         self, network_id: str, cursor: int, limit: int = 500
     ) -> tuple[Event, ...]:
-        """What follows the cursor, oldest first; fewer than `limit` only at the log's end."""
+        """What follows the cursor, oldest first; fewer than `limit` only at the log's end.
+
+        Raises:
+            CursorExpiredError: the log does not reach back so far; see `snapshot`.
+        """
         async with self._database.session(Scope(network_id)) as session:
             return await events.after(session, network_id, cursor, limit)
+
+    async def snapshot(
+        self, network_id: str, seq: int, position: str, limit: int
+    ) -> tuple[tuple[Row, ...], str | None]:
+        """A part of all rows that devices are told of; see `event_log.snapshot`."""
+        async with self._database.session(Scope(network_id)) as session:
+            return await event_log.snapshot(session, network_id, seq, position, limit)
+
+    async def apply_change(
+        self,
+        network_id: str,
+        client_id: str,
+        client_seq: int,
+        made_at: datetime,
+        deed: changes.LastingDeed,
+    ) -> ChangeOutcome:
+        """Does what a person did on a device, once; see `changes.apply`."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            return await changes.apply(
+                session, network_id, client_id, client_seq, made_at, deed, self._now()
+            )
 
     async def last_seq(self, network_id: str) -> int:
         """The seq of the network's newest event, 0 before the first; raises NotFoundError."""

@@ -14,7 +14,13 @@ from shared.wire.events import (
     ClientRemoved,
     InteractionCreated,
     InteractionDeleted,
+    PersonChanged,
+    PersonDeleted,
+    ReminderChanged,
+    ReminderDeleted,
+    ResyncRequired,
     SettingsChanged,
+    Snapshot,
 )
 from shared.wire.fields import Message
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
@@ -53,9 +59,6 @@ DeviceMessage = (
 )
 """What a device says."""
 
-Event = InteractionCreated | InteractionDeleted | ClientChanged | ClientRemoved | SettingsChanged
-"""What stands in the event log."""
-
 HubMessage = (
     ConnectionEstablished
     | ClockProbe
@@ -74,7 +77,13 @@ HubMessage = (
     | InteractionDeleted
     | ClientChanged
     | ClientRemoved
+    | PersonChanged
+    | PersonDeleted
+    | ReminderChanged
+    | ReminderDeleted
     | SettingsChanged
+    | ResyncRequired
+    | Snapshot
 )
 """What a hub says."""
 

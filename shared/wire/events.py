@@ -5,7 +5,9 @@ An event names a row; what is sent is the row as it is now.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from shared.wire.fields import ClientId, Count, Message, Name, Text, Timestamp, Uuid
 
@@ -45,12 +47,77 @@ class ClientRemoved(Message, frozen=True, kw_only=True, tag="client_removed"):
     client_id: ClientId  # which
 
 
+class PersonChanged(Message, frozen=True, kw_only=True, tag="person_changed"):
+    """hub to devices: a person was added or changed."""
+
+    seq: Count  # place in the network's log
+    person_id: Uuid  # who
+    name: Name | None  # null: nobody has named them
+    index: Count  # number within the network; 1 is the owner
+
+
+class PersonDeleted(Message, frozen=True, kw_only=True, tag="person_deleted"):
+    """hub to devices: a person was deleted; what they said stays, without a speaker."""
+
+    seq: Count  # place in the network's log
+    person_id: Uuid  # who
+
+
+class ReminderChanged(Message, frozen=True, kw_only=True, tag="reminder_changed"):
+    """hub to devices: a reminder was made or changed."""
+
+    seq: Count  # place in the network's log
+    reminder_id: Uuid  # which
+    title: Text  # for people
+    description: Text | None  # more of it
+    due_time: Timestamp  # when, UTC
+    priority: Literal["low", "medium", "high", "urgent"]  # how much it matters
+    status: Literal["pending", "completed", "cancelled", "overdue"]  # how it stands
+
+
+class ReminderDeleted(Message, frozen=True, kw_only=True, tag="reminder_deleted"):
+    """hub to devices: a reminder was deleted."""
+
+    seq: Count  # place in the network's log
+    reminder_id: Uuid  # which
+
+
 class SettingsChanged(Message, frozen=True, kw_only=True, tag="settings_changed"):
     """hub to devices: the network's settings as they are now."""
 
     seq: Count  # place in the network's log
     listening: bool  # whether the network listens
     language: Name  # BCP 47 tag of what is spoken
+
+
+Event = (
+    InteractionCreated
+    | InteractionDeleted
+    | ClientChanged
+    | ClientRemoved
+    | PersonChanged
+    | PersonDeleted
+    | ReminderChanged
+    | ReminderDeleted
+    | SettingsChanged
+)
+"""What the log tells."""
+
+Row = InteractionCreated | ClientChanged | PersonChanged | ReminderChanged | SettingsChanged
+"""An event that tells what there is, not what is gone."""
+
+
+class ResyncRequired(Message, frozen=True, kw_only=True, tag="resync_required"):
+    """hub to device: the log does not reach back to the device's cursor; a snapshot follows."""
+
+    cursor: Count  # seq up to which the snapshot tells
+
+
+class Snapshot(Message, frozen=True, kw_only=True, tag="snapshot"):
+    """hub to device: a part of all that there is."""
+
+    rows: Annotated[list[Row], Meta(max_length=500)]  # each with the snapshot's seq
+    last: bool  # the copy is complete, and takes the place of the one before
 
 
 class Ack(Message, frozen=True, kw_only=True, tag="ack"):

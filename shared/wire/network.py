@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from shared.wire.fields import ClientId, Count, Message, Name, Text, Timestamp
+from msgspec import Struct
+
+from shared.wire.fields import ClientId, Count, Message, Micros, Name, Text, Timestamp, Uuid
 
 
 class ClientJoined(Message, frozen=True, kw_only=True, tag="client_joined"):
@@ -22,14 +24,47 @@ class ClientLeft(Message, frozen=True, kw_only=True, tag="client_left"):
     timestamp: Timestamp  # the hub's clock, UTC
 
 
-class Change(Message, frozen=True, kw_only=True, tag="change"):
-    """device to hub: a person switched listening on or off."""
+class SetListening(Struct, frozen=True, kw_only=True, tag_field="kind", tag="set_listening"):
+    """Listening is switched on or off."""
 
-    client_seq: Count  # the device's own count, to match the answer
-    kind: Literal["set_listening"]  # what is changed
     scope: Literal["client", "network"]  # one device, or every device
     listening: bool  # the new value
     client_id: ClientId | None = None  # with scope client: whose; null: the sender's
+
+
+class DeleteInteraction(
+    Struct, frozen=True, kw_only=True, tag_field="kind", tag="delete_interaction"
+):
+    """An interaction is forgotten, everywhere; one that is gone already is no error."""
+
+    interaction_id: Uuid  # which
+
+
+class NamePerson(Struct, frozen=True, kw_only=True, tag_field="kind", tag="name_person"):
+    """A person gets a name; of two names the one that was given later stays."""
+
+    person_id: Uuid  # who
+    name: Name  # their new name
+
+
+class CompleteReminder(
+    Struct, frozen=True, kw_only=True, tag_field="kind", tag="complete_reminder"
+):
+    """A reminder is done; one that was cancelled stays cancelled."""
+
+    reminder_id: Uuid  # which
+
+
+Deed = SetListening | DeleteInteraction | NamePerson | CompleteReminder
+"""What a person may do at a device."""
+
+
+class Change(Message, frozen=True, kw_only=True, tag="change"):
+    """device to hub: a person did something at the device."""
+
+    client_seq: Count  # grows with each change of the device; one that is sent again keeps it
+    made_at_us: Micros  # the device's clock when the person did it
+    deed: Deed  # what
 
 
 class ChangeApplied(Message, frozen=True, kw_only=True, tag="change_applied"):

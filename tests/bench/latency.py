@@ -29,7 +29,7 @@ from edge.hub_finder import HubFinder
 from edge.microphone.file import FileMicrophone
 from edge.microphone.microphone import Frame
 from edge.preroll import PreRoll
-from edge.replica import Replica
+from edge.replica import Replica, Written
 from edge.simulation.speech import SpokenUtterance, utterances
 from edge.startup import Connector
 from models.fetch import pull
@@ -37,7 +37,7 @@ from shared.audio import SAMPLE_RATE, Pcm
 from shared.clock import steady_clock
 from shared.config_keys import Secret
 from shared.ids import new_id
-from shared.wire.codec import Event, HubMessage
+from shared.wire.codec import HubMessage
 from shared.wire.events import InteractionCreated
 from shared.wire.fields import Message
 from shared.wire.utterance import AudioStreamSelected, UtteranceEnded
@@ -85,11 +85,11 @@ class NotingReplica(Replica):
 
     noted: Noted
 
-    def apply(self, events: Iterable[Event]) -> int:
+    def apply(self, said: Iterable[Written]) -> int:
         """See `Replica`."""
-        events = list(events)
-        cursor = super().apply(events)
-        for event in events:
+        said = list(said)
+        cursor = super().apply(said)
+        for event in said:
             if isinstance(event, InteractionCreated):
                 self.noted.kept.setdefault(event.interaction_id, []).append(time.monotonic())
         return cursor

@@ -27,7 +27,10 @@ from edge.microphone.sound_card import SoundCard
 from shared.errors import MicrophoneError
 from shared.service import Notifier
 
-COMMANDS = ("run", "microphones", "status", "listening")
+COMMANDS = (
+    *("run", "microphones", "status", "listening"),
+    *("history", "people", "reminders", "delete", "name", "complete"),
+)
 
 
 @pytest.fixture
@@ -45,6 +48,7 @@ class FakeDaemon:
     def __init__(self, folder: Path) -> None:
         self.asked: list[Question] = []
         self.hub: str | None = "http://192.0.2.1:8770"
+        self.done = False  # whether the hub has done what is asked for
         self._path = folder / "control.sock"
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -75,6 +79,7 @@ class FakeDaemon:
             held=2,
             dropped=1,
             cursor=7,
+            done=self.done,
         )
 
     def close(self) -> None:

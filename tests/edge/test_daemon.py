@@ -22,7 +22,7 @@ from edge.hub_finder import HubFinder
 from edge.microphone.microphone import Frame
 from edge.microphone.simulated import SimulatedMicrophone
 from edge.preroll import PreRoll
-from edge.replica import Replica
+from edge.replica import Replica, Scope
 from shared.audio import FRAME_MS
 from shared.ids import new_id
 from shared.wire.audio import AudioFrame
@@ -31,7 +31,7 @@ from shared.wire.codec import decode_device, encode
 from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
 from shared.wire.fields import Message
 from shared.wire.memory import MemoryChannel, memory_channels
-from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientLeft
+from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientLeft, SetListening
 from shared.wire.session import (
     ClientStatus,
     ClockProbe,
@@ -229,8 +229,8 @@ async def running(folder: Path, *, reachable: bool = True) -> AsyncIterator[Devi
         device.replica.close()
 
 
-def change(listening: bool, seq: int, scope: str = "client") -> Change:
-    return Change(client_seq=seq, kind="set_listening", scope=scope, listening=listening)  # type: ignore[arg-type]
+def wish(listening: bool, scope: Scope = "client") -> SetListening:
+    return SetListening(scope=scope, listening=listening)
 
 
 def interaction(seq: int) -> InteractionCreated:
@@ -455,12 +455,14 @@ async def test_a_person_at_the_device_is_obeyed_at_once_and_the_hub_is_told(
         hub = await device.greeted()
         status = await device.daemon.answer(AskListening(listening=False))
         assert (status.listening, status.microphone) == (False, "closed")
-        assert change(False, 1) in await hub.hear()
+        await hub.hear()
+        (told,) = hub.of(Change)
+        assert told.deed == wish(False)
         # Until the hub has confirmed it, what the hub says of this device is older.
         await hub.send(ClientChanged(seq=1, client_id="kitchen", name="Kitchen", listening=True))
         await hub.hear()
         assert device.state == "closed"
-        await hub.send(ChangeApplied(client_seq=1))
+        await hub.send(ChangeApplied(client_seq=told.client_seq))
         await hub.send(ClientChanged(seq=2, client_id="kitchen", name="Kitchen", listening=True))
         await hub.hear()
         assert device.state == "open"
@@ -473,16 +475,17 @@ async def test_only_the_last_choice_has_to_be_confirmed(tmp_path: Path) -> None:
         device.daemon.set_listening(True, "client")
         device.daemon.set_listening(False, "client")
         await hub.hear()
-        assert [m.client_seq for m in hub.of(Change)] == [1, 2, 3]
-        for seq, listening in ((1, False), (2, True)):
+        first, second, third = (m.client_seq for m in hub.of(Change))
+        assert first < second < third
+        for seq, client_seq, listening in ((1, first, False), (2, second, True)):
             await hub.send(
-                ChangeApplied(client_seq=seq),
+                ChangeApplied(client_seq=client_seq),
                 ClientChanged(seq=seq, client_id="kitchen", name="Kitchen", listening=listening),
             )
             await hub.hear()
             assert device.state == "closed"
             assert device.replica.pending("client") is False
-        await hub.send(ChangeApplied(client_seq=3))
+        await hub.send(ChangeApplied(client_seq=third))
         await hub.hear()
         assert device.replica.pending("client") is None
 
@@ -497,7 +500,7 @@ async def test_a_choice_made_without_a_hub_is_told_to_the_first_one_and_wins(
         assert device.state == "closed"
         device.reachable = True
         hub = await device.greeted(client_listening=True)
-        assert hub.of(Change) == [change(False, 2)]
+        assert [m.deed for m in hub.of(Change)] == [wish(False)]
         assert device.state == "closed"
 
 
@@ -505,7 +508,8 @@ async def test_what_was_chosen_holds_after_a_restart_without_a_hub(tmp_path: Pat
     async with running(tmp_path) as device:
         hub = await device.greeted()
         device.daemon.set_listening(False, "client")
-        await hub.send(ChangeApplied(client_seq=1))
+        await hub.hear()
+        await hub.send(ChangeApplied(client_seq=hub.of(Change)[0].client_seq))
         await hub.hear()
     async with running(tmp_path, reachable=False) as device:
         await asyncio.sleep(5)
@@ -523,7 +527,7 @@ async def test_off_for_everybody_without_a_hub_closes_here_and_is_told_later(
         assert device.state == "closed"
     async with running(tmp_path) as device:  # kept over a restart
         hub = await device.greeted(listening=True)
-        assert change(False, 1, "network") in hub.said
+        assert [m.deed for m in hub.of(Change)] == [wish(False, "network")]
         assert device.state == "closed"
 
 
@@ -533,18 +537,22 @@ async def test_the_whole_network_is_switched_by_the_hub(tmp_path: Path) -> None:
         off = asyncio.create_task(
             device.daemon.answer(AskListening(listening=False, scope="network"))
         )
-        assert change(False, 1, "network") in await hub.hear()
+        await hub.hear()
+        (told,) = hub.of(Change)
+        assert told.deed == wish(False, "network")
         assert device.state == "closed"  # here at once; the others are told by the hub
         assert not off.done()
-        await hub.send(ChangeApplied(client_seq=1))
+        await hub.send(ChangeApplied(client_seq=told.client_seq))
         await hub.send(SettingsChanged(seq=1, listening=False, language="en"))
         status = await off
         assert (status.listening, status.microphone) == (False, "closed")
         on = asyncio.create_task(
             device.daemon.answer(AskListening(listening=True, scope="network"))
         )
-        assert change(True, 2, "network") in await hub.hear()
-        await hub.send(ChangeApplied(client_seq=2))
+        await hub.hear()
+        _, told = hub.of(Change)
+        assert told.deed == wish(True, "network")
+        await hub.send(ChangeApplied(client_seq=told.client_seq))
         await hub.hear()
         assert device.state == "closed"  # on is the hub's to say
         assert not on.done()
@@ -565,10 +573,11 @@ async def test_off_for_everybody_is_told_again_when_the_hub_did_not_hear_it(
         assert device.state == "closed"
         hub.channel.cut()
         again = await device.greeted(listening=True)
-        assert change(False, 2, "network") in again.said
+        (told,) = again.of(Change)
+        assert told.deed == wish(False, "network")
         assert device.state == "closed"
         await again.send(SettingsChanged(seq=1, listening=False, language="en"))
-        await again.send(ChangeApplied(client_seq=2))
+        await again.send(ChangeApplied(client_seq=told.client_seq))
         await again.send(SettingsChanged(seq=2, listening=True, language="en"))
         await again.hear()
         assert device.state == "open"  # somebody else has switched it on since

@@ -96,7 +96,7 @@ def test_the_command(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.write_text(f"[paths]\nstate_dir = {json.dumps(str(path.parent))}\n")
     assert main(["history", "--config", str(config)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line[18:].split() for line in lines] == [
+    assert [line[28:].split() for line in lines] == [
         ["the", "kitchen", "Call", "Ann", "tomorrow"],
         ["Die", "Straße", "ist", "naß"],
         ["hall", "(failed)"],

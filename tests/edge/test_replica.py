@@ -12,7 +12,28 @@ from hypothesis import strategies as st
 
 from edge.replica import Replica, Switches
 from shared.ids import new_id
-from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    ClientChanged,
+    ClientRemoved,
+    InteractionCreated,
+    InteractionDeleted,
+    PersonChanged,
+    PersonDeleted,
+    ReminderChanged,
+    ReminderDeleted,
+    ResyncRequired,
+    Row,
+    SettingsChanged,
+    Snapshot,
+)
+from shared.wire.network import (
+    Change,
+    ChangeApplied,
+    ChangeRefused,
+    Deed,
+    DeleteInteraction,
+    NamePerson,
+)
 
 NETWORK = "net_" + "0" * 32
 
@@ -105,4 +126,144 @@ def test_another_networks_copy_is_emptied(tmp_path: Path) -> None:
     replica = Replica(tmp_path / "replica.db", "net_" + "1" * 32)
     assert replica.cursor == 0
     assert replica.interactions() == []
+    replica.close()
+
+
+ANN = "0b1c2d3e-4f5a-4b6c-8d7e-9f0a1b2c3d05"
+
+
+def rows(replica: Replica, table: str) -> list[tuple[object, ...]]:
+    return replica._db.execute(f"SELECT * FROM {table} ORDER BY 1").fetchall()  # noqa: S608
+
+
+def change(seq: int, deed: Deed) -> Change:
+    return Change(client_seq=seq, made_at_us=1, deed=deed)
+
+
+def test_people_and_reminders_come_change_and_go(replica: Replica) -> None:
+    due = datetime(2026, 3, 1, tzinfo=UTC)
+    remind = ReminderChanged(
+        seq=3,
+        reminder_id=ANN,
+        title="call",
+        description=None,
+        due_time=due,
+        priority="low",
+        status="pending",
+    )
+    replica.apply(
+        [
+            PersonChanged(seq=1, person_id=ANN, name=None, index=2),
+            PersonChanged(seq=2, person_id=ANN, name="Ann", index=2),
+            remind,
+        ]
+    )
+    assert rows(replica, "persons") == [(ANN, "Ann", 2)]
+    assert rows(replica, "reminders") == [(ANN, "call", None, due.isoformat(), "low", "pending")]
+    replica.apply([PersonDeleted(seq=4, person_id=ANN), ReminderDeleted(seq=5, reminder_id=ANN)])
+    assert rows(replica, "persons") == rows(replica, "reminders") == []
+
+
+def test_what_somebody_said_stays_without_who_is_gone(replica: Replica) -> None:
+    spoken = said(3)
+    replica.apply(
+        [
+            ClientChanged(seq=1, client_id="kitchen", name="Kitchen", listening=True),
+            PersonChanged(seq=2, person_id=ANN, name="Ann", index=2),
+            InteractionCreated(
+                **{f: getattr(spoken, f) for f in spoken.__struct_fields__} | {"speaker_id": ANN}
+            ),
+        ]
+    )
+    (kept,) = replica.interactions()
+    assert (kept.client_id, kept.speaker_id) == ("kitchen", ANN)
+    replica.apply([ClientRemoved(seq=4, client_id="kitchen"), PersonDeleted(seq=5, person_id=ANN)])
+    (kept,) = replica.interactions()
+    assert (kept.client_id, kept.speaker_id, kept.text) == (None, None, "hello")
+
+
+def test_a_snapshot_takes_the_place_of_the_copy_at_once_and_as_a_whole(tmp_path: Path) -> None:
+    replica = Replica(tmp_path / "replica.db", NETWORK)
+    replica.apply([said(1, "old"), said(2, "gone")])
+    new: list[Row] = [
+        said(1, "new"),
+        PersonChanged(seq=9, person_id=ANN, name="Ann", index=1),
+        SettingsChanged(seq=9, listening=False, language="de"),
+    ]
+    assert replica.apply([ResyncRequired(cursor=9), Snapshot(rows=new[:1], last=False)]) == 2
+    assert [i.text for i in replica.interactions()] == ["gone", "old"]
+    replica.close()  # the connection broke; then the hub begins anew
+    replica = Replica(tmp_path / "replica.db", NETWORK)
+    assert replica.cursor == 2
+    replica.apply([ResyncRequired(cursor=9), Snapshot(rows=new[:2], last=False)])
+    assert replica.apply([Snapshot(rows=new[2:], last=True), said(9, "before"), said(10)]) == 10
+    assert [i.text for i in replica.interactions()] == ["hello", "new"]
+    assert rows(replica, "persons") == [(ANN, "Ann", 1)]
+    assert not replica.switches.network
+    assert rows(replica, "snapshot") == []
+    replica.close()
+
+
+def test_what_a_person_did_here_is_kept_until_the_hub_has_answered(tmp_path: Path) -> None:
+    replica = Replica(tmp_path / "replica.db", NETWORK)
+    replica.apply([said(1), said(2)])
+    naming = change(7, NamePerson(person_id=ANN, name="Ann"))
+    deleting = change(8, DeleteInteraction(interaction_id=said(1).interaction_id))
+    replica.keep_change(naming)
+    replica.keep_change(deleting)
+    assert [i.seq for i in replica.interactions()] == [2]  # gone here at once
+    replica.close()
+    replica = Replica(tmp_path / "replica.db", NETWORK)
+    assert replica.changes() == [naming, deleting]
+    assert replica.last_change == 8
+    # The hub may tell of it once more before it has heard that it is deleted.
+    replica.apply(
+        [
+            said(3),
+            InteractionCreated(
+                **{f: getattr(said(1), f) for f in said(1).__struct_fields__} | {"seq": 4}
+            ),
+        ]
+    )
+    assert [i.seq for i in replica.interactions()] == [3, 2]
+    replica.apply(
+        [
+            ChangeRefused(client_seq=7, code="NOT_FOUND", message="Nobody."),
+            ChangeApplied(client_seq=8),
+            InteractionDeleted(seq=5, interaction_id=said(1).interaction_id),
+        ]
+    )
+    assert replica.changes() == []
+    assert replica.refused == "a person's name: Nobody."
+    assert replica.last_change == 8  # no number is given twice
+    replica.clear()
+    replica.keep_change(naming)
+    replica.clear()  # the log's copy goes, what was done here stays
+    assert replica.changes() == [naming]
+    replica.close()
+    replica = Replica(tmp_path / "replica.db", "net_" + "1" * 32)
+    assert replica.changes() == []  # it was done in another network
+    replica.close()
+
+
+@pytest.mark.parametrize("how", ["event", "here", "snapshot"])
+def test_of_what_is_deleted_no_byte_is_left(tmp_path: Path, how: str) -> None:
+    replica = Replica(tmp_path / "replica.db", NETWORK)
+    secret, other = "the deleted sentence", "what stays"
+    replica.apply([said(1, secret)])
+    replica.apply([said(2, other)])
+
+    def bytes_on_disk() -> bytes:
+        return b"".join(path.read_bytes() for path in sorted(tmp_path.iterdir()))
+
+    assert secret.encode() in bytes_on_disk()
+    gone = said(1).interaction_id
+    if how == "event":
+        replica.apply([InteractionDeleted(seq=3, interaction_id=gone)])
+    elif how == "here":
+        replica.keep_change(change(7, DeleteInteraction(interaction_id=gone)))
+    else:
+        replica.apply([ResyncRequired(cursor=9), Snapshot(rows=[said(2, other)], last=True)])
+    assert secret.encode() not in bytes_on_disk()
+    assert other.encode() in bytes_on_disk()
     replica.close()

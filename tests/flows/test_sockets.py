@@ -19,7 +19,7 @@ from edge.ear import Ear
 from edge.hub_finder import HubFinder
 from edge.microphone.simulated import SimulatedMicrophone
 from edge.preroll import PreRoll
-from edge.replica import Replica
+from edge.replica import Replica, Written
 from edge.startup import Connector
 from shared.clock import steady_clock
 from shared.config_keys import Secret
@@ -27,7 +27,7 @@ from shared.errors import AccessDeniedError
 from shared.ids import new_id
 from shared.wire.audio import AudioFrame
 from shared.wire.channel import ChannelClosedError
-from shared.wire.codec import MAX_MESSAGE_BYTES, Event, encode
+from shared.wire.codec import MAX_MESSAGE_BYTES, encode
 from shared.wire.events import InteractionCreated
 from shared.wire.network import ClientLeft
 from shared.wire.session import ConnectionEstablished, Error, Heartbeat, Hello
@@ -46,8 +46,8 @@ class WatchedReplica(Replica):
         self.written = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
-    def apply(self, events: Iterable[Event]) -> int:
-        cursor = super().apply(events)
+    def apply(self, said: Iterable[Written]) -> int:
+        cursor = super().apply(said)
         if self.interactions():
             self._loop.call_soon_threadsafe(self.written.set)
         return cursor

@@ -29,6 +29,9 @@ class Network(Row, table=True):
     event_seq: int = Field(
         default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"}
     )  # of the newest event
+    event_floor: int = Field(
+        default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": "0"}
+    )  # the log was cut off up to here
     version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})  # counts changes
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

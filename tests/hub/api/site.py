@@ -165,14 +165,14 @@ class Site:
         said, chosen = interaction(f"said in {name}"), election(network.network_id)
         await self.store.record_interaction(said, chosen, RECORDING)
         made, key, now = self.household_data, network.network_id, SPOKEN_AT
-        conversation = await made.add(CONVERSATIONS, key, {"title": f"talk of {name}"})
-        person = await made.add_person(key, f"one of {name}")
-        action = await made.add(
+        conversation, _ = await made.add(CONVERSATIONS, key, {"title": f"talk of {name}"})
+        person, _ = await made.add_person(key, f"one of {name}")
+        action, _ = await made.add(
             ACTIONS, key, {"action_type": "lights", "interaction_id": said.interaction_id}
         )
-        event = await made.add(EVENTS, key, {"title": f"party of {name}", "start_time": now})
+        event, _ = await made.add(EVENTS, key, {"title": f"party of {name}", "start_time": now})
         reminder = {"due_time": now, "priority": "low", "status": "pending"}
-        remind = await made.add(REMINDERS, key, {"title": f"task of {name}"} | reminder)
+        remind, _ = await made.add(REMINDERS, key, {"title": f"task of {name}"} | reminder)
         return Household(
             network,
             token,

@@ -228,7 +228,7 @@ async def test_what_is_added_meanwhile_moves_no_part(
 
     async def more(name: str) -> str:
         if kind == "actions":
-            made = await site.household_data.add(
+            made, _ = await site.household_data.add(
                 ACTIONS, home.network.network_id, {"action_type": name}
             )
             return made.action_id

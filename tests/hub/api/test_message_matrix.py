@@ -14,7 +14,7 @@ from shared.wire.audio import AudioFrame
 from shared.wire.codec import DeviceMessage, encode
 from shared.wire.events import Ack
 from shared.wire.fields import Message
-from shared.wire.network import Change
+from shared.wire.network import Change, SetListening
 from shared.wire.session import ClientStatus, ClockReply, Error, Heartbeat, Hello
 from shared.wire.utterance import Quality, UtteranceEnded, UtteranceStarted
 from tests.flows.scripted import ScriptedDevice
@@ -48,7 +48,9 @@ NAMES: dict[type, Named | None] = {
     ),
     AudioFrame: lambda utterance, _: AudioFrame(utterance, 0, 0, 0, bytes(640)),
     Change: lambda _, client: Change(
-        client_seq=1, kind="set_listening", scope="client", client_id=client, listening=False
+        client_seq=1,
+        made_at_us=0,
+        deed=SetListening(scope="client", client_id=client, listening=False),
     ),
     # These name nothing that is anybody's.
     ClockReply: None,

@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
+from hub.network import members
 from hub.network.members import EVENTS_AT_ONCE, Members
 from hub.network.session import Session
 from hub.store.records import NetworkInfo
 from hub.sync.cursor import Cursor
 from shared.ids import new_id
 from shared.wire.codec import HubMessage, decode_hub
-from shared.wire.events import ClientChanged
+from shared.wire.events import ClientChanged, ResyncRequired, Snapshot
 from shared.wire.fields import Message
 from shared.wire.utterance import Release, StreamQuality
 from tests.fakes import MemoryStore
@@ -129,3 +130,31 @@ async def test_what_another_process_committed_sends_the_devices_back_to_the_log(
     assert [m.cursor.live for m in (home.one, home.other)] == [False, False]
     await home.members.read_log(home.one)
     assert home.one.seqs == [1, 2, 3]
+
+
+async def test_who_was_away_for_longer_than_the_log_is_kept_gets_a_snapshot_by_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(members, "SNAPSHOT_BYTES", 200)
+    home = await Home().open(events=7)
+    home.store.cut_off(home.network.network_id, 5)
+    await home.members.read_log(home.one)
+    assert home.one.told == [ResyncRequired(cursor=7)]
+    await home.commit()  # while the snapshot is read
+    while not home.one.cursor.live:
+        await home.members.read_log(home.one)
+    *parts, event = home.one.told[1:]
+    assert len(parts) > 1
+    assert [part.last for part in parts if isinstance(part, Snapshot)] == [
+        False for _ in parts[1:]
+    ] + [True]
+    rows = [row for part in parts if isinstance(part, Snapshot) for row in part.rows]
+    assert {row.seq for row in rows} == {7}
+    assert len([row for row in rows if isinstance(row, ClientChanged)]) >= 7
+    assert isinstance(event, ClientChanged)
+    assert event.seq == 8
+    # Whoever was not away for so long gets every event.
+    home.other.cursor = Cursor(5)
+    while not home.other.cursor.live:
+        await home.members.read_log(home.other)
+    assert home.other.seqs == [6, 7, 8]

@@ -25,7 +25,15 @@ from shared.wire.audio import AudioFrame
 from shared.wire.channel import ChannelClosedError
 from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
 from shared.wire.fields import Message
-from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
+from shared.wire.network import (
+    Change,
+    ChangeApplied,
+    ChangeRefused,
+    ClientJoined,
+    ClientLeft,
+    DeleteInteraction,
+    SetListening,
+)
 from shared.wire.session import ClientStatus, Error, Heartbeat
 from shared.wire.utterance import (
     AudioStreamSelected,
@@ -71,8 +79,9 @@ async def said_after(device: Device, since: int, wait_s: float = 1) -> list[Mess
 
 
 def switch(listening: bool, **fields: object) -> Change:
-    given = {"client_seq": 1, "kind": "set_listening", "scope": "client", "listening": listening}
-    return Change(**(given | fields))  # type: ignore[arg-type]
+    client_seq = fields.pop("client_seq", 1)
+    deed = SetListening(**({"scope": "client", "listening": listening} | fields))  # type: ignore[arg-type]
+    return Change(client_seq=client_seq, made_at_us=0, deed=deed)  # type: ignore[arg-type]
 
 
 # A store that fails
@@ -622,3 +631,19 @@ async def test_what_is_said_is_recognised_in_the_networks_language(hub: MemoryHu
     await (await hub.room()).check_access()
     await device.speak(say(SENTENCE))
     assert await hub.texts() == [SENTENCE, "in Korean"]
+
+
+async def test_a_network_token_changes_by_the_api_only(hub: MemoryHub) -> None:
+    observer = await hub.observer()
+    deed = DeleteInteraction(interaction_id=new_id())
+    await observer.send(Change(client_seq=1, made_at_us=0, deed=deed))
+    assert (await observer.expect(ChangeRefused)).code == "FORBIDDEN"
+
+
+async def test_a_change_that_cannot_be_stored_now_is_not_answered(hub: MemoryHub) -> None:
+    kitchen = await hub.device("kitchen")
+    hub.store.failure = StoreError("The disk is full.")
+    deed = DeleteInteraction(interaction_id=new_id())
+    await kitchen.send(Change(client_seq=1, made_at_us=0, deed=deed))
+    assert await kitchen.close_code() == 1011
+    assert not any(isinstance(m, ChangeApplied | ChangeRefused) for m in kitchen.said)

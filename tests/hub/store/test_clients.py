@@ -55,18 +55,19 @@ async def test_comings_and_goings_are_noted_without_an_event(
     store: Store, home: NetworkInfo, clock: WoundClock
 ) -> None:
     clock.now_us = 1_800_000_000_000_001
-    await store.touch_client(home.network_id, "hall", "online", 71.5)
+    session = await store.client_connected(home.network_id, "hall", "mira-edge 1", 1)
+    assert (await store.client(home.network_id, "hall")).connection_status == "online"
     clock.now_us += 1_000_000
-    await store.touch_client(home.network_id, "hall", "offline")
+    await store.client_disconnected(home.network_id, "hall", session, 2)
     hall = await store.client(home.network_id, "hall")
-    assert (hall.connection_status, hall.audio_quality_score) == ("offline", 71.5)
+    assert hall.connection_status == "offline"
     assert hall.last_seen == datetime(2027, 1, 15, 8, 0, 1, 1, tzinfo=UTC)
     assert (await store.client(home.network_id, "kitchen")).last_seen is None
     assert await store.last_seq(home.network_id) == 2
 
 
 async def test_after_a_crash_nobody_is_online(store: Store, home: NetworkInfo) -> None:
-    await store.touch_client(home.network_id, "hall", "online")
+    await store.client_connected(home.network_id, "hall", "mira-edge 1", 0)
     await store.all_clients_offline()
     assert {each.connection_status for each in await store.clients(home.network_id)} == {"offline"}
 

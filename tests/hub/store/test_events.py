@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from hub.store.database import Database
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
-from shared.wire.codec import Event
-from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import ClientChanged, Event, InteractionCreated, SettingsChanged
 from tests.hub.store.making import WoundClock, candidate, election, interaction
 
 

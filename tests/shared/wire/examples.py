@@ -17,10 +17,23 @@ from shared.wire.events import (
     ClientRemoved,
     InteractionCreated,
     InteractionDeleted,
+    PersonChanged,
+    PersonDeleted,
+    ReminderChanged,
+    ReminderDeleted,
+    ResyncRequired,
     SettingsChanged,
+    Snapshot,
 )
 from shared.wire.fields import Message
-from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
+from shared.wire.network import (
+    Change,
+    ChangeApplied,
+    ChangeRefused,
+    ClientJoined,
+    ClientLeft,
+    NamePerson,
+)
 from shared.wire.session import (
     ClientStatus,
     ClockProbe,
@@ -51,6 +64,7 @@ UTTERANCE = "5f0c1f3e-8a55-4a6e-9d0c-2f1f4a7b6c01"
 HELD = "5f0c1f3e-8a55-4a6e-9d0c-2f1f4a7b6c02"
 ELECTION = "a3b1d7c2-0e4f-4c58-8a90-6d2e1b5f7a03"
 INTERACTION = "c9d8e7f6-1a2b-4c3d-9e8f-7a6b5c4d3e04"
+REMINDER = "1c2d3e4f-5a6b-4c7d-9e8f-0a1b2c3d4e06"
 PERSON = "0b1c2d3e-4f5a-4b6c-8d7e-9f0a1b2c3d05"
 KITCHEN = "client_0123456789abcdef"
 NETWORK = "net_00112233445566778899aabbccddeeff"
@@ -121,7 +135,11 @@ EXAMPLES: tuple[Message, ...] = (
     ),
     ClientJoined(client_id=KITCHEN, name="Kitchen", timestamp=NOON),
     ClientLeft(client_id=KITCHEN, timestamp=NOON),
-    Change(client_seq=7, kind="set_listening", scope="client", listening=False, client_id=KITCHEN),
+    Change(
+        client_seq=NOON_US,
+        made_at_us=NOON_US,
+        deed=NamePerson(person_id=PERSON, name="Zoë"),
+    ),
     ChangeApplied(client_seq=7),
     ChangeRefused(client_seq=7, code="UNAUTHORIZED", message="This token may not do that."),
     InteractionCreated(
@@ -137,6 +155,26 @@ EXAMPLES: tuple[Message, ...] = (
     InteractionDeleted(seq=45, interaction_id=INTERACTION),
     ClientRemoved(seq=46, client_id=KITCHEN),
     SettingsChanged(seq=44, listening=False, language="en-GB"),
+    PersonChanged(seq=47, person_id=PERSON, name="Zoë", index=2),
+    PersonDeleted(seq=48, person_id=PERSON),
+    ReminderChanged(
+        seq=49,
+        reminder_id=REMINDER,
+        title="call Zoë",
+        description=None,
+        due_time=NOON,
+        priority="medium",
+        status="pending",
+    ),
+    ReminderDeleted(seq=50, reminder_id=REMINDER),
+    ResyncRequired(cursor=50),
+    Snapshot(
+        rows=[
+            ClientChanged(seq=50, client_id=KITCHEN, name="Kitchen", listening=True),
+            PersonChanged(seq=50, person_id=PERSON, name=None, index=2),
+        ],
+        last=True,
+    ),
     Ack(cursor=44),
 )
 

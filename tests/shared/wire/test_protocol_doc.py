@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -32,6 +33,7 @@ from shared.wire.codec import (
     tag_of,
 )
 from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, Message
+from shared.wire.network import Deed
 from shared.wire.session import Settings
 from tests.shared.wire.examples import ALL_TYPES, AUDIO_EXAMPLE
 
@@ -201,8 +203,11 @@ def test_an_example_shows_every_field_and_no_other(kind: type[Message]) -> None:
     assert set(msgspec.json.decode(example)) == {"type", *kind.__struct_fields__}
 
 
-def test_settings_are_described() -> None:
-    _check_fields(SECTIONS["Settings"], Settings)
+@pytest.mark.parametrize("part", [Settings, *get_args(Deed)], ids=lambda part: part.__name__)
+def test_what_is_a_part_of_a_message_is_described(part: type[msgspec.Struct]) -> None:
+    _check_fields(SECTIONS[part.__name__], part)
+    tag = part.__struct_config__.tag
+    assert tag is None or f"`kind` `{tag}`" in SECTIONS[part.__name__].text
 
 
 def _wire_errors(kind: type[WireError] = WireError) -> Iterator[type[WireError]]:

@@ -1,0 +1,159 @@
+"""Rows as events tell them: what stands in the log as a name goes out as the row that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime
+from functools import partial
+from typing import Any, NamedTuple, cast
+
+import sqlalchemy
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store.household_details import Priority, ReminderStatus
+from hub.store.records import ProcessingStatus
+from hub.store.settings import NetworkSettings, parse_settings
+from hub.store.tables import Client, Interaction, Network, Person, Reminder
+from shared.wire.events import (
+    ClientChanged,
+    InteractionCreated,
+    PersonChanged,
+    ReminderChanged,
+    Row,
+    SettingsChanged,
+)
+
+MAX_TEXT = 4096
+MAX_NAME = 64
+"""What came from a legacy system may be longer; devices get the beginning."""
+
+Told = Callable[[int], Row]
+"""Makes a row's event, given its seq."""
+Loader = Callable[[AsyncSession, str, Collection[str]], Awaitable[dict[str, Told]]]
+"""Those of a network's rows that are there, by id."""
+
+
+class _Said(NamedTuple):
+    """What an interaction's event tells; the rest of its row may be long, and is left unread."""
+
+    id: str
+    text: str
+    speaker_id: str | None
+    timestamp: datetime | None
+    processing_status: str
+
+
+_SAID_FIELDS: list[Any] = [getattr(Interaction, name) for name in _Said._fields]
+_SAID: Any = (
+    sqlalchemy.select(*_SAID_FIELDS, col(Client.client_id))
+    .select_from(Interaction)
+    .outerjoin(Client, col(Interaction.client_id) == col(Client.id))
+)
+
+
+def interaction_created(
+    seq: int, row: Interaction | _Said, client_id: str | None
+) -> InteractionCreated:
+    """The event of an interaction; `client_id` is the public id."""
+    if row.timestamp is None:
+        raise ValueError("only legacy interactions lack a time, and they have no event")
+    return InteractionCreated(
+        seq=seq,
+        interaction_id=row.id,
+        text=row.text[:MAX_TEXT],
+        speaker_id=row.speaker_id,
+        client_id=client_id,
+        timestamp=row.timestamp,
+        processing_status=cast("ProcessingStatus", row.processing_status),
+    )
+
+
+def client_changed(seq: int, row: Client) -> ClientChanged:
+    """The event of a device."""
+    return ClientChanged(seq=seq, client_id=row.client_id, name=row.name, listening=row.listening)
+
+
+def person_changed(seq: int, row: Person) -> PersonChanged:
+    """The event of a person."""
+    name = (row.name or "")[:MAX_NAME]
+    return PersonChanged(seq=seq, person_id=row.id, name=name or None, index=row.index)
+
+
+def reminder_changed(seq: int, row: Reminder) -> ReminderChanged:
+    """The event of a reminder."""
+    return ReminderChanged(
+        seq=seq,
+        reminder_id=row.id,
+        title=row.title[:MAX_TEXT],
+        description=None if row.description is None else row.description[:MAX_TEXT],
+        due_time=row.due_time,
+        priority=cast("Priority", row.priority),
+        status=cast("ReminderStatus", row.status),
+    )
+
+
+def settings_changed(seq: int, settings: NetworkSettings, status: str) -> SettingsChanged:
+    """The event of a network's settings; a network that is not active does not listen."""
+    return SettingsChanged(
+        seq=seq,
+        listening=settings.listening and status == "active",
+        language=settings.language,
+    )
+
+
+async def interactions(
+    session: AsyncSession, network_id: str, ids: Collection[str]
+) -> dict[str, Told]:
+    """Interactions; those of a legacy system that have no time are told to nobody."""
+    found = await session.exec(
+        _SAID.where(
+            Interaction.network_id == network_id,
+            col(Interaction.id).in_(ids),
+            col(Interaction.timestamp).is_not(None),
+        )
+    )
+    told: dict[str, Told] = {}
+    for *fields, client_id in found:
+        row = _Said(*fields)
+        told[row.id] = partial(interaction_created, row=row, client_id=client_id)
+    return told
+
+
+async def clients(session: AsyncSession, network_id: str, ids: Collection[str]) -> dict[str, Told]:
+    """Devices, by the ids of their rows."""
+    found = await session.exec(
+        select(Client).where(Client.network_id == network_id, col(Client.id).in_(ids))
+    )
+    return {row.id: partial(client_changed, row=row) for row in found}
+
+
+async def persons(session: AsyncSession, network_id: str, ids: Collection[str]) -> dict[str, Told]:
+    """People."""
+    found = await session.exec(
+        select(Person).where(Person.network_id == network_id, col(Person.id).in_(ids))
+    )
+    return {row.id: partial(person_changed, row=row) for row in found}
+
+
+async def reminders(
+    session: AsyncSession, network_id: str, ids: Collection[str]
+) -> dict[str, Told]:
+    """Reminders."""
+    found = await session.exec(
+        select(Reminder).where(Reminder.network_id == network_id, col(Reminder.id).in_(ids))
+    )
+    return {row.id: partial(reminder_changed, row=row) for row in found}
+
+
+async def settings(session: AsyncSession, network_id: str, _: Collection[str]) -> dict[str, Told]:
+    """The network itself."""
+    found = await session.exec(
+        select(Network.settings, Network.status).where(Network.id == network_id)
+    )
+    row = found.first()
+    if row is None:
+        return {}
+    document, status = row
+    told = partial(settings_changed, settings=parse_settings(document), status=status)
+    return {network_id: told}
