@@ -301,6 +301,13 @@ class Candidates:
             if candidate is not None:
                 self._release(candidate, None)
 
+    def forget_all(self) -> None:
+        """Nobody wants any of them, ever; what is on disk is removed with what is released."""
+        self.live = None
+        self._held.clear()
+        self._asked.clear()
+        self._waiting.clear()
+
     def take_tail(self) -> list[tuple[int, Pcm]]:
         """Frames since the end of what was released while it was live, each with its capture time.
 

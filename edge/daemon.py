@@ -113,6 +113,7 @@ class Daemon:
         self._pending: dict[Scope, bool | None] = {
             scope: replica.pending(scope) for scope in SCOPES
         }
+        self._removed = False  # from the network, for good
         self._switched = asyncio.Event()
         self._moved = asyncio.Event()  # switches or microphone changed
         self._said_to_write: asyncio.Queue[Written] = asyncio.Queue()
@@ -136,7 +137,7 @@ class Daemon:
     @property
     def listening(self) -> bool:
         """Whether the device is to listen."""
-        return self._switches.network and self._switches.client
+        return self._switches.network and self._switches.client and not self._removed
 
     def status(self) -> Status:
         """What it does now, for people."""
@@ -222,7 +223,7 @@ class Daemon:
         try:
             write()
         except sqlite3.Error as error:
-            log.warning("listening cannot be remembered for the next start: %s", error)
+            log.warning("the device's copy cannot be written: %s", error)
 
     def _set_pending(self, scope: Scope, listening: bool | None) -> None:
         self._pending[scope] = listening
@@ -271,6 +272,18 @@ class Daemon:
             if (pending := self._pending[scope]) is not None
         ]
         return [self._status_message(), *changes, *self._ear.candidates.offer_all()]
+
+    def removed(self) -> None:
+        """The hub says that the device belongs to the network no more: it forgets all of it."""
+        if self._removed:
+            return
+        self._removed = True
+        log.warning("this device was removed from its network, and forgets what it knows of it")
+        while not self._said_to_write.empty():
+            self._said_to_write.get_nowait()
+        self._keep(self.replica.forget_network)
+        self._switched.set()
+        self._moved.set()
 
     def received(self, message: HubMessage) -> Iterable[Message]:
         """What to answer."""
@@ -373,6 +386,8 @@ class Daemon:
             self._switched.clear()
             if not self.listening:
                 self._set_microphone("closed")
+                if self._removed:
+                    self._ear.candidates.forget_all()
                 await self._wait_for_switch(IDLE_PULSE_S)
                 continue
             try:

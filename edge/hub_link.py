@@ -10,7 +10,7 @@ from typing import Protocol
 
 from edge.backoff import Backoff
 from edge.hub_finder import HubFinder
-from shared.errors import MiraError, WireError
+from shared.errors import MiraError, NoMemberError, WireError
 from shared.logs import Trouble
 from shared.outbox import Outbox
 from shared.tasks import until_first_ends
@@ -55,6 +55,9 @@ class Owner(Protocol):
 
     def received(self, message: HubMessage) -> Iterable[Message]:
         """The hub said something; gives what to answer."""
+
+    def removed(self) -> None:
+        """The hub says that the device belongs to the network no more."""
 
     def audio(self) -> AudioFrame | None:
         """The next audio to send, when there is room for it."""
@@ -128,6 +131,8 @@ class HubLink:
                 channel = await self._connect(address)
             except (OSError, TimeoutError, MiraError) as error:
                 self._failed(f"{address}: {error or 'no answer'}")
+                if isinstance(error, NoMemberError):
+                    self._owner.removed()
                 continue
             ended = 0
             try:

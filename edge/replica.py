@@ -242,6 +242,19 @@ class Replica:
             what = {NamePerson: "a person's name", CompleteReminder: "a finished reminder"}
             self._set_state("refused", f"{what.get(type(deed), 'a deletion')}: {answer.message}")
 
+    def forget_network(self) -> None:
+        """The device was removed from its network: of what was said and done there, nothing stays.
+
+        Raises:
+            sqlite3.Error: it cannot be written.
+        """
+        with self._lock:
+            self.clear()
+            self._db.execute("DELETE FROM changes")
+            self._db.execute("DELETE FROM state WHERE key = 'refused'")
+            self._written = True
+            self._forget_written()
+
     def clear(self) -> None:
         """Forgets what the log told; what a person chose or did here stays."""
         with self._lock:

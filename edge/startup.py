@@ -32,7 +32,7 @@ from shared.discovery import (
     MdnsUnavailableError,
     open_mdns,
 )
-from shared.errors import AccessDeniedError, StoreError
+from shared.errors import AccessDeniedError, NoMemberError, StoreError
 from shared.ids import new_id
 from shared.service import Notifier, Watchdog, watchdog_interval
 from shared.tasks import until_first_ends
@@ -161,7 +161,10 @@ class Connector:
         self._server_name = server_name(access.ca)
 
     async def __call__(self, address: str) -> Channel:
-        """Raises AccessDeniedError when the hub refuses the token, OSError when it is not there."""
+        """Raises AccessDeniedError when the hub refuses the token, OSError when it is not there.
+
+        NoMemberError: the device was removed from its network.
+        """
         url = f"{address}/api/v1/networks/{self._access.network_id}/ws"
         headers = {"Authorization": f"Bearer {self._access.token}"}
         try:
@@ -179,6 +182,12 @@ class Connector:
                 raise AccessDeniedError(
                     "The hub does not accept this device's token.",
                     "Was the device removed? Pair it again: `mira-edge pair --again`.",
+                ) from error
+            if error.status == 410 and address.startswith("https://"):
+                # Said by the hub that it was paired with, and nobody else.
+                raise NoMemberError(
+                    "The device was removed from its network.",
+                    "To let it join again: `mira-edge pair --again`.",
                 ) from error
             raise ConnectionError(f"the hub answers {error.status} {error.message}") from error
         except aiohttp.ClientConnectorCertificateError as error:

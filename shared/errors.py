@@ -51,6 +51,13 @@ class AccessDeniedError(MiraError):
     fault = Fault.PERSON
 
 
+class NoMemberError(MiraError):
+    """The token is that of a device which was removed, alone or with its whole network."""
+
+    code = "NO_MEMBER"
+    fault = Fault.PERSON
+
+
 class WireError(MiraError):
     """A peer broke the protocol; answered by an `error` message."""
 

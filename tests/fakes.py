@@ -229,6 +229,9 @@ class MemoryStore(Store):
         expires = self._expiry.get(key)
         return None if expires is not None and expires <= self._now() else self._tokens.get(key)
 
+    async def was_member(self, token: str) -> bool:
+        return False  # it removes nobody
+
     async def revoke_token(self, network_id: str, token_id: str) -> bool:
         for key, access in self._tokens.items():
             if access.token_id == token_id and access.network_id == network_id:

@@ -187,6 +187,9 @@ class Observer:
             capabilities=["monitor"],
         )
 
+    def removed(self) -> None:
+        """See `Owner`."""
+
     def established(self, message: ConnectionEstablished) -> Iterable[Message]:
         """Nothing to say at first."""
         return []

@@ -19,7 +19,14 @@ from hub.store.errors import (
     StoreConflictError,
     VersionConflictError,
 )
-from shared.errors import AccessDeniedError, Fault, LimitExceededError, MiraError, StoreError
+from shared.errors import (
+    AccessDeniedError,
+    Fault,
+    LimitExceededError,
+    MiraError,
+    NoMemberError,
+    StoreError,
+)
 from shared.ids import new_id
 
 log = logging.getLogger(__name__)
@@ -90,6 +97,7 @@ class RateLimitError(MiraError):
 
 STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (AccessDeniedError, 401),
+    (NoMemberError, 410),
     (ForbiddenError, 403),
     (SuspendedError, 403),
     (PairingRefusedError, 403),

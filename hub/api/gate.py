@@ -25,7 +25,7 @@ from hub.api.route import UNKNOWN_ACCESS, Call, Route, Services, Versioned
 from hub.config import Api
 from hub.store.errors import NotFoundError
 from hub.store.records import Access
-from shared.errors import AccessDeniedError, MiraError
+from shared.errors import AccessDeniedError, MiraError, NoMemberError
 
 MAX_BODY_BYTES = 64 * 1024
 _VERSION = re.compile(r'(?:W/)?"(\d{1,18})"')
@@ -90,6 +90,11 @@ class Gate:
         if access is None:
             # Whoever guesses is slowed down by where they come from.
             self._throttle(self._caller(request))
+            if token and await self._services.store.was_member(token):
+                raise NoMemberError(
+                    "The device belongs to this network no more.",
+                    "It is to forget what it knows of it, and can be paired anew.",
+                )
             raise no_access()
         self._throttle(access.token_id)
         if access.role not in route.who:

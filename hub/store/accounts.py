@@ -131,6 +131,7 @@ class Accounts:
     async def delete_network(self, network_id: str) -> None:
         """Deletes a network and everything of it; raises NotFoundError."""
         async with self._database.transaction(Scope(network_id)) as session:
+            await tokens.say_farewell(session, network_id, None, self._now())
             gone = await session.exec(delete(Network).where(col(Network.id) == network_id))
             if gone.rowcount == 0:
                 raise NotFoundError("There is no such network.")
@@ -217,6 +218,7 @@ class Accounts:
                     .where(col(table.network_id) == network_id, col(table.client_id) == row.id)
                     .values(client_id=None)
                 )
+            await tokens.say_farewell(session, network_id, row.id, self._now())
             for owned in (Token, ClientSession, AppliedChange):
                 await session.exec(
                     delete(owned).where(

@@ -20,12 +20,16 @@ from sqlalchemy.sql import visitors
 from sqlmodel import Session, col
 
 from hub.store.errors import ScopeError
-from hub.store.tables import Network, PairingCode, Row, TenantRow, Token
+from hub.store.tables import FormerToken, Network, PairingCode, Row, TenantRow, Token
 
 _NETWORKS = "networks"
 _TABLES: tuple[type[Row], ...] = (Network, *TenantRow.__subclasses__())
 _KINDS = {str(kind.__tablename__): kind for kind in _TABLES}
-_BY_HASH = {"tokens": col(Token.token_hash), "pairing_codes": col(PairingCode.code_hash)}
+_BY_HASH = {
+    "tokens": col(Token.token_hash),
+    "former_tokens": col(FormerToken.token_hash),
+    "pairing_codes": col(PairingCode.code_hash),
+}
 
 
 @dataclass(frozen=True)

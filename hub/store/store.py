@@ -207,6 +207,12 @@ class Store:
         async with self._database.session(Scope(network_id)) as session:
             return await tokens.look_up(session, token_hash, self._now())
 
+    async def was_member(self, token: str) -> bool:
+        """Whether a token was that of a device which was removed, alone or with its network."""
+        token_hash = tokens.hash_of(token)
+        async with self._database.session(Scope(token_hash=token_hash)) as session:
+            return await tokens.was_member(session, token_hash)
+
     async def revoke_token(self, network_id: str, token_id: str) -> bool:
         """Ends a token for good; False when the network has no such token in force."""
         async with self._database.transaction(Scope(network_id)) as session:

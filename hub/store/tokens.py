@@ -18,7 +18,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store import clients, networks
 from hub.store.records import Access, NetworkStatus, Role
-from hub.store.tables import Client, Network, Token
+from hub.store.tables import Client, FormerToken, Network, Token
 
 PREFIXES: dict[Role, str] = {
     "network": "mira_net_",
@@ -123,6 +123,34 @@ async def expire_client(
         )
         .values(expires_at=at, **({"revoked_at": now} if at <= now else {}))
     )
+
+
+async def say_farewell(
+    session: AsyncSession, network_id: str, client_key: str | None, now: datetime
+) -> None:
+    """Keeps the tokens of a device that is removed, or of all devices of a network that is deleted.
+
+    They let nobody in, but whoever shows one is told to forget what it knows (see `was_member`).
+
+    Args:
+        client_key: the id of the device's row; None: all devices.
+    """
+    tokens = select(Token.token_hash).where(
+        col(Token.network_id) == network_id, col(Token.role) == "client"
+    )
+    if client_key is not None:
+        tokens = tokens.where(col(Token.client_id) == client_key)
+    for token_hash in (await session.exec(tokens)).all():
+        session.add(FormerToken(network_id=network_id, token_hash=token_hash, ended_at=now))
+    await session.flush()
+
+
+async def was_member(session: AsyncSession, token_hash: str) -> bool:
+    """Whether a token was that of a device which was removed, alone or with its network."""
+    rows = await session.exec(
+        select(FormerToken.token_hash).where(FormerToken.token_hash == token_hash)
+    )
+    return rows.first() is not None
 
 
 async def in_force(

@@ -112,6 +112,9 @@ class Device(Daemon):
     connected: asyncio.Event
     elected: asyncio.Event
 
+    def removed(self) -> None:
+        """See `Owner`."""
+
     def established(self, message: ConnectionEstablished) -> Iterable[Message]:
         """See `Daemon`."""
         self.connected.set()

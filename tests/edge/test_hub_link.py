@@ -77,6 +77,9 @@ class Owner:
         self.greetings += 1
         return Hello(version=1, min_version=1, software="test", device_time_us=0, cursor=0)
 
+    def removed(self) -> None:
+        """See `Owner`."""
+
     def established(self, message: ConnectionEstablished) -> Iterable[Message]:
         if self.refusal is not None:
             raise self.refusal

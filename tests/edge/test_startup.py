@@ -102,6 +102,17 @@ async def test_a_refused_token_is_said_with_what_to_do_and_not_shown() -> None:
     assert "secret" not in str(refused.value)
 
 
+async def test_that_it_was_removed_a_device_believes_its_own_hub_only(
+    tmp_path: Path,
+) -> None:
+    async def gone(_: web.Request) -> web.Response:
+        return web.Response(status=410)
+
+    async with site(gone) as address, connector() as connect:
+        with pytest.raises(ConnectionError, match="410"):  # anybody may say so without TLS
+            await connect(address)
+
+
 @pytest.mark.parametrize("status", [200, 302, 404, 429, 500, 503])
 async def test_any_other_answer_is_no_connection_and_says_which(status: int) -> None:
     async def answer(_: web.Request) -> web.Response:

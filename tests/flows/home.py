@@ -25,6 +25,7 @@ from hub.networks import Networks
 from hub.recognition.desks import Desks
 from hub.store.records import InteractionInfo, NetworkInfo
 from shared.audio import Pcm, pcm_from_float
+from shared.errors import NoMemberError
 from shared.wire.channel import Channel
 from shared.wire.memory import MemoryChannel, memory_channels
 from tests.fakes import MemoryStore, VirtualDesk
@@ -48,6 +49,7 @@ class Device:
         self.home = home
         self.token = token
         self.reachable = True
+        self.removed = False  # from the network; the hub says so
         self.channel: MemoryChannel | None = None  # the hub's end of its connection
         self.microphone = SimulatedMicrophone(
             lambda: now_us() + clock_error_us,
@@ -91,6 +93,8 @@ class Device:
 
     async def _connect(self, _: str) -> Channel:
         networks = self.home.networks
+        if self.removed:
+            raise NoMemberError("The device was removed from its network.")
         if networks is None or not self.reachable:
             raise ConnectionError("no hub answers")
         access = await self.home.store.look_up(self.token)

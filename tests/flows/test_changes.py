@@ -156,3 +156,27 @@ async def test_what_cannot_be_kept_is_not_done(tmp_path: Path) -> None:
         kitchen.replica._db.execute("PRAGMA query_only = OFF")
         assert kitchen.texts() == await home.texts() == [SENTENCE]
         assert kitchen.daemon.status().waiting == 0
+
+
+async def test_a_device_that_was_removed_forgets_all_of_its_network(tmp_path: Path) -> None:
+    async with home_with(tmp_path, "kitchen") as home:
+        await say_something(home)
+        kitchen = home.devices["kitchen"]
+        await home.stop_hub()
+        kitchen.hear(say(SENTENCE), 0.5)
+        await home.settle()
+        await kitchen.daemon.answer(AskChange(deed=DeleteInteraction(interaction_id=new_id())))
+        spooled = list((tmp_path / "kitchen-spool").iterdir())
+        assert (len(spooled), kitchen.texts()) == (1, [SENTENCE])
+        kitchen.removed = True
+        kitchen.hear(say(SENTENCE), 0.5)
+        await home.settle()
+        await home.settle()
+        assert list((tmp_path / "kitchen-spool").iterdir()) == []
+        assert (kitchen.texts(), kitchen.replica.changes()) == ([], [])
+        assert kitchen.replica.cursor == 0
+        status = kitchen.daemon.status()
+        assert (status.listening, status.microphone, status.held) == (False, "closed", 0)
+        assert "was removed" in status.trouble
+        kept = b"".join(path.read_bytes() for path in tmp_path.glob("kitchen.db*"))
+        assert SENTENCE.encode() not in kept

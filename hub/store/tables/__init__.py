@@ -6,7 +6,14 @@ tables by `(network_id, id)` only, so that a row cannot point into another netwo
 composite references are checked at commit: deleting a network deletes its rows in any order.
 """
 
-from hub.store.tables.access import Client, ClientSession, Network, PairingCode, Token
+from hub.store.tables.access import (
+    Client,
+    ClientSession,
+    FormerToken,
+    Network,
+    PairingCode,
+    Token,
+)
 from hub.store.tables.base import Row, TenantRow
 from hub.store.tables.moving import IdMap, MigrationRun, Quarantine
 from hub.store.tables.speech import (
@@ -30,6 +37,7 @@ __all__ = [
     "Conversation",
     "Election",
     "ElectionCandidate",
+    "FormerToken",
     "IdMap",
     "Interaction",
     "LoggedEvent",

@@ -105,6 +105,17 @@ class Token(TenantRow, table=True):
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class FormerToken(TenantRow, table=True):
+    """The token of a device that was removed, alone or with its network; it outlives both."""
+
+    __tablename__ = "former_tokens"
+    __table_args__ = (UniqueConstraint("token_hash"),)
+
+    network_id: str = Field(sa_type=UuidText, primary_key=True)
+    token_hash: str = Field(primary_key=True, max_length=64)  # SHA-256, hex
+    ended_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class PairingCode(TenantRow, table=True):
     """Lets one device register; the code itself is never stored (see `shared.pairing`)."""
 

@@ -81,6 +81,30 @@ async def test_a_removed_device_is_sent_away_and_everywhere_forgotten(
     assert (first.client_id, first.seq) == ("kitchen", 1)
 
 
+async def test_a_removed_device_that_comes_back_is_told_and_nobody_else_is(
+    site: Site, home: Household, neighbours: Household
+) -> None:
+    assert (await site.ask("DELETE", f"{home.base}/clients/kitchen", home.token)).status == 204
+    gone = await site.ask("GET", home.base, home.clients["kitchen"])
+    assert (gone.status, gone.code) == (410, "NO_MEMBER")
+    assert (await site.ask("GET", home.base, home.clients["hall"])).status == 200
+    unknown = "mira_client_" + "x" * 43
+    for base, token in ((home.base, unknown), (home.base, neighbours.clients["kitchen"])):
+        assert (await site.ask("GET", base, token)).status == 401
+
+
+async def test_the_devices_of_a_deleted_network_are_told_when_they_come_back(
+    site: Site, home: Household, neighbours: Household
+) -> None:
+    await site.accounts.revoke(home.network.network_id, "hall")
+    assert (await site.ask("DELETE", home.base, home.token)).status == 204
+    for client in ("kitchen", "hall"):
+        gone = await site.ask("GET", f"{home.base}/ws", home.clients[client])
+        assert (gone.status, gone.code) == (410, "NO_MEMBER")
+    assert (await site.ask("GET", home.base, home.token)).status == 401
+    assert (await site.ask("GET", neighbours.base, neighbours.clients["hall"])).status == 200
+
+
 async def test_a_revoked_device_is_sent_away_and_does_not_come_in(
     site: Site, home: Household
 ) -> None:
