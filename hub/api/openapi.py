@@ -113,7 +113,7 @@ def _failures(route: Route) -> list[int]:
     if sends or "anyone" not in route.who:
         found |= {400, 403, 429}
     if "anyone" not in route.who:
-        found.add(401)
+        found |= {401, 410}
     if sends:
         found |= {408, 413}
     if "{" in route.path:
