@@ -18,8 +18,9 @@ from hub.election.candidate import (
     SendAudio,
     StopAudio,
 )
+from hub.election.course import Compare
 from hub.election.election import Rules
-from hub.election.elections import Compare, Elections
+from hub.election.elections import Elections
 from shared.audio import us_to_samples
 
 T = TypeVar("T")
