@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.audio import samples_to_us, us_to_samples
+from shared.audio import FRAME_SAMPLES, samples_to_us, us_to_samples
 from shared.quality.comparison import BANDS
 
 STEP_US = 20_000
@@ -36,8 +36,15 @@ class Candidate:
     ended_at_us: int | None = None  # when the hub was told of the end
     linked: bool = True  # its device is connected
     failure: str = ""  # why its audio could not be had
+    gone: bool = False  # its device cannot give more of it than it gave
+    due_us: int | None = None  # connected again, its device has to offer it by then, or it is gone
     received: int = 0  # samples of audio that the hub has, from the first on
-    complete: bool = False  # the hub has all of it
+    reach: int = 0  # the same with what came beyond a gap
+    holes: int = 0  # samples of these that never came
+    complete: bool = False  # the hub has all of it, or all that can be had
+    taken: int | None = None  # so many samples were taken for all of it, when no more could be had
+    short: int = 0  # samples beyond these that its device is known to have held
+    cut_off: bool = False  # its end was never told: nobody knows how much is missing
     audio_us: int = 0  # when the hub last got audio of it
     cast_out_of: set[str] = field(default_factory=set)  # elections that turned out to be others'
 
@@ -59,7 +66,17 @@ class Candidate:
     @property
     def usable(self) -> bool:
         """Its audio can be asked for."""
-        return (self.linked and not self.failure) or self.complete
+        return (self.linked and not self.failure and not self.gone) or self.complete
+
+    @property
+    def length(self) -> int:
+        """Samples that count as the utterance."""
+        return self.samples if self.taken is None else self.taken
+
+    @property
+    def missing(self) -> int:
+        """Samples of it that nobody could fill."""
+        return self.holes + self.short
 
     def speaking(self, within_us: int) -> bool:
         """Whether the last moments are about as loud as the speech before them."""
@@ -70,18 +87,22 @@ class Candidate:
 
     @property
     def end_us(self) -> int:
-        """Hub time of the end of what is held."""
-        return self.started_us + samples_to_us(self.samples)
+        """Hub time of the end of what is held, or of what was taken for all of it."""
+        return self.started_us + samples_to_us(self.length)
+
+    @property
+    def levels_taken(self) -> bytes:
+        """The envelope of what counts as the utterance."""
+        return bytes(self.envelope[: -(-self.length // FRAME_SAMPLES)])
 
     @property
     def speech_end_us(self) -> int:
         """Hub time of the end of the last loud syllable."""
-        if not self.envelope:
+        envelope = self.levels_taken
+        if not envelope:
             return self.end_us
-        loud = sorted(self.envelope)[len(self.envelope) * 9 // 10] - 2 * SPEECH_RANGE_DB
-        steps = next(
-            (n for n in range(len(self.envelope), 0, -1) if self.envelope[n - 1] >= loud), 0
-        )
+        loud = sorted(envelope)[len(envelope) * 9 // 10] - 2 * SPEECH_RANGE_DB
+        steps = next((n for n in range(len(envelope), 0, -1) if envelope[n - 1] >= loud), 0)
         return min(self.end_us, self.started_us + steps * STEP_US)
 
     def quietest_after(self, hub_us: int) -> int:
@@ -166,4 +187,12 @@ class Disconnect:
     reason: str
 
 
-Decision = SendAudio | StopAudio | Release | Select | Decode | Record | Disconnect
+@dataclass(frozen=True)
+class Abandon:
+    """The election is forgotten: nothing of it came, and the devices that hold it offer it anew."""
+
+    election_id: str
+    why: str
+
+
+Decision = SendAudio | StopAudio | Release | Select | Decode | Record | Disconnect | Abandon

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from hub.election.candidate import Candidate, Decision, Disconnect
+from hub.election.candidate import Abandon, Candidate, Decision, Disconnect
 from hub.election.earshot import Earshot
 from hub.election.election import OPEN, Election, Phase, Rules
 from hub.election.grouping import affinity
@@ -106,19 +106,34 @@ class Course(Register):
         chosen, why = election.chosen, "since the others are gone"
         if chosen is not None:
             if chosen.usable:
-                election.orphaned_us = None
+                election.found()
                 if chosen.complete or now < election.stalls_at(chosen, self.rules):
                     return []
-                chosen.failure = "stalled"
+                chosen.failure = "stalls"
             if election.confidences:
                 return election.conclude()  # it was for a second opinion only
-            why = f"since {chosen.client_id} {'stalls' if chosen.failure else 'lost its link'}"
+            why = f"since {chosen.client_id} {_why_unusable(chosen)}"
         decisions = election.choose(now, why)
         if decisions or election.orphaned_us is None:
             return decisions
-        if now < election.orphaned_us + self.rules.orphan_us:
+        return self._wait_for_more(election, election.orphaned_us, now)
+
+    def _wait_for_more(self, election: Election, since: int, now: int) -> list[Decision]:
+        """Nobody can be asked since then: waits for who may be back, then takes what there is."""
+        for candidate in election.candidates.values():
+            if candidate.due_us is not None and now >= candidate.due_us:
+                candidate.gone, candidate.due_us = True, None
+        hope = any(not c.gone for c in election.candidates.values())
+        fullest, starved = election.fullest(), election.starved_us or since
+        if fullest and (not hope or now >= starved + self.rules.unfilled_us):
+            return election.settle(fullest, now)
+        if election.parked or (hope and now < since + self.rules.orphan_us):
             return []
-        return self._abandon(election, "an utterance was asked for and never came")
+        why = "an utterance was asked for and never came"
+        if fullest is None:
+            return self._abandon(election, why)
+        election.parked = True
+        return self._reconnect(election, why)
 
     def _place(self, candidate: Candidate, now: int) -> list[Decision]:
         """Puts a new candidate into the election of the same utterance, or into a new one.
@@ -187,8 +202,20 @@ class Course(Register):
     def _abandon(self, election: Election, why: str) -> list[Decision]:
         """Nothing is lost: the devices hold the audio and offer it on their next connection."""
         self._forget(election)
-        stuck = {c.client_id for c in election.candidates.values() if c.linked}
+        return [Abandon(election.election_id, why), *self._reconnect(election, why)]
+
+    @staticmethod
+    def _reconnect(election: Election, why: str) -> list[Decision]:
+        """Has the devices that are connected and give nothing say anew what they hold."""
+        stuck = {c.client_id for c in election.candidates.values() if c.linked and not c.gone}
         return [Disconnect(client, why) for client in sorted(stuck)]
+
+
+def _why_unusable(candidate: Candidate) -> str:
+    """What became of a device whose recording is wanted, for people."""
+    if candidate.gone:
+        return "has no more of it"
+    return candidate.failure or "lost its link"
 
 
 def _comes_after(candidate: Candidate, election: Election) -> bool:

@@ -7,8 +7,9 @@ It goes through these phases:
 | GATHERING  | the first claim                       | the window closed: provisional winner    |
 | STREAMING  | a provisional winner streams          | the best one ended and the others had    |
 |            |                                       | their moment: final winner               |
-| COLLECTING | the final winner is chosen            | the hub has its whole audio, and that of |
-|            |                                       | its companions or no time for them       |
+| COLLECTING | the final winner is chosen            | the hub has its whole audio (or all that |
+|            |                                       | can be had), and that of its companions  |
+|            |                                       | or no time for them                      |
 | DECODING   | the audio is with the recogniser      | a sure text or a failure; else back to   |
 |            |                                       | COLLECTING for a second opinion          |
 | RECORDING  | the outcome is being stored           | it is committed: buffers are released    |
@@ -32,7 +33,7 @@ from hub.election.candidate import (
     SendAudio,
     StopAudio,
 )
-from shared.audio import samples_to_us
+from shared.audio import FRAME_SAMPLES, samples_to_us
 
 
 class Phase(Enum):
@@ -79,7 +80,8 @@ class Rules:
     longest_us: int = 30_000_000  # the same for one that is worth any wait; the device cuts then
     stall_us: int = 1_000_000  # a chosen device that gives nothing for this long is replaced
     reoffer_window_us: int = 2_000_000  # devices reconnect at different moments
-    orphan_us: int = 10_000_000  # with nobody left to ask, until the election is given up
+    orphan_us: int = 10_000_000  # with nobody left to ask, until who stalls has to connect anew
+    unfilled_us: int = 120_000_000  # with nothing new, until what came is taken for all of it
     remember_us: int = 600_000_000  # a late offer of a finished utterance is recognised so long
     companions: int = 4  # recordings that are asked for beside the elected one, at most
     company_us: int = 500_000  # from the final choice until it goes on without the missing ones
@@ -102,6 +104,8 @@ class Election:
     confidences: dict[str, float] = field(default_factory=dict)  # of decodes, by utterance id
     asked_us: int = 0  # when the chosen one was asked for audio
     orphaned_us: int | None = None  # since when nobody can be asked
+    starved_us: int | None = None  # the same, and no audio came since
+    parked: bool = False  # nobody is left that a new connection would help
     reason: str = ""
     done_us: int = 0
 
@@ -220,7 +224,11 @@ class Election:
         elif self.phase in (Phase.DECODING, Phase.RECORDING):
             return
         elif self.orphaned_us is not None:
-            yield self.orphaned_us + rules.orphan_us
+            yield from (c.due_us for c in self.candidates.values() if c.due_us is not None)
+            if self.parked and self.starved_us is not None:
+                yield self.starved_us + rules.unfilled_us
+            else:
+                yield self.orphaned_us + rules.orphan_us
         elif self.phase is Phase.GATHERING:
             yield self.window_at_us
         elif chosen is not None and chosen.usable and not chosen.complete:
@@ -250,15 +258,38 @@ class Election:
         """Takes the best usable candidate as the one that streams."""
         best = next((c for c in self.ranked() if c.usable), None)
         if best is None:
-            if self.orphaned_us is None:
-                self.orphaned_us = now
+            self.orphaned_us = now if self.orphaned_us is None else self.orphaned_us
+            self.starved_us = now if self.starved_us is None else self.starved_us
             return []
-        self.chosen, self.asked_us, self.orphaned_us = best, now, None
+        self.chosen, self.asked_us = best, now
+        self.found()
         self.provisional = self.provisional or best
         self.phase = Phase.STREAMING
         self.reason = self.explain(why)
         select = Select(self.election_id, best, self.reason, final=False)
         return [select] if best.complete else [select, SendAudio(best, best.received)]
+
+    def found(self) -> None:
+        """Somebody can be asked again."""
+        self.orphaned_us, self.parked = None, False
+
+    def settle(self, best: Candidate, now: int) -> list[Decision]:
+        """Takes what came of a recording for all of it: nobody can give more."""
+        best.taken = best.reach // FRAME_SAMPLES * FRAME_SAMPLES  # its device goes on at a frame
+        best.short = max(0, best.samples - best.taken)
+        best.cut_off, best.complete = best.ended_at_us is None, True
+        best.ended_at_us = now if best.ended_at_us is None else best.ended_at_us
+        self.chosen, self.phase = best, Phase.COLLECTING
+        self.found()
+        others = (c for c in self.ranked() if c.client_id != best.client_id)
+        self.companions, self.company_due_us = [c for c in others if self.came(c)], now
+        self.reason = self.explain("of those whose recording came")
+        return [Select(self.election_id, best, self.reason, final=True)]
+
+    def fullest(self) -> Candidate | None:
+        """Of whose speech most came; None: nothing came of anybody's."""
+        heard = [c for c in self.ranked() if c.reach - c.holes > c.onset_sample]
+        return max(heard, key=lambda c: c.reach - c.holes, default=None)
 
     def finish(self, now: int, rules: Rules) -> list[Decision]:
         """Chooses the final winner on the whole utterance, and its companions."""
@@ -290,6 +321,9 @@ class Election:
         if together:
             devices = dict.fromkeys(c.client_id for c in together)
             self.reason += f"; put together with {', '.join(devices)}"
+        if chosen.missing or chosen.cut_off:
+            unheard = " and its end" if chosen.cut_off else ""
+            self.reason += f"; {samples_to_us(chosen.missing) // 1000} ms of it{unheard} never came"
         return [
             *(StopAudio(c) for c in unfinished),
             Decode(self.election_id, chosen, tuple(together)),
@@ -312,9 +346,12 @@ class Election:
         """What the device may forget: all, or what lies before the elected utterance's end."""
         until = None
         chosen = self.chosen
-        if chosen is not None and candidate is not chosen:
+        if chosen is candidate:
+            until = candidate.taken  # with more of it, the device offers the rest
+        elif chosen is not None:
             live = candidate.ended_at_us is None
-            if live or candidate.end_us > chosen.end_us + TAIL_US:
+            tail_us = TAIL_US if chosen.taken is None else 0
+            if live or candidate.end_us > chosen.end_us + tail_us:
                 until = candidate.quietest_after(chosen.speech_end_us)
                 until = None if until >= candidate.samples and not live else until
         return Release(candidate.client_id, candidate.utterance_id, until)

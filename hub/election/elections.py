@@ -6,7 +6,9 @@ decisions. `hub.election.election` has the phases that an election goes through.
 
 from __future__ import annotations
 
-from hub.election.candidate import Candidate, Decision, SendAudio
+from collections.abc import Collection
+
+from hub.election.candidate import Candidate, Decision, SendAudio, StopAudio
 from hub.election.course import Course
 from hub.election.election import Phase
 from shared.audio import FRAME_SAMPLES, us_to_samples
@@ -42,7 +44,7 @@ class Elections(Course):
         if known is not None and known.client_id != claim.client_id:
             raise self.unknown()
         if known is not None:
-            known.linked, known.failure = True, ""
+            known.linked, known.failure, known.gone, known.due_us = True, "", False, None
             election = self._where.get(known.utterance_id)
             if election is None:
                 return []
@@ -51,7 +53,8 @@ class Elections(Course):
                 known.reoffered, known.ended_at_us = True, None
                 return []
             if election.chosen is known and not known.complete:
-                election.orphaned_us, election.asked_us = None, now
+                election.found()
+                election.asked_us = now
                 return [SendAudio(known, known.received)]
             return self._progress(election, now)
         held = sum(1 for c in self._candidates() if c.client_id == claim.client_id)
@@ -113,23 +116,69 @@ class Elections(Course):
             return [election.release(candidate)]
         return self._progress(election, now)
 
-    def audio(self, utterance_id: str, received: int, complete: bool, now: int) -> list[Decision]:
-        """The hub has the first `received` samples of an utterance's audio, or all of it."""
+    def audio(
+        self,
+        utterance_id: str,
+        received: int,
+        complete: bool,
+        now: int,
+        reach: int | None = None,
+        holes: int = 0,
+    ) -> list[Decision]:
+        """The hub has the first `received` samples of an utterance's audio, or all of it.
+
+        Args:
+            utterance_id: which utterance.
+            received: samples without a gap, from the first on, or with gaps that stay.
+            complete: whether that is all of it.
+            now: hub time.
+            reach: samples up to the last that came, gaps included; None: there is no gap.
+            holes: samples up to there that did not come.
+        """
         candidate = self._known(utterance_id)
+        election = self._where.get(utterance_id)
+        if election is not None and received > candidate.received:
+            election.starved_us = None
         candidate.received, candidate.complete = received, complete
+        candidate.reach, candidate.holes = received if reach is None else reach, holes
         # A device sends one utterance after the other: while one comes, none of them stalls.
         for other in self._candidates():
             if other.client_id == candidate.client_id:
                 other.audio_us = now
-        election = self._where.get(utterance_id)
         return self._progress(election, now) if election else []
+
+    def lacks(self, utterance_id: str, now: int) -> list[Decision]:
+        """The device has lost samples that the hub asked for; what follows them, it has."""
+        candidate, election = self._known(utterance_id), self._where.get(utterance_id)
+        if election is None or election.chosen is not candidate:
+            return []
+        if all(c is candidate or not c.usable for c in election.contenders()):
+            return []  # better a part of it than nothing
+        candidate.failure = "has lost a part of it"
+        return [StopAudio(candidate), *self._progress(election, now)]
+
+    def exhausted(self, utterance_id: str, now: int) -> list[Decision]:
+        """The device sent the last that it has, and that is less than it said it held."""
+        candidate, election = self._known(utterance_id), self._where.get(utterance_id)
+        candidate.gone = True
+        return self._progress(election, now) if election else []
+
+    def connected(self, client_id: str, held: Collection[str], now: int) -> None:
+        """A device is connected (again), and names all that it holds.
+
+        Of what it does not name, it may still offer some at once; the rest it has lost.
+        """
+        for candidate in self._candidates():
+            lost = candidate.client_id == client_id and candidate.utterance_id not in held
+            if lost and not (candidate.linked or candidate.complete):
+                candidate.due_us = now + self.rules.reoffer_window_us
 
     def link_lost(self, client_id: str, now: int) -> list[Decision]:
         """A device's connection ended; its utterances cannot be asked for until it is back."""
         self._listening.discard(client_id)
         decisions: list[Decision] = []
         for candidate in [c for c in self._candidates() if c.client_id == client_id]:
-            candidate.linked = False
+            candidate.linked, candidate.due_us = False, None
             if candidate.utterance_id in self._claims:
                 del self._claims[candidate.utterance_id]
             else:

@@ -34,13 +34,12 @@ class Register:
         return election is not None and election.phase is Phase.DONE
 
     def won(self, utterance_id: str) -> bool:
-        """Whether the utterance was elected in an election that is over."""
+        """Whether all of the utterance was taken in an election that is over."""
         election = self._where.get(utterance_id)
-        return (
-            self.finished(utterance_id)
-            and election is not None
-            and (election.chosen is election.candidates[utterance_id])
-        )
+        if election is None or election.phase is not Phase.DONE:
+            return False
+        candidate = election.candidates[utterance_id]
+        return election.chosen is candidate and candidate.taken is None
 
     @staticmethod
     def unknown() -> UnknownUtteranceError:

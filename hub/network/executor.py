@@ -10,6 +10,7 @@ from typing import Any
 
 from hub import metrics
 from hub.election.candidate import (
+    Abandon,
     Candidate,
     Decision,
     Decode,
@@ -84,6 +85,9 @@ class Executor:
     def take_audio(self, session: Session, frame: AudioFrame) -> None:
         """Audio of an utterance that is the session's own.
 
+        When samples before it are missing, they are asked for once again. A device that then
+        begins its answer later has lost them.
+
         Raises:
             UnexpectedAudioError: nobody asked for it, or samples before it are missing.
             UnknownUtteranceError: no such utterance.
@@ -95,13 +99,19 @@ class Executor:
             if self._elections.finished(frame.utterance_id):
                 return  # was on its way when the release was
             raise UnexpectedAudioError("Nobody asked for this utterance's audio.")
-        try:
-            assembly.add(frame)
-        except UnexpectedAudioError:
-            session.send(
-                wire.SendAudio(utterance_id=frame.utterance_id, from_sample=assembly.received)
-            )
-            raise
+        wanted = assembly.received
+        assembly.add(frame)
+        if frame.first_sample > wanted:
+            if assembly.asked_from != wanted:
+                assembly.asked_from = wanted
+                session.send(wire.SendAudio(utterance_id=frame.utterance_id, from_sample=wanted))
+                raise UnexpectedAudioError(
+                    f"{frame.first_sample - wanted} samples are missing before this frame.",
+                    expected=wanted,
+                )
+            if frame.sequence == 0:
+                assembly.skip()
+                self.carry_out(self._elections.lacks(frame.utterance_id, self._clock()))
         self.carry_out(self.audio_progress(frame.utterance_id))
         self._want_partial(frame.utterance_id, assembly)
 
@@ -111,9 +121,15 @@ class Executor:
         assembly = self.audio.get(utterance_id)
         if candidate is None or assembly is None or candidate.complete:
             return []
-        received = assembly.received
-        complete = candidate.ended_at_us is not None and received >= candidate.samples
-        return self._elections.audio(utterance_id, received, complete, self._clock())
+        received, now = assembly.received, self._clock()
+        ended = candidate.ended_at_us is not None
+        complete = ended and received >= candidate.samples
+        decisions = self._elections.audio(
+            utterance_id, received, complete, now, assembly.reach, assembly.holes
+        )
+        if ended and not complete and received == assembly.last:
+            decisions += self._elections.exhausted(utterance_id, now)
+        return decisions
 
     def carry_out(self, decisions: Iterable[Decision]) -> None:
         """Carries out decisions, and looks when the next are due."""
@@ -145,6 +161,10 @@ class Executor:
                     self._start(self._decode(decision), decision.election_id)
                 case Record(election_id):
                     self._start(self._record(election_id), election_id)
+                case Abandon(election_id, why):
+                    self._outcomes.pop(election_id, None)
+                    metrics.ELECTIONS.labels("given_up").inc()
+                    log.info("election %s is given up: %s", election_id, why)
                 case Disconnect(client_id, reason):
                     if client_id in self._members.sessions:
                         self._members.sessions[client_id].close(CLOSE_POLICY, reason)
@@ -193,7 +213,7 @@ class Executor:
         )
 
     def _pcm(self, candidate: Candidate) -> Pcm:
-        return self.audio[candidate.utterance_id].pcm(candidate.samples)
+        return self.audio[candidate.utterance_id].pcm(candidate.length)
 
     async def _record(self, election_id: str) -> None:
         """Stores what came of an election; only then may the devices forget the audio."""
@@ -232,8 +252,6 @@ class Executor:
                 return
             log.error("a task of network %s failed", self._public_id, exc_info=error)
             if election_id is not None:
-                self._outcomes.pop(election_id, None)
-                metrics.ELECTIONS.labels("given_up").inc()
                 self.carry_out(self._elections.give_up(election_id))
 
         task = asyncio.ensure_future(job)

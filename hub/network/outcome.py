@@ -12,10 +12,12 @@ from hub.recognition.recogniser import Transcript
 from hub.store.records import CandidateRecord, ElectionRecord, InteractionRecord
 from hub.store.records import Outcome as CandidateOutcome
 from hub.store.settings import NetworkSettings
-from shared.audio import SAMPLE_RATE, Pcm
+from shared.audio import SAMPLE_RATE, Pcm, samples_to_us
 from shared.errors import RecognitionError
 from shared.ids import new_id
 
+MISSING = "missing_ms"
+"""What is recorded of a recording that came in part, in milliseconds."""
 SHORT_IMPROBABLE = 0.5
 """One or two words of less confidence than this are what recognisers make of noise."""
 
@@ -107,10 +109,20 @@ def interaction_record(
         text=transcript.text if transcript else "",
         timestamp=datetime.fromtimestamp(chosen.onset_us / 1e6, UTC),
         processing_status="failed" if outcome.error else "completed",
-        processing_metadata={"election_id": election.election_id} | outcome.metadata,
+        processing_metadata={"election_id": election.election_id}
+        | _missing(chosen)
+        | outcome.metadata,
         audio_quality_score=chosen.standing,
-        audio_duration_s=chosen.samples / SAMPLE_RATE,
+        audio_duration_s=chosen.length / SAMPLE_RATE,
     )
+
+
+def _missing(candidate: Candidate) -> dict[str, object]:
+    """What nobody could fill of a recording, for the record; nothing where it is whole."""
+    if candidate.taken is None and not candidate.missing:
+        return {}
+    found: dict[str, object] = {MISSING: samples_to_us(candidate.missing) // 1000}
+    return found | ({"cut_off": True} if candidate.cut_off else {})
 
 
 def election_record(
@@ -139,10 +151,12 @@ def election_record(
                 utterance_id=c.utterance_id,
                 client_id=c.client_id,
                 score=c.standing,
-                features=c.features | {"own_score": c.score},
-                envelope=bytes(c.envelope),
+                features=c.features
+                | {"own_score": c.score}
+                | ({MISSING: samples_to_us(c.missing) / 1000} if c.taken is not None else {}),
+                envelope=c.levels_taken,
                 started_at_us=c.started_us,
-                samples=c.samples,
+                samples=c.length,
                 outcome=_outcome_of(c, election, others),
             )
             for c in ranked
@@ -155,7 +169,7 @@ def _outcome_of(
 ) -> CandidateOutcome:
     if candidate is election.chosen:
         return "elected"
-    if candidate.failure or not candidate.linked:
+    if candidate.failure or candidate.gone or not candidate.linked:
         return "failed"
     return "runner_up" if candidate is others[0] else "not_chosen"
 
@@ -174,6 +188,7 @@ def stored_candidates(record: ElectionRecord) -> list[Candidate]:
             envelope=bytearray(c.envelope),
             samples=c.samples,
             linked=False,
+            taken=c.samples if MISSING in c.features else None,
         )
         for c in record.candidates
         if c.client_id is not None

@@ -42,7 +42,14 @@ from shared.wire.network import (
     ClientLeft,
     SetListening,
 )
-from shared.wire.session import ClientStatus, ConnectionEstablished, Error, Hello, Settings
+from shared.wire.session import (
+    MAX_HELD,
+    ClientStatus,
+    ConnectionEstablished,
+    Error,
+    Hello,
+    Settings,
+)
 
 log = logging.getLogger(__name__)
 
@@ -173,6 +180,9 @@ class Room:
         self.members.broadcast(joined, leave_out=session)
         self._elections.device_listens(session.client_id, session.hears and session.listening)
         stored = None  # the id of its session
+        if len(hello.held) < MAX_HELD:
+            self._elections.connected(session.client_id, hello.held, self._clock())
+            self._executor.carry_out([])
         try:
             if not session.observer:
                 stored = await self._store.client_connected(

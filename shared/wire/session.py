@@ -18,6 +18,9 @@ from shared.wire.fields import (
     Uuid,
 )
 
+MAX_HELD = 1024
+"""Of the utterances that a device holds, so many can be named in `hello`."""
+
 
 class Settings(Struct, frozen=True, kw_only=True):
     """What the hub tells a device to do."""
@@ -38,7 +41,7 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     capabilities: Annotated[list[Name], Meta(max_length=32)] = field(
         default_factory=list
     )  # "microphone", "monitor"
-    held: Annotated[list[Uuid], Meta(max_length=1024)] = field(
+    held: Annotated[list[Uuid], Meta(max_length=MAX_HELD)] = field(
         default_factory=list
     )  # utterances not yet released
     listening: bool = True  # whether the microphone is open

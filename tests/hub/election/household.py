@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from typing import TypeVar
 
@@ -106,6 +106,10 @@ class Driver:
         candidate = self.elections.candidate(utterance)
         assert candidate is not None
         self._note(self.elections.audio(utterance, candidate.samples, True, self.now))
+
+    def tell(self, what: Callable[[str, int], list[Decision]], utterance: str) -> None:
+        """Something happened to an utterance."""
+        self._note(what(utterance, self.now))
 
     def lose(self, client: str) -> None:
         """The device's link is lost."""

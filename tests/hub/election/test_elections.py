@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.election.candidate import Candidate, Decode, Disconnect, Record
+from hub.election.candidate import Abandon, Candidate, Decode, Disconnect, Record
 from hub.election.election import Election
 from hub.election.elections import Elections
 from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
@@ -462,11 +462,124 @@ def test_when_nobody_can_be_asked_the_election_is_given_up_and_a_new_offer_start
     home.lose("a")
     home.wait(11)
     assert home.elections.elections == {}
+    assert [d.election_id for d in home.of(Abandon)] == ["election-1"]
     home.claim("a", heard(TALK), utterance="a1", reoffered=True, started=START)
     home.end("a1")
     home.wait(2)
     home.deliver("a1")
     assert home.decoded() == ["a1"]
+
+
+def lone_and_lost(received: int = 16_000, *, ended: bool = True) -> Driver:
+    """A device has given a part of what it heard, and its link is lost."""
+    home = Driver("a")
+    home.claim("a", heard(TALK), utterance="a1")
+    if ended:
+        home.end("a1")
+    home.receive("a1", received)
+    home.lose("a")
+    return home
+
+
+def test_what_came_of_a_lost_device_is_taken_when_it_was_waited_for_long_enough() -> None:
+    home = lone_and_lost(16_100)
+    home.wait(119)
+    assert home.decoded() == []
+    home.wait(2)
+    assert home.decoded() == ["a1"]
+    chosen = home.elections.candidate("a1")
+    assert chosen is not None
+    assert (chosen.length, chosen.missing) == (16_000, len(TALK) * 320 - 16_000)  # whole frames
+    assert home.selected()[-1] == ("a1", True)
+    home.decode_and_commit("election-1")
+    assert home.elections.elections["election-1"].reason.endswith("ms of it never came")
+    assert not home.elections.won("a1")
+
+
+def test_a_moment_before_anybody_spoke_is_nothing_to_take() -> None:
+    home = lone_and_lost(7_000)
+    home.wait(11)
+    assert home.elections.elections == {}
+    assert home.decoded() == []
+
+
+def test_a_device_that_is_back_and_does_not_name_it_has_a_moment_to_offer_it() -> None:
+    home = lone_and_lost()
+    home.wait(1)
+    home.elections.connected("a", ["another"], home.now)
+    home.wait(1.9)
+    assert home.decoded() == []
+    home.claim("a", heard(TALK), utterance="a1", reoffered=True)
+    assert home.asked()[-1] == ("a1", 16_000)
+    home.lose("a")
+    home.elections.connected("a", ["a1"], home.now)
+    home.wait(60)
+    assert home.decoded() == []
+    home.lose("a")
+    home.elections.connected("a", [], home.now)
+    home.wait(2)
+    assert home.decoded() == ["a1"]
+
+
+def test_a_device_that_may_be_back_is_waited_for_though_another_has_lost_it() -> None:
+    home = Driver("ab")
+    for client, score in (("a", 70), ("b", 60)):
+        home.claim(client, heard(TALK, seed=score), utterance=f"{client}1", score=score)
+    home.end("a1")
+    home.end("b1")
+    home.receive("a1", 16_000)
+    home.lose("b")
+    home.lose("a")
+    home.elections.connected("a", [], home.now)
+    home.wait(30)
+    assert home.decoded() == []
+    home.claim("b", heard(TALK, seed=60), utterance="b1", reoffered=True, score=60)
+    assert home.asked()[-1] == ("b1", 0)
+    home.deliver("b1")
+    assert home.decoded() == ["b1"]
+
+
+def test_new_audio_is_a_reason_to_wait_again() -> None:
+    home = lone_and_lost()
+    for received in (20_000, 24_000, 28_000):
+        home.wait(100)
+        home.claim("a", heard(TALK), utterance="a1", reoffered=True)
+        home.receive("a1", received)
+        home.lose("a")
+    home.wait(119)
+    assert home.decoded() == []
+    home.wait(2)
+    assert home.decoded() == ["a1"]
+
+
+def test_what_is_offered_while_a_part_of_it_is_being_decoded_keeps_the_rest() -> None:
+    home = lone_and_lost(16_000, ended=False)
+    home.wait(121)
+    assert home.decoded() == ["a1"]
+    home.claim("a", heard(TALK), utterance="a1", reoffered=True)
+    home.decode_and_commit("election-1")
+    assert home.released() == {"a1": 16_000}
+
+
+def test_what_others_held_beyond_the_part_that_was_taken_is_theirs_to_offer() -> None:
+    home = Driver("ab")
+    for client, score in (("a", 70), ("b", 60)):
+        home.claim(client, heard(TALK, seed=score), utterance=f"{client}1", score=score)
+        home.end(f"{client}1")
+    home.receive("a1", 24_000)
+    home.lose("a")
+    home.lose("b")
+    home.wait(121)
+    home.decode_and_commit("election-1")
+    for client, score in (("a", 70), ("b", 60)):
+        home.claim(
+            client, heard(TALK, seed=score), utterance=f"{client}1", reoffered=True, started=START
+        )
+        home.end(f"{client}1")
+    assert home.released()["a1"] == 24_000
+    rest = home.released()["b1"]
+    assert rest is not None
+    assert abs(rest - 24_000) < 8_000
 
 
 def test_a_lone_device_that_stalls_is_told_to_connect_anew() -> None:
@@ -576,12 +689,15 @@ TALKS = (ONE, TWO, [round((a + b) / 2) for a, b in zip(ONE, TWO, strict=True)])
 """Two talkers, and what is heard half-way between them."""
 
 
+KINDS = "claim hear end receive deliver lose forget lack exhaust wait commit"
+
+
 class Life:
     """Random but possible lives of several devices' utterances."""
 
     steps = st.lists(
         st.tuples(
-            st.sampled_from(["claim", "hear", "end", "deliver", "lose", "wait", "commit"]),
+            st.sampled_from(KINDS.split(" ")),
             st.sampled_from("abcd"),
             st.sampled_from(TALKS),
             st.floats(0, 100),
@@ -609,11 +725,19 @@ def test_no_utterance_is_decoded_twice_and_every_one_comes_to_an_end(
             home.hear(current, envelope, score=value)
         elif kind == "end" and current and home.elections.candidate(current):
             home.end(open_by_client.pop(client))
+        elif kind == "receive":
+            _deliver_what_was_asked(home, value / 100)
         elif kind == "deliver":
             _deliver_what_was_asked(home)
         elif kind == "lose":
             home.lose(client)
             open_by_client.pop(client, None)
+        elif kind == "forget":  # its device starts anew
+            home.lose(client)
+            home.elections.connected(client, [], home.now)
+            open_by_client.pop(client, None)
+        elif kind in ("lack", "exhaust"):
+            _tell_what_is_lost(home, client, kind)
         elif kind == "wait":
             home.wait(value / 25)
         elif kind == "commit":
@@ -621,7 +745,7 @@ def test_no_utterance_is_decoded_twice_and_every_one_comes_to_an_end(
     for utterance in open_by_client.values():
         if home.elections.candidate(utterance):
             home.end(utterance)
-    for _ in range(30):
+    for _ in range(50):
         _deliver_what_was_asked(home)
         _commit_what_is_decoded(home)
         home.wait(3)
@@ -630,11 +754,24 @@ def test_no_utterance_is_decoded_twice_and_every_one_comes_to_an_end(
     assert home.elections.elections == {}
 
 
-def _deliver_what_was_asked(home: Driver) -> None:
+def _deliver_what_was_asked(home: Driver, share: float = 1.0) -> None:
     for utterance, _ in home.asked():
         candidate = home.elections.candidate(utterance)
-        if candidate and candidate.linked and candidate.ended_at_us and not candidate.complete:
+        if not candidate or candidate.complete or not candidate.linked or candidate.gone:
+            continue
+        if share < 1:
+            home.receive(utterance, max(candidate.received, round(candidate.samples * share)))
+        elif candidate.ended_at_us:
             home.deliver(utterance)
+
+
+def _tell_what_is_lost(home: Driver, client: str, kind: str) -> None:
+    for utterance, _ in home.asked():
+        candidate = home.elections.candidate(utterance)
+        if candidate and candidate.client_id == client and not candidate.complete:
+            home.tell(
+                home.elections.lacks if kind == "lack" else home.elections.exhausted, utterance
+            )
 
 
 def _commit_what_is_decoded(home: Driver) -> None:

@@ -15,6 +15,7 @@ from hub.network.outcome import (
     Outcome,
     election_record,
     interaction_record,
+    stored_candidates,
     surest,
     why_none,
 )
@@ -160,6 +161,40 @@ def test_a_failure_is_an_interaction_too_with_its_reason_and_no_text() -> None:
         "election_id": "election-1",
         "error": {"code": "RECOGNISER_TIMEOUT", "message": "It took too long."},
     }
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        ({}, {}),
+        ({"holes": 1_600}, {"missing_ms": 100}),
+        ({"taken": 16_000, "short": 8_000}, {"missing_ms": 500}),
+        ({"taken": 16_000, "holes": 320, "short": 8_000}, {"missing_ms": 520}),
+        ({"taken": 24_000, "cut_off": True}, {"missing_ms": 0, "cut_off": True}),
+    ],
+)
+def test_what_nobody_could_fill_is_recorded(part: dict[str, int], said: dict[str, object]) -> None:
+    chosen = candidate("kitchen", 80, **part)
+    made = interaction_record(election(chosen), decoded("lights off please"), SETTINGS)
+    assert made is not None
+    keys = ("missing_ms", "cut_off")
+    found = made.processing_metadata
+    assert {key: found[key] for key in keys if key in found} == said
+    assert made.audio_duration_s == part.get("taken", 24_000) / 16_000
+
+
+def test_of_what_came_in_part_the_record_tells_the_part_and_remembers_it() -> None:
+    chosen = candidate("kitchen", 80, taken=320, short=23_680)
+    record = election_record(election(chosen), "network", decoded("one two three"), SETTINGS)
+    (told,) = record.candidates
+    assert (told.samples, told.envelope) == (320, b"(")
+    assert told.features["missing_ms"] == 1480
+    (back,) = stored_candidates(record)
+    assert (back.taken, back.samples) == (320, 320)
+    whole = election_record(
+        election(candidate("kitchen", 80)), "network", decoded("one two three"), SETTINGS
+    )
+    assert [c.taken for c in stored_candidates(whole)] == [None]
 
 
 # The election's record
