@@ -98,11 +98,13 @@ class Changes:
         finally:
             self._answers.pop(seq, None)
 
-    def answered(self, answer: ChangeApplied | ChangeRefused) -> bool:
-        """The hub has answered. Whether that is to go on to `Replica.apply`, which forgets it."""
-        if self._waiting.pop(answer.client_seq, None) is None:
-            return False
+    def waits(self, client_seq: int) -> bool:
+        """Whether an answer to this is waited for, so that it is to go to `Replica.apply`."""
+        return client_seq in self._waiting
+
+    def answered(self, answer: ChangeApplied | ChangeRefused) -> None:
+        """The hub has answered, and the replica knows."""
+        self._waiting.pop(answer.client_seq, None)
         waiting = self._answers.get(answer.client_seq)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
-        return True

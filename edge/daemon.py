@@ -15,6 +15,7 @@ import msgspec
 from edge.changes import Changes
 from edge.control import AskChange, AskListening, DaemonUnreachableError, Question, Status
 from edge.ear import Ear
+from edge.event_queue import EventQueue
 from edge.hub_finder import HubFinder
 from edge.hub_link import Connect, HubLink
 from edge.microphone.microphone import Microphone
@@ -116,7 +117,7 @@ class Daemon:
         self._removed = False  # from the network, for good
         self._switched = asyncio.Event()
         self._moved = asyncio.Event()  # switches or microphone changed
-        self._said_to_write: asyncio.Queue[Written] = asyncio.Queue()
+        self._said_to_write = EventQueue[Written]()
         self._changes = Changes(replica, clock)
         self._pending_seq: dict[Scope, int] = {}  # of the last change that was sent
 
@@ -261,6 +262,7 @@ class Daemon:
         if message.cursor < self.replica.cursor:
             self.replica.clear()
             raise WireError("The hub's log is behind our copy: our copy starts anew.")
+        self._said_to_write.begin()
         hub = message.settings
         self._said = Switches(hub.listening, hub.client_listening)
         self._switch(self._wanted())
@@ -279,8 +281,7 @@ class Daemon:
             return
         self._removed = True
         log.warning("this device was removed from its network, and forgets what it knows of it")
-        while not self._said_to_write.empty():
-            self._said_to_write.get_nowait()
+        self._said_to_write.begin()
         self._keep(self.replica.forget_network)
         self._switched.set()
         self._moved.set()
@@ -306,13 +307,13 @@ class Daemon:
                 | ReminderDeleted()
                 | SettingsChanged()
             ):
-                self._said_to_write.put_nowait(message)
+                self._said_to_write.put(message)
                 self._obey(message)
             case ResyncRequired():
                 log.info("this device was away for long: its copy is made anew")
-                self._said_to_write.put_nowait(message)
+                self._said_to_write.put(message)
             case Snapshot():
-                self._said_to_write.put_nowait(message)
+                self._said_to_write.put(message, weight=len(message.rows))
                 for row in message.rows:
                     self._obey(row)
             case ChangeApplied():
@@ -335,8 +336,12 @@ class Daemon:
         return []
 
     def _answered(self, answer: ChangeApplied | ChangeRefused) -> None:
-        if self._changes.answered(answer):
-            self._said_to_write.put_nowait(answer)
+        if self._changes.waits(answer.client_seq):
+            self._said_to_write.put(answer)
+
+    async def ready(self) -> None:
+        """Waits until more can be taken; a slow disk slows the hub."""
+        await self._said_to_write.wait_for_room()
 
     def audio(self) -> AudioFrame | None:
         """The next audio to send."""
@@ -365,9 +370,7 @@ class Daemon:
         """Puts what the hub said into the replica, what came together in one commit, and acks."""
         trouble, now_s = Trouble(log, "the replica"), asyncio.get_running_loop().time
         while True:
-            said = [await self._said_to_write.get()]
-            while not self._said_to_write.empty():
-                said.append(self._said_to_write.get_nowait())
+            said = await self._said_to_write.take()
             while True:
                 try:
                     cursor = await asyncio.to_thread(self.replica.apply, said)
@@ -376,7 +379,12 @@ class Daemon:
                     trouble.failed(error, now_s())
                     await asyncio.sleep(REWRITE_S)
             trouble.recovered(now_s())
+            for message in said:
+                if isinstance(message, ChangeApplied | ChangeRefused):
+                    self._changes.answered(message)
             self.link.send([Ack(cursor=cursor)])
+            if left_out := self._said_to_write.left_out:
+                self.link.leave(f"the disk was too slow for {left_out} events, which come again")
 
     async def _listen(self) -> None:
         """The audio loop: opens the microphone while the device is to listen."""

@@ -62,6 +62,9 @@ class Owner(Protocol):
     def audio(self) -> AudioFrame | None:
         """The next audio to send, when there is room for it."""
 
+    async def ready(self) -> None:
+        """Waits until it can take what the hub says next."""
+
 
 class HubLink:
     """Keeps the device connected to a hub.
@@ -82,6 +85,7 @@ class HubLink:
         self._backoff = backoff or Backoff()
         self._trouble = Trouble(log, "the link to the hub")
         self._outbox: Outbox | None = None
+        self._leaving: asyncio.Future[str] | None = None  # why, once it is to be left
         self.address: str | None = None  # of the hub that we are connected to
         self.trouble = ""  # why there is no connection, as far as is known
 
@@ -98,6 +102,11 @@ class HubLink:
             if not self._outbox.put(encode(message)):
                 return  # the connection ends, and what is held is offered on the next
         self._refill()
+
+    def leave(self, reason: str) -> None:
+        """Ends the connection, if there is one; the next is a fresh start."""
+        if self._leaving is not None and not self._leaving.done():
+            self._leaving.set_result(reason)
 
     def _refill(self) -> None:
         outbox = self._outbox
@@ -165,16 +174,26 @@ class HubLink:
         if not isinstance(greeting, ConnectionEstablished):
             raise WireError("The hub's first message is not connection_established.")
         first = list(self._owner.established(greeting))
-        self._outbox, self.address, self.trouble = Outbox(), address, ""
+        outbox = self._outbox = Outbox()
+        leaving = self._leaving = asyncio.get_running_loop().create_future()
+        self.address, self.trouble = address, ""
         log.info("connected to the hub at %s", address)
         self._trouble.recovered(asyncio.get_running_loop().time())
         self.send(first)
         await until_first_ends(
-            self._receive(channel), self._outbox.drain(channel, self._refill), self._beat()
+            self._receive(channel),
+            outbox.drain(channel, self._refill),
+            self._beat(),
+            asyncio.wait([leaving]),
         )
+        if leaving.done():
+            self._failed(f"{address}: {leaving.result()}")
+        elif outbox.overflown:
+            self._failed(f"{address}: too slow for what is to be sent, which is offered again")
 
     async def _receive(self, channel: Channel) -> None:
         while True:
+            await self._owner.ready()
             async with asyncio.timeout(SILENCE_TIMEOUT_S):
                 data = await channel.receive()
             try:

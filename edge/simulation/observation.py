@@ -210,6 +210,9 @@ class Observer:
         self.seen.take(message, self._clock())
         return []
 
+    async def ready(self) -> None:
+        """It takes everything at once."""
+
     def audio(self) -> AudioFrame | None:
         """None: it has no microphone."""
         return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import count
@@ -18,6 +19,7 @@ from edge.candidate import Candidates
 from edge.control import Ask, AskListening, DaemonUnreachableError
 from edge.daemon import IDLE_PULSE_S, OBEYED_WITHIN_S, REOPEN_S, Daemon
 from edge.ear import Ear
+from edge.event_queue import MOST_EVENTS
 from edge.hub_finder import HubFinder
 from edge.microphone.microphone import Frame
 from edge.microphone.simulated import SimulatedMicrophone
@@ -27,7 +29,7 @@ from shared.audio import FRAME_MS
 from shared.ids import new_id
 from shared.wire.audio import AudioFrame
 from shared.wire.channel import Channel
-from shared.wire.codec import decode_device, encode
+from shared.wire.codec import Event, decode_device, encode
 from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
 from shared.wire.fields import Message
 from shared.wire.memory import MemoryChannel, memory_channels
@@ -385,6 +387,35 @@ async def test_events_are_confirmed_when_they_are_on_disk(tmp_path: Path) -> Non
         assert [i.seq for i in other.interactions()] == [3, 2, 1]
         other.close()
         assert device.daemon.status().cursor == 3
+
+
+async def test_a_full_disk_costs_no_memory_and_later_all_events_are_there(tmp_path: Path) -> None:
+    async with running(tmp_path) as device:
+        hub = await device.greeted(cursor=3000)
+        apply, full = device.daemon.replica.apply, True
+
+        def write(events: Iterable[Event]) -> int:
+            if full:
+                raise sqlite3.OperationalError("database or disk is full")
+            return apply(events)
+
+        device.daemon.replica.apply = write  # type: ignore[method-assign]
+        for seq in range(1, 3001):
+            await hub.send(interaction(seq))
+        await hub.hear(20)
+        assert len(device.daemon._events) == MOST_EVENTS
+        assert hub.of(Ack) == []
+        assert device.daemon.link.connected  # it is a microphone all the same
+        full = False
+        again = await device.greeted(cursor=3000)
+        assert again.hello is not None
+        cursor = again.hello.cursor
+        assert 0 < cursor < 3000
+        for seq in range(cursor + 1, 3001):
+            await again.send(interaction(seq))
+        await again.hear()
+        assert again.of(Ack)[-1] == Ack(cursor=3000)
+        assert len(device.daemon.replica.interactions(5000)) == 3000
 
 
 async def test_what_is_for_devices_with_a_screen_is_passed_over(tmp_path: Path) -> None:

@@ -72,6 +72,8 @@ class Owner:
         self.first: list[Message] = []  # what is said on connecting
         self.pieces: list[AudioFrame] = []  # audio that waits
         self.refusal: WireError | None = None
+        self.takes = asyncio.Event()  # what the hub says next
+        self.takes.set()
 
     def hello(self) -> Hello:
         self.greetings += 1
@@ -88,6 +90,9 @@ class Owner:
     def received(self, message: HubMessage) -> Iterable[Message]:
         self.heard.append(message)
         return [Heartbeat()] if isinstance(message, ClockProbe) else []
+
+    async def ready(self) -> None:
+        await self.takes.wait()
 
     def audio(self) -> AudioFrame | None:
         return self.pieces.pop(0) if self.pieces else None
@@ -438,6 +443,38 @@ async def test_more_than_the_outbox_holds_ends_the_connection_and_nothing_else()
         await asyncio.sleep(0.1)
         net.link.send([ClientStatus(microphone="open")] * (MAX_MESSAGES + 1))
         assert await until_closed(hub) == 1000
+        assert "too slow" in net.link.trouble
+        await net.answered()
+        await asyncio.sleep(0.1)
+        assert net.connected()
+
+
+async def test_an_owner_that_takes_nothing_is_not_given_more_and_loses_nothing() -> None:
+    net = Net("one")
+    async with running(net):
+        hub = await net.answered()
+        await asyncio.sleep(0.1)
+        net.owner.takes.clear()
+        for number in range(3):
+            await hub.send(encode(ClockProbe(probe_id=number, sent_at_us=0)))
+        await asyncio.sleep(5)
+        assert len(net.owner.heard) <= 1  # it was waiting for that one
+        net.owner.takes.set()
+        await asyncio.sleep(0.1)
+        assert len(net.owner.heard) == 3
+        assert net.connected()
+
+
+async def test_it_leaves_when_it_is_told_to_says_why_and_comes_again() -> None:
+    net = Net("one")
+    net.link.leave("nothing to leave")
+    async with running(net):
+        hub = await net.answered()
+        await asyncio.sleep(0.1)
+        net.link.leave("the disk was slow")
+        net.link.leave("twice")
+        assert await until_closed(hub) == 1000
+        assert net.link.trouble.endswith("the disk was slow")
         await net.answered()
         await asyncio.sleep(0.1)
         assert net.connected()
