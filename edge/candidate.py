@@ -4,8 +4,8 @@ Pure: it takes frames, the voice detector's word on them and the hub's wishes, a
 messages to send. Nothing is forgotten before the hub says so, but for want of room, and then the
 oldest goes first and is counted.
 
-What no hub takes is put on disk (`edge.spool`) and its samples leave memory; `wanted` says whose
-are needed again.
+What no hub takes, or takes too slowly, is put on disk (`edge.spool`) and its samples leave memory;
+`wanted` says whose are needed again.
 """
 
 from __future__ import annotations
@@ -263,6 +263,11 @@ class Candidates:
         """What has ended and is not on disk yet, the oldest first."""
         return [c for c in self._held.values() if c.ended and not c.spooled]
 
+    @property
+    def crowded(self) -> bool:
+        """Whether memory is more than half full: a hub is there and is slow."""
+        return self._in_memory() > self._held_samples // 2
+
     def restore(self, candidate: Candidate) -> None:
         """What an earlier run of the device left on disk, scored anew; the oldest come first."""
         self._held[candidate.utterance_id] = candidate
@@ -401,7 +406,7 @@ class Candidates:
 
     def _make_room(self) -> None:
         """Gives up the oldest utterances beyond the limit, never the one being heard."""
-        total = sum(len(c.chunks) * FRAME_SAMPLES for c in self._held.values())
+        total = self._in_memory()
         for utterance_id in list(self._held):
             if total <= self._held_samples:
                 break
@@ -409,6 +414,9 @@ class Candidates:
             if candidate is not self.live and candidate.here:
                 total -= candidate.samples
                 self.drop(utterance_id)
+
+    def _in_memory(self) -> int:
+        return sum(len(c.chunks) * FRAME_SAMPLES for c in self._held.values())
 
     def _remove(self, utterance_id: str) -> None:
         del self._held[utterance_id]

@@ -177,8 +177,9 @@ class Buffers(Struct, frozen=True, kw_only=True):
     held_s: Annotated[
         int,
         Meta(
-            description="How much audio is held at most; beyond it the oldest is dropped and "
-            "counted. A minute takes 1.9 MB of memory.",
+            description="How much audio memory holds at most. What no hub takes goes to disk, and "
+            "so does what a slow one does not take once half of this is full; beyond it the oldest "
+            "is dropped and counted. A minute takes 1.9 MB.",
             ge=60,
             le=86_400,
             extra={"unit": "s"},

@@ -1,4 +1,4 @@
-"""Puts on disk what no hub takes, brings back what one asks for, forgets what it released."""
+"""Puts on disk what no hub takes (soon enough), brings back what is asked for, forgets the rest."""
 
 from __future__ import annotations
 
@@ -81,7 +81,10 @@ class Spooler:
             await self._bring_back(send)
             try:
                 if not connected():
-                    await self._put_away()
+                    await self._put_away(self._candidates.to_spool())
+                elif self._candidates.crowded:
+                    quiet = [c for c in self._candidates.to_spool() if not c.owes_audio]
+                    await self._put_away(quiet)
                 await self._forget()
             except StoreError as error:  # a full disk; memory keeps what it holds
                 trouble.failed(error, now_s())
@@ -108,8 +111,8 @@ class Spooler:
                 continue
             send(self._candidates.come_back(wanted, pcm))
 
-    async def _put_away(self) -> None:
-        for candidate in self._candidates.to_spool():
+    async def _put_away(self, candidates: Iterable[Candidate]) -> None:
+        for candidate in candidates:
             about, pcm = _told(candidate)
             gone = await asyncio.to_thread(self._spool.keep, about, pcm)
             candidate.leave()

@@ -121,6 +121,27 @@ async def test_with_a_hub_it_stays_in_memory(device: Device) -> None:
     assert len(device.in_memory) == 1
 
 
+async def test_with_a_hub_that_is_too_slow_it_goes_to_disk_before_memory_is_full(
+    device: Device,
+) -> None:
+    device.connected = True
+    device.candidates._held_samples = 300 * FRAME_SAMPLES
+    spoken = {}
+    for frames in (60, 61, 62, 63, 64, 65, 66, 67):
+        pcm = device.hear(frames)
+        spoken[device.candidates.held[-1]] = pcm
+        if len(spoken) == 1:  # is on its way
+            device.candidates.take(SendAudio(utterance_id=device.candidates.held[0]))
+        await device.work()
+    assert device.candidates.held == list(spoken)
+    assert device.candidates.dropped == 0
+    assert device.in_memory[0] == device.candidates.held[0]
+    assert len(device.in_memory) < 4
+    for utterance_id, pcm in spoken.items():
+        assert np.array_equal(await device.upload(utterance_id), pcm)
+        device.candidates.take(Release(utterance_id=utterance_id))
+
+
 async def test_a_restarted_device_offers_what_the_last_run_heard(device: Device) -> None:
     spoken = [device.hear(frames) for frames in (60, 70)]
     before = device.candidates.offer_all()
