@@ -50,6 +50,7 @@ class Course(Register):
             election.phase is Phase.GATHERING
             and election.orphaned_us is None
             and self._window_closed(election, now)
+            and self._has_turn(election)
         ):
             anchor = next(iter(election.contenders()), None)
             strangers += self._regroup(election, anchor, decisions, now)
@@ -88,6 +89,30 @@ class Course(Register):
         heard = {c.client_id for c in election.candidates.values()}
         election.beyond = self._earshot.beyond(heard, missing)
         return missing <= election.beyond
+
+    def _has_turn(self, election: Election) -> bool:
+        """Whether its audio may be asked for: what is asked for is held in memory until it is done.
+
+        The devices hold it until then. What was just said goes before what waited for days.
+        """
+        working = [
+            e.old
+            for e in self.elections.values()
+            if e.phase not in (Phase.GATHERING, Phase.DONE) and e.orphaned_us is None
+        ]
+        most = self.rules.old_at_work if election.old else self.rules.at_work
+        counted = [old for old in working if old or not election.old]
+        election.queued = len(counted) >= most
+        return not election.queued
+
+    def _next_turns(self, now: int) -> list[Decision]:
+        """An election is done with: others may have their turn, the oldest first."""
+        decisions: list[Decision] = []
+        queued = [e for e in self.elections.values() if e.queued]
+        for election in sorted(queued, key=lambda e: e.old):
+            if election.election_id in self.elections and self._has_turn(election):
+                decisions += self._progress(election, now)
+        return decisions
 
     def _weigh(self, election: Election) -> None:
         """Holds what the candidates heard against each other, once they have heard all of it.
@@ -131,9 +156,13 @@ class Course(Register):
             return []
         why = "an utterance was asked for and never came"
         if fullest is None:
-            return self._abandon(election, why)
+            return self._abandon(election, why) + self._next_turns(now)
+        parked = [e for e in self.elections.values() if e.parked]
+        if len(parked) >= self.rules.parked:  # the one that waits longest waits no longer
+            first = min(parked, key=lambda e: e.starved_us or 0)
+            first.starved_us = now - self.rules.unfilled_us
         election.parked = True
-        return self._reconnect(election, why)
+        return self._reconnect(election, why) + self._next_turns(now)
 
     def _place(self, candidate: Candidate, now: int) -> list[Decision]:
         """Puts a new candidate into the election of the same utterance, or into a new one.

@@ -83,6 +83,9 @@ class Rules:
     orphan_us: int = 10_000_000  # with nobody left to ask, until who stalls has to connect anew
     unfilled_us: int = 120_000_000  # with nothing new, until what came is taken for all of it
     remember_us: int = 600_000_000  # a late offer of a finished utterance is recognised so long
+    at_work: int = 32  # elections of a network whose audio is asked for at once, at most
+    old_at_work: int = 8  # the same, where there are elections of what was held for a while
+    parked: int = 8  # elections of which a part came and whose devices are gone
     companions: int = 4  # recordings that are asked for beside the elected one, at most
     company_us: int = 500_000  # from the final choice until it goes on without the missing ones
 
@@ -106,6 +109,7 @@ class Election:
     orphaned_us: int | None = None  # since when nobody can be asked
     starved_us: int | None = None  # the same, and no audio came since
     parked: bool = False  # nobody is left that a new connection would help
+    queued: bool = False  # others are at work: nobody is asked for audio yet
     reason: str = ""
     done_us: int = 0
 
@@ -118,6 +122,11 @@ class Election:
         """How far the chosen one's score is above the best other's."""
         others = [c.standing for c in self.candidates.values() if c is not self.chosen]
         return None if self.chosen is None or not others else self.chosen.standing - max(others)
+
+    @property
+    def old(self) -> bool:
+        """Whether all of it was held for a while before the hub could be told."""
+        return all(c.reoffered for c in self.candidates.values())
 
     @property
     def anchors(self) -> Iterable[Candidate]:
@@ -230,7 +239,8 @@ class Election:
             else:
                 yield self.orphaned_us + rules.orphan_us
         elif self.phase is Phase.GATHERING:
-            yield self.window_at_us
+            if not self.queued:
+                yield self.window_at_us
         elif chosen is not None and chosen.usable and not chosen.complete:
             yield self.stalls_at(chosen, rules)
         elif self.phase is Phase.COLLECTING:

@@ -204,10 +204,13 @@ class Elections(Course):
         asked = [] if other.complete else [SendAudio(other, other.received)]
         return [*asked, *self._progress(election, now)]
 
-    def give_up(self, election_id: str) -> list[Decision]:
+    def give_up(self, election_id: str, now: int) -> list[Decision]:
         """Something failed that nobody foresaw: the devices are to offer it again."""
         election = self.elections.get(election_id)
-        return [] if election is None else self._abandon(election, "an utterance could not be kept")
+        if election is None:
+            return []
+        gone = self._abandon(election, "an utterance could not be kept")
+        return [*gone, *self._next_turns(now)]
 
     def committed(self, election_id: str, now: int) -> list[Decision]:
         """The outcome is on disk: nobody needs to hold the audio any longer."""
@@ -216,7 +219,8 @@ class Elections(Course):
             # Of an older utterance nobody knows who listened then.
             self._earshot.note({c.client_id for c in election.ranked()}, self._listening)
         election.phase, election.done_us = Phase.DONE, now
-        return [election.release(c) for c in election.candidates.values() if c.linked]
+        released = [election.release(c) for c in election.candidates.values() if c.linked]
+        return [*released, *self._next_turns(now)]
 
     def tick(self, now: int) -> list[Decision]:
         """Time passed."""

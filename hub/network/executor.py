@@ -252,7 +252,7 @@ class Executor:
                 return
             log.error("a task of network %s failed", self._public_id, exc_info=error)
             if election_id is not None:
-                self.carry_out(self._elections.give_up(election_id))
+                self.carry_out(self._elections.give_up(election_id, self._clock()))
 
         task = asyncio.ensure_future(job)
         self._tasks.add(task)

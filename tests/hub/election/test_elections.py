@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.election.candidate import Abandon, Candidate, Decode, Disconnect, Record
-from hub.election.election import Election
+from hub.election.election import Election, Rules
 from hub.election.elections import Elections
 from shared.errors import LimitExceededError, MalformedMessageError, UnknownUtteranceError
 from shared.quality.comparison import BANDS
@@ -707,11 +707,13 @@ class Life:
 
 
 @settings(max_examples=200, deadline=None)
-@given(Life.steps)
+@given(Life.steps, st.booleans())
 def test_no_utterance_is_decoded_twice_and_every_one_comes_to_an_end(
-    steps: list[tuple[str, str, list[int], float]],
+    steps: list[tuple[str, str, list[int], float]], busy: bool
 ) -> None:
     home = Driver("abcd")
+    if busy:
+        home.elections.rules = Rules(companions=0, at_work=1, old_at_work=1, parked=1)
     open_by_client: dict[str, str] = {}
     for number, (kind, client, talk, value) in enumerate(steps):
         envelope = heard(talk, seed=ord(client))
@@ -901,3 +903,76 @@ def test_all_pieces_of_a_companion_are_asked_for() -> None:
     assert isinstance(decode, Decode)
     assert [[c.utterance_id for c in one] for one in decode.devices] == [["b1", "b2"], ["c1"]]
     assert election.reason.endswith("; put together with b, c")
+
+
+# How much is at work at once
+
+
+def offers(home: Driver, number: int, *, old: bool, client: str = "a") -> list[str]:
+    """So many different utterances of one device, whole."""
+    made = []
+    for n in range(number):
+        seed, ago = 100 * ord(client) + n, 10 * n + (3600 if old else 0)
+        utterance = f"{client}-{'old' if old else 'new'}-{n}"
+        home.claim(
+            client,
+            speech(seed),
+            utterance=utterance,
+            reoffered=old,
+            started=home.now - ago * SECOND,
+        )
+        home.end(utterance)
+        made.append(utterance)
+    return made
+
+
+@pytest.mark.parametrize(("old", "most"), [(True, Rules().old_at_work), (False, Rules().at_work)])
+def test_only_so_much_is_asked_for_at_once_and_the_devices_hold_the_rest(
+    old: bool, most: int
+) -> None:
+    home = Driver("a")
+    held = offers(home, most + 5, old=old)
+    home.wait(2.1 if old else 0)
+    assert [u for u, _ in home.asked()] == held[:most]
+    for number, utterance in enumerate(held):
+        home.deliver(utterance)
+        assert home.decoded() == held[: number + 1]
+        decode = home.of(Decode)[-1]
+        home.decode_and_commit(decode.election_id)
+        assert [u for u, _ in home.asked()] == held[: most + number + 1]
+
+
+def test_what_is_said_now_does_not_wait_for_what_was_held_for_days() -> None:
+    home = Driver("a")
+    offers(home, 20, old=True)
+    home.wait(2.1)
+    before = len(home.asked())
+    (new,) = offers(home, 1, old=False)
+    assert [u for u, _ in home.asked()[before:]] == [new]
+
+
+def test_what_waits_for_its_turn_is_not_forgotten_when_the_others_are_lost() -> None:
+    home = Driver("ab")
+    offers(home, Rules().old_at_work, old=True)
+    home.now += 10_000
+    other = offers(home, 1, old=True, client="b")
+    home.wait(2.1)
+    assert other[0] not in [u for u, _ in home.asked()]
+    home.lose("a")
+    home.wait(11)
+    assert home.asked()[-1] == (other[0], 0)
+
+
+def test_of_many_devices_that_are_gone_in_the_middle_the_first_is_waited_for_no_longer() -> None:
+    most = Rules().parked
+    home = Driver("abcdefghijkl"[: most + 1])
+    for n, client in enumerate("abcdefghijkl"[: most + 1]):
+        home.claim(client, speech(n), utterance=client, reoffered=True, started=START - n * 10**7)
+        home.end(client)
+        home.wait(3)
+        home.receive(client, 16_000)
+        home.lose(client)
+    home.wait(10.5)
+    assert home.decoded() == ["a"]
+    home.wait(120)
+    assert sorted(home.decoded()) == list("abcdefghijkl"[: most + 1])
