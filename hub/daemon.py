@@ -64,8 +64,11 @@ BACKLOG = 512
 """Connections that wait to be accepted."""
 LINGER_S = 5.0
 """How long what is left of a refused body is read, so that the answer gets through."""
-SHUTDOWN_S = 5.0
-"""Connections have this long to end when the hub stops."""
+DRAIN_S = 8.0
+"""How long what had begun may take to be recognised and stored when the hub stops. With all that
+follows it is to be within 15 s."""
+SHUTDOWN_S = 2.0
+"""Connections have this long to end after that, and those that do not, again so long."""
 
 
 class ServerError(MiraError):
@@ -76,15 +79,15 @@ class ServerError(MiraError):
 
 
 async def run(config: HubConfig, notifier: Notifier) -> None:
-    """Runs the hub until SIGTERM or SIGINT.
+    """Runs the hub until SIGTERM or SIGINT; a second one of them has it finish nothing first.
 
     Raises:
         MiraError: it cannot start; says why and what to do.
     """
-    stop = asyncio.Event()
+    stop, at_once = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     for signum in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signum, stop.set)
+        loop.add_signal_handler(signum, lambda: (at_once if stop.is_set() else stop).set())
     async with AsyncExitStack() as stack:
         clock = steady_clock()
         stack.enter_context(_alone(config.paths.state_dir))
@@ -114,6 +117,8 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         )
         port = await _listen(config, services, context, stack)
         # After the server in the stack, so before it at the end: sessions end, then the server.
+        # So does recognition, whose callers are told then; closed twice, it takes no notice.
+        stack.push_async_callback(desks.close)
         stack.push_async_callback(networks.close)
         if config.discovery.mdns:
             await _show_by_mdns(config, own_id, port, authority, stack)
@@ -130,15 +135,24 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
                 clock,
             ),
             forget_written(database),
-            stop.wait(),
+            _until_drained(stop, at_once, networks, notifier),
             networks.poll(),
             _watch(config.server.host, port, watchdog, ca),
         ]
         if authority and context:
             jobs.append(_renew(authority, context))
         await until_first_ends(*jobs)
-        notifier.stopping()
-        log.info("stopping")
+
+
+async def _until_drained(
+    stop: asyncio.Event, at_once: asyncio.Event, networks: Networks, notifier: Notifier
+) -> None:
+    """Waits for `stop`, then until what had begun is done; all else goes on meanwhile."""
+    await stop.wait()
+    notifier.stopping()
+    log.info("stopping: what has begun is finished first")
+    await until_first_ends(networks.drain(DRAIN_S), at_once.wait())
+    log.info("stopping%s", " at once, as asked for" if at_once.is_set() else "")
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from hub.election.election import Rules
 from hub.network.room import Room
-from hub.network.session import CLOSE_INTERNAL, CLOSE_REVOKED, Session
+from hub.network.session import CLOSE_GOING_AWAY, CLOSE_INTERNAL, CLOSE_REVOKED, Session
+from hub.network.uploads import HubStoppingError
 from hub.recognition.desk import Decoded, DeskState
 from hub.recognition.desks import Desks
 from hub.store.records import Access
@@ -44,6 +46,8 @@ class Networks:
         self._rules = rules
         self._rooms: dict[str, asyncio.Future[Room]] = {}
         self._recognising: set[str] = set()  # networks with a recording at the desk
+        self._draining = False  # takes nothing new
+        self._recognised = asyncio.Event()
 
     async def room(self, access: Access) -> Room:
         """A network at work; raises MiraError where it cannot be opened."""
@@ -53,6 +57,9 @@ class Networks:
         """Serves one connection, whose token gave `access`, to its end."""
         try:
             room = await self._room(access)
+        except HubStoppingError:
+            await channel.close(CLOSE_GOING_AWAY, "the hub stops")
+            return
         except MiraError as error:
             log.warning("network %s cannot be opened: %s", access.network_public_id, error)
             await channel.close(CLOSE_INTERNAL, error.code)
@@ -78,6 +85,25 @@ class Networks:
                 trouble.failed(failures[0], loop.time())
             else:
                 trouble.recovered(loop.time())
+
+    async def drain(self, seconds: float) -> None:
+        """Takes nothing new, and lets what had begun be recognised, stored and told.
+
+        Args:
+            seconds: how long at most; what takes longer stays with the devices, as does what is
+                offered meanwhile.
+        """
+        self._draining = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.gather(
+                    self._finish_recognising(), *(room.drain() for room in self._open_rooms())
+                )
+
+    async def _finish_recognising(self) -> None:
+        while self._recognising:
+            self._recognised.clear()
+            await self._recognised.wait()
 
     async def close(self) -> None:
         """Ends every connection; what is not committed stays with the devices."""
@@ -117,7 +143,9 @@ class Networks:
         Raises:
             LimitExceededError: the network waits for another already.
             RecognitionError: the recogniser failed, or has no time.
+            HubStoppingError: the hub begins nothing any more.
         """
+        self._check_open()
         if network_id in self._recognising:
             raise LimitExceededError(
                 "Another interaction of the network is being processed.", "Wait for it."
@@ -127,6 +155,7 @@ class Networks:
             return await self._desks.of(language).decode(pcm)
         finally:
             self._recognising.discard(network_id)
+            self._recognised.set()
 
     def check_language(self, language: str) -> None:
         """Raises UnknownLanguageError for a language that nobody here recognises."""
@@ -173,7 +202,13 @@ class Networks:
                 known.set_exception(error if isinstance(error, MiraError) else interrupted)
                 known.exception()  # nobody may be waiting
                 raise
-        return await asyncio.shield(known)
+        opened = await asyncio.shield(known)
+        self._check_open()
+        return opened
+
+    def _check_open(self) -> None:
+        if self._draining:
+            raise HubStoppingError("The hub stops.", "Send it again.")
 
 
 async def _poll(room: Room) -> StoreError | None:

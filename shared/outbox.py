@@ -28,6 +28,8 @@ class Outbox:
         self._wake = asyncio.Event()
         self._room = asyncio.Event()
         self._room.set()
+        self._sent = asyncio.Event()
+        self._sent.set()
         self.overflown = False
 
     @property
@@ -43,6 +45,7 @@ class Outbox:
             return False
         self._queue.append(data)
         self._bytes += len(data)
+        self._sent.clear()
         self._wake.set()
         if not self.half_empty:
             self._room.clear()
@@ -51,6 +54,10 @@ class Outbox:
     async def wait_half_empty(self) -> None:
         """Waits until there is room for those who can wait."""
         await self._room.wait()
+
+    async def wait_sent(self) -> None:
+        """Waits until the channel has taken all that was put in; for ever, if nobody drains it."""
+        await self._sent.wait()
 
     async def drain(self, channel: Channel, refill: Callable[[], None] | None = None) -> None:
         """Sends what comes in until the outbox overflows.
@@ -73,3 +80,5 @@ class Outbox:
                     if refill is not None:
                         refill()
                 await channel.send(data)
+            if not self._queue:
+                self._sent.set()

@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from hub.network.uploads import HubStoppingError
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.store.errors import (
     ClientExistsError,
@@ -106,6 +107,7 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (NoRecordingError, 409),
     (RecogniserBusyError, 503),
     (RecogniserStoppedError, 503),
+    (HubStoppingError, 503),
     (NotFoundError, 404),
     (RegistrationClosedError, 403),
     (ClientExistsError, 409),

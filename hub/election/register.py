@@ -41,6 +41,12 @@ class Register:
         candidate = election.candidates[utterance_id]
         return election.chosen is candidate and candidate.taken is None
 
+    @property
+    def under_way(self) -> bool:
+        """Whether the final winner of some utterance is chosen, and what it said not stored yet."""
+        begun = (Phase.COLLECTING, Phase.DECODING, Phase.RECORDING)
+        return any(e.phase in begun and e.orphaned_us is None for e in self.elections.values())
+
     @staticmethod
     def unknown() -> UnknownUtteranceError:
         """The error for an utterance that was never offered, or is somebody else's."""

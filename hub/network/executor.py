@@ -70,7 +70,14 @@ class Executor:
         self._partial_at: dict[str, int] = {}  # samples at the last partial decode
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._moved = asyncio.Event()
         self._closed = False
+
+    async def finish(self) -> None:
+        """Returns when no utterance is being recognised or stored, and no upload waits."""
+        while self._elections.under_way or self.uploads.waiting:
+            self._moved.clear()
+            await self._moved.wait()
 
     async def close(self) -> None:
         """Ends all tasks; what is not committed stays with the devices."""
@@ -170,6 +177,7 @@ class Executor:
                         self._members.sessions[client_id].close(CLOSE_POLICY, reason)
         self._forget_audio()
         self._reschedule()
+        self._moved.set()
 
     def _forget_audio(self) -> None:
         """Drops the audio of elections that are over or were given up."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from hub import metrics
@@ -19,7 +19,7 @@ from hub.network.executor import Executor
 from hub.network.members import Members
 from hub.network.outcome import stored_candidates
 from hub.network.session import CLOSE_GOING_AWAY, CLOSE_REPLACED, CLOSE_REVOKED, Session
-from hub.network.uploads import Verdict, uploaded
+from hub.network.uploads import HubStoppingError, Verdict, uploaded
 from hub.recognition.desks import Desks
 from hub.store.errors import NotFoundError
 from hub.store.records import ChangeOutcome, ClientInfo
@@ -58,6 +58,9 @@ CLOCK_TOLERANCE_US = 120_000_000
 
 AROUND_US = 60_000_000
 """Elections of the same speech as an old claim began at most this much earlier or later."""
+
+TELL_S = 1.0
+"""So long, when the hub stops, a device may take to take what it is owed; then it resumes later."""
 
 
 class NotAllowedError(MiraError):
@@ -98,6 +101,7 @@ class Room:
         self.streams = self._executor.streams
         self._dropped: dict[str, int] = {}  # utterances given up, by client, as they said last
         self.active = True  # whether it takes audio
+        self._draining = False  # takes no new utterances
 
     # Life
 
@@ -137,6 +141,16 @@ class Room:
             if session.token_id not in in_force:
                 session.close(CLOSE_REVOKED, "the token is not in force any more")
         return network is not None
+
+    async def drain(self) -> None:
+        """Takes no new utterances; returns when what had begun is stored and the devices told."""
+        self._draining = True
+        await self._executor.finish()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TELL_S):
+                await asyncio.gather(
+                    *(session.outbox.wait_sent() for session in self.members.sessions.values())
+                )
 
     async def close(self, reason: str = "the hub stops") -> None:
         """Ends all sessions and tasks; what is not committed stays with the devices."""
@@ -220,6 +234,8 @@ class Room:
             MiraError: it cannot be used; to be told to the device.
         """
         now = self._clock()
+        if self._draining and self._is_new(message):
+            return  # the device holds it, and offers it to the hub that comes next
         match message:
             case wire.UtteranceStarted():
                 claim = self._claim(session, message, now)
@@ -305,6 +321,8 @@ class Room:
         known = self._elections.candidate(utterance_id)
         if known is not None and known.client_id != client.client_id:
             raise self._elections.unknown()
+        if known is None and self._draining:
+            raise HubStoppingError("The hub stops.", "Send it again.")
         waiting = self._executor.uploads.wait_for(utterance_id)
         if known is None:
             self._executor.audio[utterance_id] = Assembly.whole(pcm)
@@ -355,6 +373,13 @@ class Room:
             uncertainty_us=uncertainty,
             onset_sample=message.onset_sample,
             reoffered=message.reoffered,
+        )
+
+    def _is_new(self, message: DeviceMessage | AudioFrame) -> bool:
+        """Whether it is about an utterance that was not offered before."""
+        about = (wire.UtteranceStarted, wire.Quality, wire.UtteranceEnded, AudioFrame)
+        return (
+            isinstance(message, about) and self._elections.candidate(message.utterance_id) is None
         )
 
     def _own(self, session: Session, utterance_id: str) -> Candidate | None:

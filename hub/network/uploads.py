@@ -34,6 +34,13 @@ class ProcessingError(MiraError):
     fault = Fault.HUB
 
 
+class HubStoppingError(MiraError):
+    """The hub stops and takes nothing new; it is to be sent again, to the hub that comes next."""
+
+    code = "HUB_STOPPING"
+    fault = Fault.HUB
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What became of a recording."""
@@ -97,6 +104,11 @@ class Uploads:
         self._waiting: dict[str, asyncio.Future[Verdict]] = {}  # by utterance id
         self._failed: set[str] = set()  # those of them over whose election the recogniser failed
 
+    @property
+    def waiting(self) -> bool:
+        """Whether any waits."""
+        return bool(self._waiting)
+
     def wait_for(self, utterance_id: str) -> asyncio.Future[Verdict]:
         """What will become of a recording; sent twice, it is waited for twice.
 
@@ -129,17 +141,18 @@ class Uploads:
         """Tells those whose election was given up."""
         for utterance_id in list(self._waiting):
             if self._elections.candidate(utterance_id) is None:
-                self.fail(utterance_id, "The hub could not keep the recording.")
-
-    def fail(self, utterance_id: str, why: str) -> None:
-        """Nothing will become of a recording."""
-        self._failed.discard(utterance_id)
-        waiting = self._waiting.pop(utterance_id, None)
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(ProcessingError(why, "Send it again."))
-            waiting.exception()  # nobody may be waiting any more
+                lost = ProcessingError("The hub could not keep the recording.", "Send it again.")
+                self._fail(utterance_id, lost)
 
     def close(self) -> None:
         """The network is closed."""
         for utterance_id in list(self._waiting):
-            self.fail(utterance_id, "The hub stops.")
+            self._fail(utterance_id, HubStoppingError("The hub stops.", "Send it again."))
+
+    def _fail(self, utterance_id: str, error: MiraError) -> None:
+        """Nothing will become of a recording."""
+        self._failed.discard(utterance_id)
+        waiting = self._waiting.pop(utterance_id, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error)
+            waiting.exception()  # nobody may be waiting any more

@@ -7,9 +7,11 @@ import json
 import re
 import signal
 import socket
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any, Self
 
 import aiohttp
 import pytest
@@ -20,12 +22,14 @@ from edge.config import Access
 from edge.startup import Connector
 from hub.cli import main
 from hub.daemon import _watch
+from shared.audio import pcm_to_bytes
 from shared.config_keys import Secret
 from shared.service import Notifier, Watchdog
 from shared.tls import client_context
 from shared.wire.channel import ChannelClosedError
 from shared.wire.events import InteractionCreated
 from shared.wire.session import ClientStatus
+from shared.wire.utterance import AudioStreamSelected
 from tests.flows.scripted import ScriptedDevice
 from tests.processes import Daemon, ServiceManager, daemon, manager_in, store_of
 from tests.voice import say
@@ -194,6 +198,90 @@ async def test_a_port_that_is_taken_is_named_with_what_to_do(
         assert "choose another [server] port" in last
         assert "Traceback" not in process.said
         assert manager.take() == []
+
+
+# Stopping in the middle
+
+
+class Busy:
+    """A running hub that stores a recording, in vain: somebody else writes to the database."""
+
+    def __init__(self, home: Hub, http: aiohttp.ClientSession, access: Access) -> None:
+        self._home = home
+        self._http = http
+        self._access = access
+        self._writer = sqlite3.connect(home.database, isolation_level=None)
+
+    async def __aenter__(self) -> Self:
+        connect = Connector(self._http, self._access)
+        self.device = ScriptedDevice(await connect(self._home.url))
+        await self.device.greet()
+        self._writer.execute("BEGIN IMMEDIATE")
+        self.upload = asyncio.ensure_future(self._send())
+        while not (await self.device.expect(AudioStreamSelected)).final:
+            pass
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writer.close()
+        self.upload.cancel()
+        await self.device.channel.close()
+
+    def let_go(self) -> None:
+        """The other one has written."""
+        self._writer.execute("ROLLBACK")
+
+    async def _send(self) -> tuple[int, dict[str, Any]]:
+        async with self._http.post(
+            f"{self._home.url}/api/v1/networks/{self._access.network_id}/audio",
+            data=pcm_to_bytes(say("ba de fi go")),
+            headers={"Authorization": f"Bearer {self._access.token}"},
+            ssl=client_context(self._home.ca),
+        ) as answer:
+            return answer.status, await answer.json()
+
+
+@pytest.mark.process
+async def test_what_is_being_stored_when_it_is_asked_to_stop_is_stored_told_and_answered(
+    home: Hub, manager: ServiceManager
+) -> None:
+    async with home.running(manager) as process, aiohttp.ClientSession() as http:
+        (access,) = await home.access("kitchen")
+        async with Busy(home, http, access) as busy:
+            process.send(signal.SIGTERM)
+            await manager.until("STOPPING=1")
+            busy.let_go()
+            async with asyncio.timeout(SIGTERM_LIMIT_S):
+                status, answer = await busy.upload
+                assert await until_closed(busy.device) == 1001
+                assert await process.wait() == 0
+            assert (status, answer["status"]) == (200, "completed")
+            (told,) = [m for m in busy.device.said if isinstance(m, InteractionCreated)]
+    async with store_of(home.database) as store:
+        (network,) = await store.networks()
+        (stored,) = await store.recent_interactions(network.network_id, 10)
+    assert stored.interaction_id == told.interaction_id
+    assert "Traceback" not in process.said
+
+
+@pytest.mark.process
+async def test_whoever_asks_twice_need_not_wait_for_what_was_begun(
+    home: Hub, manager: ServiceManager
+) -> None:
+    async with home.running(manager) as process, aiohttp.ClientSession() as http:
+        (access,) = await home.access("kitchen")
+        async with Busy(home, http, access) as busy:
+            process.send(signal.SIGINT)
+            await manager.until("STOPPING=1")
+            process.send(signal.SIGTERM)
+            async with asyncio.timeout(SIGTERM_LIMIT_S):
+                status, answer = await busy.upload
+                busy.let_go()
+                assert await until_closed(busy.device) == 1001
+                assert await process.wait() == 0
+            assert (status, answer["error"]["code"]) == (503, "HUB_STOPPING")
+    assert "at once, as asked for" in process.said
+    assert "Traceback" not in process.said
 
 
 # What cannot start

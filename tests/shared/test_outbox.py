@@ -9,7 +9,8 @@ import pytest
 from shared.outbox import Outbox
 from shared.tasks import until_first_ends
 from shared.wire.channel import ChannelClosedError
-from shared.wire.memory import memory_channels
+from shared.wire.codec import MAX_MESSAGE_BYTES
+from shared.wire.memory import WINDOW_BYTES, memory_channels
 
 
 async def test_messages_arrive_in_order() -> None:
@@ -45,6 +46,24 @@ async def test_who_can_wait_fills_it_to_the_half_and_again_when_there_is_room() 
     sending = asyncio.ensure_future(outbox.drain(ours, refill))
     assert [await theirs.receive() for _ in range(50)] == [str(n) for n in range(50)]
     assert not outbox.overflown
+    sending.cancel()
+
+
+async def test_it_is_told_when_all_was_sent() -> None:
+    ours, theirs = memory_channels()
+    outbox = Outbox()
+    await outbox.wait_sent()
+    pieces = 3 * WINDOW_BYTES // MAX_MESSAGE_BYTES
+    for _ in range(pieces):
+        assert outbox.put(bytes(MAX_MESSAGE_BYTES))
+    sent = asyncio.ensure_future(outbox.wait_sent())
+    sending = asyncio.ensure_future(outbox.drain(ours))
+    for _ in range(pieces // 2):
+        await theirs.receive()
+    assert not sent.done()  # what is left is more than the link holds
+    for _ in range(pieces - pieces // 2):
+        await theirs.receive()
+    await asyncio.wait_for(sent, 1)
     sending.cancel()
 
 
