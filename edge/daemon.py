@@ -132,8 +132,11 @@ class Daemon:
             await until_first_ends(*jobs)
         finally:
             await self._microphone.close()
-            if self._spooler:
-                self._spooler.close()
+            self._spool()
+
+    def _spool(self) -> None:
+        if self._spooler:
+            self._spooler.close()
 
     @property
     def listening(self) -> bool:
@@ -406,6 +409,10 @@ class Daemon:
             except MicrophoneError as error:
                 trouble.failed(error, loop.time())
                 self._set_microphone("lost")
+            except asyncio.CancelledError:
+                self._ear.close()
+                self._spool()  # before a driver that hangs in closing can keep it from the disk
+                raise
             finally:
                 await self._microphone.close()
                 self.link.send(self._ear.close())

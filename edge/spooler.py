@@ -99,6 +99,7 @@ class Spooler:
         try:
             for candidate in self._candidates.to_spool():
                 self._spool.keep(*_told(candidate))
+                candidate.leave()
         except StoreError as error:
             log.error("what no hub has taken is lost: %s", error)
 

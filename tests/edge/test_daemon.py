@@ -25,7 +25,9 @@ from edge.microphone.microphone import Frame
 from edge.microphone.simulated import SimulatedMicrophone
 from edge.preroll import PreRoll
 from edge.replica import Replica, Scope
-from shared.audio import FRAME_MS
+from edge.spool import Spool
+from edge.spooler import Spooler
+from shared.audio import FRAME_MS, SAMPLE_RATE
 from shared.ids import new_id
 from shared.wire.audio import AudioFrame
 from shared.wire.channel import Channel
@@ -81,7 +83,7 @@ def device_clock() -> int:
 
 
 class StuckMicrophone(SimulatedMicrophone):
-    """Its driver may hang, in opening or in reading."""
+    """Its driver may hang, in opening, in reading or in closing."""
 
     def __init__(self) -> None:
         super().__init__(device_clock, noise_dbfs=-70)
@@ -89,6 +91,8 @@ class StuckMicrophone(SimulatedMicrophone):
         self.sticks_open.set()
         self.sticks_reading = asyncio.Event()
         self.sticks_reading.set()
+        self.sticks_closing = asyncio.Event()
+        self.sticks_closing.set()
         self.is_open = False
 
     async def open(self) -> None:
@@ -97,6 +101,7 @@ class StuckMicrophone(SimulatedMicrophone):
         self.is_open = True
 
     async def close(self) -> None:
+        await self.sticks_closing.wait()
         await super().close()
         self.is_open = False
 
@@ -162,7 +167,9 @@ class Hub:
 class Device:
     """A daemon with a simulated microphone; its hub is played by the test."""
 
-    def __init__(self, folder: Path) -> None:
+    task: asyncio.Task[None]  # while it runs
+
+    def __init__(self, folder: Path, spool: Spool | None = None) -> None:
         self.microphone = StuckMicrophone()
         self.replica = Replica(folder / "replica.db", NETWORK)
         self.pulses: list[float] = []
@@ -181,6 +188,7 @@ class Device:
             clock=device_clock,
             pulse=lambda: self.pulses.append(seconds()),
             on_listening=self.shown.append,
+            spooler=None if spool is None else Spooler(self.candidates, spool, 2**60, device_clock),
         )
 
     async def _connect(self, _: str) -> Channel:
@@ -217,14 +225,16 @@ def seconds() -> float:
 
 
 @asynccontextmanager
-async def running(folder: Path, *, reachable: bool = True) -> AsyncIterator[Device]:
+async def running(
+    folder: Path, *, reachable: bool = True, spool: Spool | None = None
+) -> AsyncIterator[Device]:
     """A daemon at work; whatever ends it fails the test."""
-    device = Device(folder)
+    device = Device(folder, spool)
     device.reachable = reachable
-    task = asyncio.ensure_future(device.daemon.run())
+    task = device.task = asyncio.ensure_future(device.daemon.run())
     try:
         yield device
-        assert not task.done(), task
+        assert not task.done() or task.cancelled(), task
     finally:
         task.cancel()
         await asyncio.wait([task])
@@ -725,3 +735,23 @@ async def test_when_it_ends_the_microphone_is_closed(tmp_path: Path) -> None:
         await device.greeted()
         assert device.microphone.is_open
     assert not device.microphone.is_open
+
+
+async def test_when_it_ends_what_it_holds_is_on_disk_though_the_microphone_hangs_in_closing(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(tmp_path / "spool", 10_000_000)
+    async with running(tmp_path, spool=spool) as device:
+        await device.greeted()
+        await asyncio.sleep(1)
+        device.microphone.play_at(say(SENTENCE, 0.5), device_clock())
+        await asyncio.sleep(1)
+        device.microphone.sticks_closing.clear()
+        (said,) = device.candidates.held
+        device.task.cancel()
+        await asyncio.sleep(1)
+        held, closing = spool.held, not device.task.done()
+        device.microphone.sticks_closing.set()
+        await asyncio.wait([device.task])
+    assert (held, closing) == ([said], True)
+    assert len(spool.read(said)[1]) > SAMPLE_RATE

@@ -9,6 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -22,6 +23,7 @@ from edge.cli import main
 from edge.config import Access, Discovery, EdgeConfig, Hub, load_edge_config
 from edge.control import Ask, AskListening, DaemonUnreachableError, Status, ask
 from edge.replica import Switches
+from edge.spool import Spool
 from edge.startup import Connector, make_ear, open_replica
 from edge.unpaired import wait_for_pairing
 from shared.audio import FRAME_SAMPLES, SAMPLE_RATE
@@ -31,17 +33,21 @@ from shared.errors import AccessDeniedError
 from shared.service import notifier_from
 from shared.wav import write_wav
 from shared.wire.channel import ChannelClosedError
-from shared.wire.codec import MAX_MESSAGE_BYTES
+from shared.wire.codec import MAX_MESSAGE_BYTES, decode_device, encode
 from shared.wire.fields import Message
-from shared.wire.utterance import UtteranceEnded
+from shared.wire.session import ConnectionEstablished, Settings
+from shared.wire.utterance import UtteranceEnded, UtteranceStarted
 from tests.edge.test_ear import hear, silence, spoken
 from tests.processes import Daemon, ServiceManager, daemon, manager_in
+from tests.voice import say
 
 NETWORK = "net_" + "0" * 32
 ACCESS = Access(NETWORK, "kitchen", Secret("mira_client_secret"))
 WATCHDOG_MS = 2
 """So short that a timer anywhere would have shown itself in the course of a test."""
 
+
+SIGTERM_LIMIT_S = 15
 
 # The connector
 
@@ -300,10 +306,12 @@ class Device:
         await asyncio.to_thread(self.recording.write_bytes, b"no sound")
 
     @asynccontextmanager
-    async def running(self, manager: ServiceManager) -> AsyncIterator[Daemon]:
+    async def running(
+        self, manager: ServiceManager, watchdog_ms: int = WATCHDOG_MS
+    ) -> AsyncIterator[Daemon]:
         """Runs it; ready when this begins."""
         command = ["mira-edge", "run", "--config", str(self.config)]
-        async with daemon(command, self.folder, manager.environ(WATCHDOG_MS)) as process:
+        async with daemon(command, self.folder, manager.environ(watchdog_ms)) as process:
             await manager.until("READY=1")
             yield process
 
@@ -384,6 +392,59 @@ async def test_a_daemon_without_its_microphone_is_alive_and_looks_for_it(
             await manager.until("WATCHDOG=1")
         process.send(signal.SIGTERM)
         assert await process.end() == 0
+
+
+@asynccontextmanager
+async def hub_that_hangs() -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """A hub that greets, and is stuck once it was told of speech; its address."""
+    stuck = asyncio.Event()
+
+    async def greet(request: web.Request) -> web.WebSocketResponse:
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        await ws.receive()
+        settings = Settings(listening=True, client_listening=True)
+        await ws.send_str(
+            encode(
+                ConnectionEstablished(
+                    version=1,
+                    client_id="kitchen",
+                    network_id=NETWORK,
+                    cursor=0,
+                    server_time=datetime.now(UTC),
+                    settings=settings,
+                )
+            )
+        )
+        while not isinstance(decode_device((await ws.receive()).data), UtteranceStarted):
+            pass
+        stuck.set()
+        await asyncio.Event().wait()
+        return ws
+
+    async with site(greet) as address:
+        yield address, stuck
+
+
+@pytest.mark.process
+async def test_what_is_being_said_when_it_is_asked_to_stop_is_on_disk_though_the_hub_hangs(
+    device: Device, manager: ServiceManager
+) -> None:
+    write_wav(device.recording, np.concatenate([silence(1.0), say("ba de fi go " * 3, 0.5)]))
+    async with hub_that_hangs() as (address, stuck):
+        device.config.write_text(device.config.read_text().replace("http://127.0.0.1:9", address))
+        async with device.running(manager, watchdog_ms=0) as process:
+            await stuck.wait()
+            assert (await device.ask()).speech
+            process.send(signal.SIGTERM)
+            async with asyncio.timeout(SIGTERM_LIMIT_S):
+                assert await process.wait() == 0
+        assert "Traceback" not in process.said
+    spool = Spool(device.folder / "spool", 10_000_000)
+    (held,) = spool.held
+    about, pcm = spool.read(held)
+    assert about.ended == "closed"
+    assert np.abs(pcm).max() > 1_000
 
 
 # Before it is paired
