@@ -10,6 +10,8 @@ from shared.wire.channel import Channel
 
 MAX_MESSAGES = 2048
 MAX_BYTES = 4 * 1024 * 1024
+PORTION_BYTES = 16 * 1024
+"""Of what waits, handed to the channel in one go: as much as one TLS record holds."""
 
 
 class Outbox:
@@ -73,12 +75,22 @@ class Outbox:
             await self._wake.wait()
             self._wake.clear()
             while self._queue and not self.overflown:
-                data = self._queue.popleft()
-                self._bytes -= len(data)
+                portion = self._portion()
                 if self.half_empty and not self._room.is_set():
                     self._room.set()
                     if refill is not None:
                         refill()
-                await channel.send(data)
+                await channel.send(*portion)
             if not self._queue:
                 self._sent.set()
+
+    def _portion(self) -> list[str | bytes]:
+        """Takes out the next messages, at least one."""
+        portion: list[str | bytes] = []
+        size = 0
+        while self._queue and (not portion or size + len(self._queue[0]) <= PORTION_BYTES):
+            data = self._queue.popleft()
+            size += len(data)
+            portion.append(data)
+        self._bytes -= size
+        return portion

@@ -31,8 +31,8 @@ class ChannelClosedError(Exception):
 class Channel(Protocol):
     """One end of a connection."""
 
-    async def send(self, data: str | bytes) -> None:
-        """Sends one message; raises ChannelClosedError."""
+    async def send(self, *messages: str | bytes) -> None:
+        """Sends messages in their order; raises ChannelClosedError."""
 
     async def receive(self) -> str | bytes:
         """Waits for the next message; raises ChannelClosedError."""
@@ -53,15 +53,16 @@ class WebSocketChannel:
         self._transport = transport  # to cut off a peer that does not even take a close
         self._end: tuple[int, str] | None = None  # how it ended: aiohttp calls a bare EOF 1000
 
-    async def send(self, data: str | bytes) -> None:
+    async def send(self, *messages: str | bytes) -> None:
         if self._end is not None:
             raise ChannelClosedError(*self._end)
         try:
             async with asyncio.timeout(SEND_TIMEOUT_S):
-                if isinstance(data, str):
-                    await self._ws.send_str(data)
-                else:
-                    await self._ws.send_bytes(data)
+                for data in messages:
+                    if isinstance(data, str):
+                        await self._ws.send_str(data)
+                    else:
+                        await self._ws.send_bytes(data)
         except TimeoutError:
             self._end = self._end or (1006, "the peer takes nothing")
             self._abort()

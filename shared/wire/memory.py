@@ -45,8 +45,12 @@ class MemoryChannel:
         self._peer_end: ChannelClosedError | None = None  # to be read behind the inbox
         self._end: ChannelClosedError | None = None  # this end is over
 
-    async def send(self, data: str | bytes) -> None:
-        """Sends one message; raises ChannelClosedError as a WebSocket would."""
+    async def send(self, *messages: str | bytes) -> None:
+        """Sends messages in their order; raises ChannelClosedError as a WebSocket would."""
+        for data in messages:
+            await self._send(data)
+
+    async def _send(self, data: str | bytes) -> None:
         size = len(data if isinstance(data, bytes) else data.encode())
         self._raise_if_over(self._end or self._peer_end)
         if self._peer._inbound_bytes > WINDOW_BYTES:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from shared.outbox import Outbox
+from shared.outbox import PORTION_BYTES, Outbox
 from shared.tasks import until_first_ends
 from shared.wire.channel import ChannelClosedError
 from shared.wire.codec import MAX_MESSAGE_BYTES
@@ -20,6 +20,30 @@ async def test_messages_arrive_in_order() -> None:
     for number in range(100):
         assert outbox.put(str(number))
     assert [await theirs.receive() for _ in range(100)] == [str(n) for n in range(100)]
+    sending.cancel()
+
+
+async def test_what_waits_is_handed_over_in_portions() -> None:
+    portions: list[list[int]] = []
+
+    class Taking:
+        async def send(self, *messages: str | bytes) -> None:
+            portions.append([len(message) for message in messages])
+
+        async def receive(self) -> str:
+            raise AssertionError
+
+        async def close(self, code: int = 1000, reason: str = "") -> None:
+            raise AssertionError
+
+    outbox = Outbox()
+    half = PORTION_BYTES // 2
+    for size in (half, half, 1, 2 * PORTION_BYTES, 2, 3):
+        outbox.put("x" * size)
+    sending = asyncio.ensure_future(outbox.drain(Taking()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert portions == [[half, half], [1], [2 * PORTION_BYTES], [2, 3]]
     sending.cancel()
 
 
