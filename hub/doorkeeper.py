@@ -26,6 +26,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from hub import metrics
+from hub.tls import GatheringTls
 
 log = logging.getLogger(__name__)
 
@@ -242,14 +243,8 @@ class _Secure(_Watch, asyncio.BufferedProtocol):
         self._context = context
 
     def _begin(self) -> None:
-        self._inner = _Tls(
-            asyncio.get_running_loop(),
-            _Arrival(self),
-            self._context,
-            None,  # type: ignore[arg-type]  # nobody waits for the end of the handshake
-            server_side=True,
-            ssl_shutdown_timeout=GOODBYE_S,
-        )
+        loop = asyncio.get_running_loop()
+        self._inner = GatheringTls(loop, _Arrival(self), self._context, GOODBYE_S)
         self._inner.connection_made(self._transport)
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -257,12 +252,6 @@ class _Secure(_Watch, asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._inner.buffer_updated(nbytes)
-
-
-class _Tls(SSLProtocol):
-    """asyncio's TLS with a smaller buffer to read into; each connection has one."""
-
-    max_size = 32 * 1024  # two TLS records; asyncio's own is 256 KiB
 
 
 class _Arrival(asyncio.Protocol):
