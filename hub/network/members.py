@@ -15,7 +15,7 @@ from shared.wire.utterance import StreamQuality
 
 SNAPSHOT_BYTES = 64 * 1024
 """A part of a snapshot ends with the row that makes it longer than this."""
-EVENTS_AT_ONCE = 100
+EVENTS_AT_ONCE = 250
 """Of the log, read in one go: some milliseconds, so that who is owed much slows nobody."""
 
 
@@ -73,16 +73,21 @@ class Members:
             session.send(ResyncRequired(cursor=expired.newest))
             session.snapshot = expired.newest, ""
             return
+        last, more = session.cursor.seq, len(events) == EVENTS_AT_ONCE
         for event in events:
+            if not session.outbox.half_empty:  # they are long: the rest is read again
+                more = True
+                break
             session.send(event)
-        last = events[-1].seq if events else session.cursor.seq
-        session.cursor.read(last, more=len(events) == EVENTS_AT_ONCE)
+            last = event.seq
+        session.cursor.read(last, more=more)
 
     async def _read_snapshot(self, session: Session, seq: int, position: str) -> None:
         rows, more = await self._store.snapshot(self._network_id, seq, position, EVENTS_AT_ONCE)
         *parts, last = _parts(rows)
         for part in parts:
             session.send(Snapshot(rows=part, last=False))
+            await session.outbox.wait_half_empty()
         session.send(Snapshot(rows=last, last=more is None))
         session.snapshot = None if more is None else (seq, more)
         if more is None:

@@ -12,6 +12,7 @@ from hub.network.session import Session
 from hub.store.records import NetworkInfo
 from hub.sync.cursor import Cursor
 from shared.ids import new_id
+from shared.outbox import Outbox
 from shared.wire.codec import HubMessage, decode_hub
 from shared.wire.events import ClientChanged, ResyncRequired, Snapshot
 from shared.wire.fields import Message
@@ -33,6 +34,7 @@ class Member(Session):
         self.told: list[HubMessage] = []
 
     def send_text(self, text: str) -> None:
+        self.outbox.put(text)
         self.told.append(decode_hub(text))
 
     @property
@@ -116,6 +118,18 @@ async def test_a_long_log_is_read_in_parts_from_the_cursor_on() -> None:
     assert not home.one.cursor.live
     await home.members.read_log(home.one)
     assert home.one.seqs == list(range(6, EVENTS_AT_ONCE + 11))
+    assert home.one.cursor.live
+
+
+async def test_of_a_log_that_is_long_no_more_is_read_than_the_outbox_takes() -> None:
+    home = await Home().open(events=30)
+    home.one.outbox = Outbox(max_messages=20)
+    await home.members.read_log(home.one)
+    assert home.one.seqs == list(range(1, 12))
+    assert not home.one.cursor.live
+    home.one.outbox = Outbox(max_messages=40)
+    await home.members.read_log(home.one)
+    assert home.one.seqs == list(range(1, 31))
     assert home.one.cursor.live
 
 
