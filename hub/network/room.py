@@ -406,7 +406,8 @@ class Room:
         """What a person did on a device.
 
         Raises:
-            StoreError: it cannot be stored now; the device says it again.
+            StoreError: it cannot be stored now; the device says it again. (That listening is
+                switched is refused instead: what was to be off stays off, and "on" is given up.)
         """
         try:
             if isinstance(change.deed, SetListening):
@@ -423,7 +424,8 @@ class Room:
                     change.deed,
                 )
         except MiraError as error:
-            if isinstance(error, StoreError) and error.fault is not Fault.PERSON:
+            stays_queued = not isinstance(change.deed, SetListening)
+            if stays_queued and isinstance(error, StoreError) and error.fault is not Fault.PERSON:
                 raise
             outcome = ChangeOutcome((), error.code, error.message)
         seq = change.client_seq

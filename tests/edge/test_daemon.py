@@ -24,14 +24,14 @@ from edge.hub_finder import HubFinder
 from edge.microphone.microphone import Frame
 from edge.microphone.simulated import SimulatedMicrophone
 from edge.preroll import PreRoll
-from edge.replica import Replica, Scope
+from edge.replica import Replica, Scope, Written
 from edge.spool import Spool
 from edge.spooler import Spooler
 from shared.audio import FRAME_MS, SAMPLE_RATE
 from shared.ids import new_id
 from shared.wire.audio import AudioFrame
 from shared.wire.channel import Channel
-from shared.wire.codec import Event, decode_device, encode
+from shared.wire.codec import decode_device, encode
 from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
 from shared.wire.fields import Message
 from shared.wire.memory import MemoryChannel, memory_channels
@@ -404,16 +404,16 @@ async def test_a_full_disk_costs_no_memory_and_later_all_events_are_there(tmp_pa
         hub = await device.greeted(cursor=3000)
         apply, full = device.daemon.replica.apply, True
 
-        def write(events: Iterable[Event]) -> int:
+        def write(said: Iterable[Written]) -> int:
             if full:
                 raise sqlite3.OperationalError("database or disk is full")
-            return apply(events)
+            return apply(said)
 
         device.daemon.replica.apply = write  # type: ignore[method-assign]
         for seq in range(1, 3001):
             await hub.send(interaction(seq))
         await hub.hear(20)
-        assert len(device.daemon._events) == MOST_EVENTS
+        assert len(device.daemon._said_to_write) == MOST_EVENTS
         assert hub.of(Ack) == []
         assert device.daemon.link.connected  # it is a microphone all the same
         full = False

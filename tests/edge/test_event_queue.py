@@ -7,8 +7,7 @@ import asyncio
 import pytest
 
 from edge.event_queue import MOST_EVENTS, PATIENCE_S, EventQueue
-from shared.wire.codec import Event
-from shared.wire.events import ClientRemoved
+from shared.wire.events import ClientRemoved, Event
 
 pytestmark = pytest.mark.looptime
 
@@ -83,3 +82,13 @@ async def test_a_new_connection_brings_all_of_it_again() -> None:
     assert (len(queue), queue.left_out) == (0, 0)
     queue.put(event(1))
     assert [e.seq for e in await queue.take()] == [1]
+
+
+def test_what_tells_of_many_rows_counts_as_many() -> None:
+    queue = EventQueue[Event]()
+    queue.put(event(1), weight=MOST_EVENTS)
+    queue.put(event(2))
+    assert (len(queue), queue.left_out) == (1, 1)
+    queue.begin()
+    queue.put(event(1))
+    assert (len(queue), queue.left_out) == (1, 0)
