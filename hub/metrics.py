@@ -64,6 +64,42 @@ UTTERANCES_DROPPED = Counter(
     "Utterances that devices gave up for want of room, as they said.",
     registry=REGISTRY,
 )
+RECOGNISER_FULL = Counter(
+    "mira_recogniser_full_total",
+    "Utterances that found the recogniser's queue full, and waited outside.",
+    registry=REGISTRY,
+)
+PARTIALS_SKIPPED = Counter(
+    "mira_partial_texts_skipped_total",
+    "Live texts that were not made for want of time; the next one makes up for it.",
+    registry=REGISTRY,
+)
+ELECTION_AUDIO_BYTES = Gauge(
+    "mira_election_audio_bytes", "Recordings held in memory for elections.", registry=REGISTRY
+)
+ELECTIONS_QUEUED = Gauge(
+    "mira_elections_queued",
+    "Utterances that the devices hold until others of their network are done with.",
+    registry=REGISTRY,
+)
+OUTBOX_BYTES = Gauge(
+    "mira_outbox_bytes_max",
+    "What the slowest device has not taken yet; it is disconnected with 4408 before 1 MiB.",
+    registry=REGISTRY,
+)
+EVENTS_BEHIND = Gauge(
+    "mira_events_behind_max",
+    "Events that the device lacks whose copy of the log lags most.",
+    registry=REGISTRY,
+)
+STORE_WAITING = Gauge(
+    "mira_store_writers_waiting", "Transactions that wait to write, on SQLite.", registry=REGISTRY
+)
+STORE_RETRIES = Counter(
+    "mira_store_retries_total",
+    "Times that an election could not be stored and was kept to be stored again.",
+    registry=REGISTRY,
+)
 STORE_SECONDS = Gauge(
     "mira_store_seconds", "A round trip to the data, when this was asked for.", registry=REGISTRY
 )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 from hub.election.election import Rules
+from hub.load import Load, load_of
 from hub.network.room import Room
 from hub.network.session import CLOSE_GOING_AWAY, CLOSE_INTERNAL, CLOSE_REVOKED, Session
 from hub.network.uploads import HubStoppingError
@@ -25,6 +29,9 @@ log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 1.0
 """How soon what another process committed or revoked is noticed at the latest."""
+RECEIVING = 16
+"""Recordings that come by HTTP at once, each up to 12 MiB and held twice while it is read."""
+RECEIVING_OF_NETWORK = 4
 
 
 class Networks:
@@ -45,6 +52,7 @@ class Networks:
         self._clock = clock
         self._rules = rules
         self._rooms: dict[str, asyncio.Future[Room]] = {}
+        self._receiving: Counter[str] = Counter()  # recordings on their way, by network
         self._recognising: set[str] = set()  # networks with a recording at the desk
         self._draining = False  # takes nothing new
         self._recognised = asyncio.Event()
@@ -164,12 +172,38 @@ class Networks:
     @property
     def recogniser(self) -> DeskState:
         """How recognition is."""
-        return self._desks.state
+        state = self._desks.state
+        waiting = sum(room.decodes_waiting for room in self._open_rooms())
+        return replace(state, waiting=state.waiting + waiting)
 
     @property
     def connected(self) -> int:
         """Number of connections."""
         return sum(len(room.members.sessions) for room in self._open_rooms())
+
+    @property
+    def load(self) -> Load:
+        """How full their queues are."""
+        return load_of(self._open_rooms())
+
+    @contextmanager
+    def receiving(self, network_id: str) -> Iterator[None]:
+        """While a recording is received that comes as a whole; it is held in memory, and is big.
+
+        Raises:
+            LimitExceededError: too many come already, to this network or to all.
+        """
+        mine = self._receiving[network_id]
+        if mine >= RECEIVING_OF_NETWORK or self._receiving.total() >= RECEIVING:
+            raise LimitExceededError(
+                "Too many recordings are being sent at once.", "Send one after the other."
+            )
+        self._receiving[network_id] += 1
+        try:
+            yield
+        finally:
+            self._receiving[network_id] -= 1
+            self._receiving += Counter()  # forgets those with none
 
     def _open_rooms(self) -> list[Room]:
         return [room for network_id in self._rooms if (room := self.open_room(network_id))]

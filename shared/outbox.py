@@ -35,6 +35,11 @@ class Outbox:
         self.overflown = False
 
     @property
+    def size(self) -> int:
+        """Bytes that wait."""
+        return self._bytes
+
+    @property
     def half_empty(self) -> bool:
         """Whether there is room for those who can wait."""
         return len(self._queue) <= self._max_messages // 2 and self._bytes <= self._max_bytes // 2

@@ -80,15 +80,17 @@ async def upload(call: Call) -> Processed:
 
     Answers when the utterance is stored, so that the client may then forget it.
     """
-    async with keeping_pace(call.request):
-        said, data = await _received(call)
-    client_id = call.access.client_id or said.client_id
-    if client_id is None:
-        raise InvalidRequestError("client_id is missing: whose recording is it?")
-    if said.client_id not in (None, client_id):
-        raise NotFoundError("The network has no such device.")
-    client = await call.services.store.client(call.network_id, client_id)
-    pcm = await asyncio.to_thread(read_recording, data, said.sample_rate)
+    with call.services.networks.receiving(call.network_id):
+        async with keeping_pace(call.request):
+            said, data = await _received(call)
+        client_id = call.access.client_id or said.client_id
+        if client_id is None:
+            raise InvalidRequestError("client_id is missing: whose recording is it?")
+        if said.client_id not in (None, client_id):
+            raise NotFoundError("The network has no such device.")
+        client = await call.services.store.client(call.network_id, client_id)
+        pcm = await asyncio.to_thread(read_recording, data, said.sample_rate)
+        del data
     room = await call.services.networks.room(call.access)
     started_us = None if said.started_at is None else round(said.started_at.timestamp() * 1e6)
     processing_id = said.processing_id or new_id()

@@ -62,9 +62,15 @@ async def health(call: Call) -> Health:
 
 async def prometheus(call: Call) -> web.Response:
     """Gives figures for Prometheus."""
+    networks, load = call.services.networks, call.services.networks.load
     metrics.STORE_SECONDS.set(await _store_ms(call) / 1000)
-    metrics.CONNECTIONS.set(call.services.networks.connected)
-    metrics.RECOGNISER_WAITING.set(call.services.networks.recogniser.waiting)
+    metrics.STORE_WAITING.set(call.services.store.writers_waiting)
+    metrics.CONNECTIONS.set(networks.connected)
+    metrics.RECOGNISER_WAITING.set(networks.recogniser.waiting)
+    metrics.OUTBOX_BYTES.set(load.outbox_bytes)
+    metrics.EVENTS_BEHIND.set(load.events_behind)
+    metrics.ELECTION_AUDIO_BYTES.set(load.audio_bytes)
+    metrics.ELECTIONS_QUEUED.set(load.elections_queued)
     return web.Response(
         body=metrics.exposition(),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},

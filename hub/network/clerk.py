@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+from hub import metrics
 from hub.audio_file import as_flac
 from hub.election.election import Election
 from hub.enhancement.enhance import Piece
@@ -13,6 +15,7 @@ from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.recognition.desks import Desks
 from hub.store.errors import NotFoundError, StoreConflictError
+from hub.store.records import ElectionRecord, InteractionRecord
 from hub.store.settings import NetworkSettings
 from hub.store.store import Store
 from shared.audio import Pcm
@@ -23,6 +26,9 @@ from shared.wire.events import InteractionCreated
 log = logging.getLogger(__name__)
 
 STORE_RETRY_S = 2.0
+TRIES_IN_ORDER = 30
+"""So often is an election tried to be stored before those that came after it; what fails for longer
+may be the only one that does."""
 BUSY_RETRY_S = 0.2
 
 
@@ -40,17 +46,43 @@ class Clerk:
         self._store = store
         self._desks = desks
         self._trouble = Trouble(log, "storing what was understood")
+        self._decoding = asyncio.Lock()  # first come, first served
+        self._filing = asyncio.Lock()
+        self.waiting = 0  # utterances that wait for others of the network to be decoded
 
     async def understand(
         self, pcm: Pcm, companions: Sequence[Sequence[Piece]], language: str
     ) -> Outcome:
-        """The text of a whole utterance, shape (n,), int16; failing is an outcome too."""
-        desk = self._desks.of(language)
+        """The text of a whole utterance, shape (n,), int16; failing is an outcome too.
+
+        One at a time, in the order in which they came, so that no network fills the desk's queue.
+        """
+        now_s = asyncio.get_running_loop().time
+        asked = now_s()
+        self.waiting += 1
+        try:
+            await self._decoding.acquire()
+        finally:
+            self.waiting -= 1
+        try:
+            outcome = await self._understand(pcm, companions, language)
+        finally:
+            self._decoding.release()
+        passed_s = now_s() - asked
+        return replace(outcome, queued_s=max(0.0, passed_s - outcome.decode_s))
+
+    async def _understand(
+        self, pcm: Pcm, companions: Sequence[Sequence[Piece]], language: str
+    ) -> Outcome:
+        desk, counted = self._desks.of(language), False
         while True:
             try:
                 return Outcome.of(await desk.decode(pcm, companions))
             except RecogniserBusyError:
                 # Nothing is lost: the devices hold the utterance, and it waits here for its turn.
+                if not counted:
+                    metrics.RECOGNISER_FULL.inc()
+                counted = True
                 await asyncio.sleep(BUSY_RETRY_S)
             except RecogniserStoppedError:
                 # No outcome: the devices offer it again. Whoever stops the hub ends this wait.
@@ -69,28 +101,49 @@ class Clerk:
         """Stores an election with its interaction, if there is one; returns that one's event.
 
         Its audio is kept where the network wants it, and where the recogniser failed. A store
-        that fails is tried again until it works: the devices keep the audio that long. Where the
-        network itself is gone, so is the interaction.
+        that fails is tried again until it works: the devices keep the audio that long, and what
+        was understood later is stored later. Where the network itself is gone, so is the
+        interaction.
         """
         record = election_record(election, self._network_id, outcome, settings)
         interaction = interaction_record(election, outcome, settings)
         recording = None
         if outcome.pcm is not None and (settings.keep_audio_hours or outcome.error):
             recording = await asyncio.to_thread(as_flac, outcome.pcm)
-        now_s = asyncio.get_running_loop().time
+        async with self._filing:
+            for _ in range(TRIES_IN_ORDER):
+                if stored := await self._stored(record, interaction, recording):
+                    return stored.event
         while True:
-            try:
-                if interaction is None:
-                    await self._store.record_election(record)
-                    event = None
-                else:
-                    event = await self._store.record_interaction(interaction, record, recording)
-            except (NotFoundError, StoreConflictError) as error:
-                log.error("an interaction has no place in the store: %s", error)
-                return None
-            except StoreError as error:
-                self._trouble.failed(error, now_s())
-                await asyncio.sleep(STORE_RETRY_S)
+            if stored := await self._stored(record, interaction, recording):
+                return stored.event
+
+    async def _stored(
+        self,
+        record: ElectionRecord,
+        interaction: InteractionRecord | None,
+        recording: bytes | None,
+    ) -> _Stored | None:
+        """Tries once; None: it failed, a while ago."""
+        now_s = asyncio.get_running_loop().time
+        try:
+            if interaction is None:
+                await self._store.record_election(record)
+                event = None
             else:
-                self._trouble.recovered(now_s())
-                return event
+                event = await self._store.record_interaction(interaction, record, recording)
+        except (NotFoundError, StoreConflictError) as error:
+            log.error("an interaction has no place in the store: %s", error)
+            return _Stored(None)
+        except StoreError as error:
+            self._trouble.failed(error, now_s())
+            metrics.STORE_RETRIES.inc()
+            await asyncio.sleep(STORE_RETRY_S)
+            return None
+        self._trouble.recovered(now_s())
+        return _Stored(event)
+
+
+@dataclass(frozen=True)
+class _Stored:
+    event: InteractionCreated | None

@@ -89,6 +89,11 @@ class Executor:
         if self._timer:
             self._timer.cancel()
 
+    @property
+    def waiting(self) -> int:
+        """Utterances that wait for others of the network to be decoded."""
+        return self._clerk.waiting
+
     def take_audio(self, session: Session, frame: AudioFrame) -> None:
         """Audio of an utterance that is the session's own.
 
@@ -247,6 +252,8 @@ class Executor:
 
     async def _partial(self, election_id: str, utterance_id: str, assembly: Assembly) -> None:
         text = await self._clerk.partial(utterance_id, assembly.pcm(), self.settings.language)
+        if text is None:
+            metrics.PARTIALS_SKIPPED.inc()
         election = self._elections.election_of(utterance_id)
         if text and election is not None and election.streams(utterance_id):
             self._members.broadcast(wire.PartialText(election_id=election_id, text=text[:4096]))

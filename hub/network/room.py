@@ -350,6 +350,21 @@ class Room:
         live = candidate is not None and candidate.linked and candidate.ended_at_us is None
         return candidate.utterance_id if candidate and live else None
 
+    @property
+    def decodes_waiting(self) -> int:
+        """Utterances that wait for others of the network to be decoded."""
+        return self._executor.waiting
+
+    @property
+    def audio_bytes(self) -> int:
+        """Of recordings that are held for elections."""
+        return sum(assembly.size for assembly in self._executor.audio.values())
+
+    @property
+    def elections_queued(self) -> int:
+        """Utterances whose audio is not asked for yet, for want of room."""
+        return sum(election.queued for election in self._elections.elections.values())
+
     def _count_dropped(self, client_id: str, said: int) -> None:
         """A device says how many it has given up since its start."""
         before = self._dropped.get(client_id, 0)

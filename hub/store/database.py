@@ -17,12 +17,15 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store import postgres, sqlite
 from hub.store.database_file import DatabaseFile
-from hub.store.errors import StoreServerError
+from hub.store.errors import StoreBusyError, StoreServerError
 from hub.store.scope import OPERATOR, Scope, ScopedSession
 from hub.store.tables import Network
 from shared.errors import StoreError
 
 T = TypeVar("T")
+
+MAX_WRITERS = 2_000
+"""As many as there may be connections. Whoever comes on top of them is told to try again."""
 
 
 class Database:
@@ -50,6 +53,7 @@ class Database:
         self._turn = turn
         self._file = file
         self._running: set[asyncio.Future[Any]] = set()
+        self.writers_waiting = 0
 
     @classmethod
     async def open(cls, where: Path | str, owner_url: str | None = None) -> Database:
@@ -131,11 +135,25 @@ class Database:
         """
         async with (
             self._explained(),
-            self._turn,
+            self._my_turn(),
             self._open(self._engine, scope) as session,
             session.begin(),
         ):
             yield session
+
+    @asynccontextmanager
+    async def _my_turn(self) -> AsyncIterator[None]:
+        if self.writers_waiting >= MAX_WRITERS:
+            raise StoreBusyError(f"{MAX_WRITERS} others wait to write.", "Try again.")
+        self.writers_waiting += 1
+        waits = True
+        try:
+            async with self._turn:
+                self.writers_waiting -= 1
+                waits = False
+                yield
+        finally:
+            self.writers_waiting -= waits
 
     async def finish(self, call: Coroutine[Any, Any, T]) -> T:
         """What the call gives; it goes on to its end even if whoever waits for it is cancelled."""

@@ -61,6 +61,11 @@ class Store:
         """Room on the disk of the database's file; None: it is on a server."""
         return self._database.free_bytes()
 
+    @property
+    def writers_waiting(self) -> int:
+        """Transactions that wait for their turn."""
+        return self._database.writers_waiting
+
     async def create_network(
         self, name: str, settings: NetworkSettings | None = None
     ) -> tuple[NetworkInfo, str]:

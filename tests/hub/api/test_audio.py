@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import aiohttp
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import soundfile
 
 from hub.api.audio import MAX_BYTES
+from hub.networks import RECEIVING, RECEIVING_OF_NETWORK
 from shared.audio import SAMPLE_RATE, Pcm, pcm_to_bytes
 from shared.ids import new_id
 from tests.hub.api.site import Answer, Household, Site
@@ -182,6 +184,25 @@ async def test_too_many_bytes_are_not_read(site: Site, home: Household) -> None:
     form = aiohttp.FormData()
     form.add_field("audio", io.BytesIO(b"\1" * (MAX_BYTES + 1)), filename="said.raw")
     assert (await send(site, home, form)).status == 413
+
+
+async def test_so_many_recordings_are_taken_at_once_and_who_sends_more_is_told(
+    site: Site, home: Household
+) -> None:
+    network_id = home.network.network_id
+    with ExitStack() as others:
+        for _ in range(RECEIVING_OF_NETWORK):
+            others.enter_context(site.networks.receiving(network_id))
+        answer = await send(site, home, file("WAV"))
+        assert (answer.status, answer.code) == (429, "LIMIT_EXCEEDED")
+        assert "Retry-After" in answer.headers
+    assert (await send(site, home, file("WAV"))).status == 200
+    with ExitStack() as others:
+        for number in range(RECEIVING):
+            others.enter_context(site.networks.receiving(f"network {number}"))
+        assert (await send(site, home, file("WAV"))).status == 429
+    assert (await send(site, home, b"no recording")).status == 400  # and is taken off the count
+    assert not site.networks._receiving
 
 
 async def test_where_listening_is_off_nothing_is_taken(site: Site, home: Household) -> None:

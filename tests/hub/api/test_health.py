@@ -64,6 +64,15 @@ async def test_metrics_count_what_happened_and_name_nobody(site: Site, home: Hou
         ("mira_decode_seconds_count", 1),
     ):
         assert figure(after, line) - figure(before, line) == more, line
+    for line in (
+        "mira_outbox_bytes_max",
+        "mira_events_behind_max",
+        "mira_election_audio_bytes",
+        "mira_elections_queued",
+        "mira_store_writers_waiting",
+        "mira_recogniser_waiting",
+    ):
+        assert re.search(rf"^{line} 0.0$", after, re.MULTILINE), line
     for secret in (home.network.public_id, home.network.network_id, "kitchen", "hall", "ba de"):
         assert secret not in after
 

@@ -8,15 +8,18 @@ from collections.abc import Sequence
 
 import pytest
 
+from hub import metrics
 from hub.election.election import Election
 from hub.enhancement.enhance import Piece
-from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S, Clerk
+from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S, TRIES_IN_ORDER, Clerk
 from hub.network.outcome import Outcome
 from hub.recognition.desk import Decoded, RecogniserBusyError
 from hub.recognition.desks import Desks
+from hub.store.records import ElectionRecord, InteractionRecord
 from hub.store.settings import NetworkSettings
 from shared.audio import Pcm
 from shared.errors import StoreError
+from shared.wire.events import InteractionCreated
 from tests.fakes import MemoryStore, VirtualDesk
 from tests.flows.home import now_us
 from tests.hub.network.test_outcome import candidate, decoded, election
@@ -63,6 +66,11 @@ class Office:
         return [interaction.text for interaction in found]
 
 
+def figure(name: str) -> float:
+    """One of the hub's figures."""
+    return metrics.REGISTRY.get_sample_value(name) or 0.0
+
+
 def heard() -> Election:
     return election(candidate("kitchen", 80))
 
@@ -81,12 +89,85 @@ async def test_what_was_said_is_understood_and_how_long_that_took_is_known() -> 
     assert outcome.error is None
 
 
-async def test_it_waits_its_turn_at_a_busy_desk() -> None:
+async def test_it_waits_its_turn_at_a_busy_desk_and_is_counted_once() -> None:
     office = await Office().open()
     office.desk.refusals = 5
+    before = figure("mira_recogniser_full_total")
     outcome = await office.clerk.understand(say(SENTENCE), [], "en")
     assert outcome.error is None
+    assert outcome.queued_s == pytest.approx(5 * BUSY_RETRY_S)
     assert seconds() == pytest.approx(5 * BUSY_RETRY_S + office.desk.decode_s)
+    assert figure("mira_recogniser_full_total") - before == 1
+
+
+async def test_utterances_of_a_network_are_understood_one_after_the_other_in_their_order() -> None:
+    office = await Office().open()
+    office.desk.refusals = 3  # the first waits outside, and nobody passes it
+    done: list[str] = []
+
+    async def understand(text: str) -> float:
+        outcome = await office.clerk.understand(say(text), [], "en")
+        assert outcome.transcript is not None
+        done.append(outcome.transcript.text)
+        return outcome.queued_s
+
+    said = ["ba de fi", "go hu ka", "le mi ba"]
+    tasks = [asyncio.ensure_future(understand(text)) for text in said]
+    await asyncio.sleep(0.1)
+    assert office.clerk.waiting == 2
+    tasks.append(asyncio.ensure_future(understand("de de de")))
+    await asyncio.sleep(0)
+    assert office.clerk.waiting == 3
+    tasks.pop().cancel()
+    await asyncio.sleep(0)
+    assert office.clerk.waiting == 2
+    queued = await asyncio.gather(*tasks)
+    assert done == said
+    steps = [3 * BUSY_RETRY_S + office.desk.decode_s * n for n in range(3)]
+    assert queued == pytest.approx(steps)
+    assert office.clerk.waiting == 0
+
+
+async def test_while_the_store_fails_what_was_understood_later_is_not_stored_before() -> None:
+    office = await Office().open()
+    office.store.failure = StoreError("the disk is full")
+    before = figure("mira_store_retries_total")
+    filing = []
+    for n in range(3):
+        one = election(candidate("kitchen", 80, utterance_id=f"kitchen-{n}"))
+        one.election_id = f"election-{n}"
+        filing.append(
+            asyncio.ensure_future(office.clerk.file(one, decoded(f"number {n} of"), SETTINGS))
+        )
+        await asyncio.sleep(0.7)
+    await asyncio.sleep(5 * STORE_RETRY_S)
+    office.store.failure = None
+    events = await asyncio.gather(*filing)
+    assert [event.seq for event in events if event] == sorted(e.seq for e in events if e)
+    assert len(await office.texts()) == 3
+    assert figure("mira_store_retries_total") - before >= 5
+
+
+async def test_what_alone_cannot_be_stored_lets_the_others_pass_after_a_while() -> None:
+    office = await Office().open()
+    record = office.store.record_interaction
+
+    async def choosy(
+        interaction: InteractionRecord, election: ElectionRecord, recording: bytes | None = None
+    ) -> InteractionCreated | None:
+        if "zero" in interaction.text:
+            raise StoreError("no zeros")
+        return await record(interaction, election, recording)
+
+    office.store.record_interaction = choosy  # type: ignore[method-assign]
+    bad = asyncio.ensure_future(office.clerk.file(heard(), decoded("zero zero zero"), SETTINGS))
+    await asyncio.sleep(0)
+    other = election(candidate("kitchen", 80, utterance_id="kitchen-2"))
+    other.election_id = "election-2"
+    assert await office.clerk.file(other, decoded("lights off please"), SETTINGS) is not None
+    assert seconds() == pytest.approx(TRIES_IN_ORDER * STORE_RETRY_S)
+    assert not bad.done()
+    bad.cancel()
 
 
 async def test_failing_is_an_outcome_that_says_why_and_nothing_spoken_is_logged(

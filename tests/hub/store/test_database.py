@@ -81,6 +81,27 @@ async def test_a_reader_sees_one_picture_while_others_write(database: Database) 
         assert list(await session.exec(select(Network.name))) == before
 
 
+async def test_writers_wait_their_turn_and_are_counted_and_too_many_are_sent_away(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if database.engine != "sqlite":
+        pytest.skip("a server lets many write at once")
+    monkeypatch.setattr("hub.store.database.MAX_WRITERS", 3)
+    store = Store(database, WoundClock())
+    async with database.transaction(OPERATOR):
+        assert database.writers_waiting == 0
+        waiting = [asyncio.ensure_future(store.create_network(f"Home {n}")) for n in range(3)]
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert database.writers_waiting == 3
+        with pytest.raises(StoreBusyError):
+            await store.create_network("One too many")
+        assert await _names(database) == []  # readers wait for nobody
+    await asyncio.gather(*waiting)
+    assert await _names(database) == ["Home 0", "Home 1", "Home 2"]
+    assert store.writers_waiting == 0
+
+
 async def test_another_programs_long_write_is_reported_and_survived(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
