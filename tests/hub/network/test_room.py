@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from edge.candidate import Candidate
+from hub import metrics
 from hub.enhancement.enhance import Piece
 from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S
 from hub.network.executor import PARTIAL_EVERY_SAMPLES
@@ -299,6 +300,30 @@ async def test_text_is_shown_every_half_second_while_somebody_speaks_and_then_no
     await other.read_for(1)
     texts = [m.text for m in other.said if isinstance(m, PartialText)]
     assert texts == [f"{samples} samples" for samples in taken]
+
+
+async def test_live_text_for_which_there_is_no_time_is_left_out_and_counted(
+    hub: MemoryHub,
+) -> None:
+    hub.desk.partial = no_partial  # type: ignore[method-assign]
+    before = metrics.REGISTRY.get_sample_value("mira_partial_texts_skipped_total") or 0
+    other = await hub.device("hall")
+    await other.send(ClientStatus(microphone="closed"))
+    device = await hub.device("kitchen")
+    pcm = say(SENTENCE)
+    utterance, captured = new_id(), now_us() - 1_000_000
+    await device.send(
+        UtteranceStarted(utterance_id=utterance, captured_at_us=captured, onset_sample=0),
+        quality(utterance, pcm),
+    )
+    await device.expect(SendAudio)
+    for first in range(0, 2 * PARTIAL_EVERY_SAMPLES, 1600):
+        part = pcm[first : first + 1600].tobytes()
+        await device.send_raw(AudioFrame(utterance, first // 1600, first, captured, part).encode())
+    await other.read_for(1)
+    assert not kinds(other, PartialText)
+    after = metrics.REGISTRY.get_sample_value("mira_partial_texts_skipped_total") or 0
+    assert after - before == 2
 
 
 def quality(utterance_id: str, pcm: Pcm, score: float = 50, level: int = -40) -> Quality:
