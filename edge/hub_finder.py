@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from shared.discovery import HubRecord, Sighting
 
+ASK_EVERY_S = 10.0
+"""How often the network is asked for hubs, at most, while none is to be had."""
 MAX_INSTANCES = 16
 """Announced hubs that are remembered; anybody on the network may announce any number."""
 MAX_ADDRESSES = 8
@@ -72,6 +74,8 @@ class HubFinder:
         self, configured: Sequence[str], hub_id: str | None = None, ca_sha256: str | None = None
     ) -> None:
         self._book = HubBook(configured, hub_id, ca_sha256)
+        self.ask: Callable[[], None] = lambda: None  # the browser's, once there is one
+        self._asked_s: float | None = None
         self._sighted = asyncio.Event()
         self._offered: set[str] = set()  # by the last `addresses()`
 
@@ -85,11 +89,16 @@ class HubFinder:
         """Waits that long, or until a hub appears, appears again or moves.
 
         Returns at once if there is an address that the last `addresses()` did not have: a hub that
-        was sighted while an attempt hung needs no further wait.
+        was sighted while an attempt hung needs no further wait. Asks the network for hubs, for the
+        word of one that moved may have been lost.
         """
         if not self._offered.issuperset(self._book.addresses()):
             return
         self._sighted.clear()
+        now_s = asyncio.get_running_loop().time()
+        if self._asked_s is None or now_s - self._asked_s >= ASK_EVERY_S:
+            self._asked_s = now_s
+            self.ask()
         try:
             async with asyncio.timeout(seconds):
                 await self._sighted.wait()

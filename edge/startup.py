@@ -235,9 +235,10 @@ async def _show_by_mdns(
     try:
         async with (
             open_mdns(config.discovery.interfaces) as mdns,
-            Browser(mdns, HubRecord, finder.heard),
+            Browser(mdns, HubRecord, finder.heard) as browser,
             Announcer(mdns, record(), port=0) as announcer,
         ):
+            finder.ask = browser.ask
             while True:
                 await sign.changed()
                 await announcer.update(record())

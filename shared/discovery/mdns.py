@@ -15,7 +15,14 @@ from typing import Generic, Literal, Self, TypeVar
 
 import ifaddr
 import zeroconf
-from zeroconf import InterfaceChoice, IPVersion, RecordUpdate, RecordUpdateListener
+from zeroconf import (  # type: ignore[attr-defined] # the first two are there, only not listed
+    DNSOutgoing,
+    DNSQuestion,
+    InterfaceChoice,
+    IPVersion,
+    RecordUpdate,
+    RecordUpdateListener,
+)
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 from shared.discovery.records import DeviceRecord, HubRecord, InvalidRecordError, Record
@@ -199,6 +206,16 @@ class Browser(RecordUpdateListener, Generic[R]):
         """What is there now."""
         return list(self._known.values())
 
+    def ask(self) -> None:
+        """Asks who is there, and where; what is new in the answers comes as any sighting does.
+
+        zeroconf asks ever more rarely, and leaves out what it believes to know: an announcement
+        that was lost, such as that of a hub that moved, would be missed for an hour.
+        """
+        question = DNSOutgoing(_QUERY)
+        question.add_question(DNSQuestion(self._kind.service, _PTR, _IN))
+        self._mdns.aiozc.zeroconf.async_send(question)
+
     async def __aenter__(self) -> Self:
         zc = self._mdns.aiozc.zeroconf
         await zc.async_wait_for_start()
@@ -277,6 +294,7 @@ class Browser(RecordUpdateListener, Generic[R]):
 
 
 _REMOVED = zeroconf.ServiceStateChange.Removed
+_QUERY, _PTR, _IN = 0, 12, 1  # RFC 1035
 
 
 def own_addresses() -> list[str]:

@@ -235,3 +235,17 @@ async def test_what_was_heard_during_a_long_session_does_not_cut_the_next_wait_s
     finder.heard(hub("heard"))
     await finder.wait(30)
     assert _now() == pytest.approx(30)
+
+
+@pytest.mark.looptime
+async def test_while_it_waits_the_network_is_asked_and_not_too_often() -> None:
+    asked: list[float] = []
+    finder = HubFinder(["http://one:1"], ca_sha256=CA)
+    finder.ask = lambda: asked.append(_now())
+    finder.addresses()
+    for _ in range(5):
+        await finder.wait(4)
+    assert asked == [pytest.approx(0), pytest.approx(12)]
+    finder.heard(hub())
+    await finder.wait(4)  # one is there: it is tried
+    assert len(asked) == 2

@@ -291,6 +291,20 @@ async def test_a_hub_that_died_and_came_back_is_heard_again(speaker: Mdns, liste
                 await ear.next("heard")
 
 
+async def test_a_hub_whose_word_was_lost_is_found_by_asking(speaker: Mdns, listener: Mdns) -> None:
+    record = HubRecord(id=new_client_id(), name="Hub")
+    ear = Ear(record.id)
+    async with (
+        Browser(listener, HubRecord, ear.heard) as browser,
+        Announcer(speaker, record, port=8770) as announcer,
+    ):
+        await ear.next("appeared")
+        announcer._port = 8771
+        speaker.aiozc.zeroconf.registry.async_update(announcer._info())  # and nobody is told
+        browser.ask()
+        assert (await ear.next("updated")).port == 8771
+
+
 async def test_of_two_with_the_same_name_each_is_seen_where_it_is(
     speaker: Mdns, listener: Mdns
 ) -> None:
