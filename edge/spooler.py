@@ -95,13 +95,15 @@ class Spooler:
                     await self._due.wait()
 
     def close(self) -> None:
-        """Puts on disk what is held in memory: the device stops."""
+        """Puts on disk what is held in memory, forgets what was released: the device stops."""
         try:
             for candidate in self._candidates.to_spool():
                 self._spool.keep(*_told(candidate))
                 candidate.leave()
+            for utterance_id in self._released():
+                self._spool.discard(utterance_id)
         except StoreError as error:
-            log.error("what no hub has taken is lost: %s", error)
+            log.error("what no hub has taken may be lost: %s", error)
 
     async def _bring_back(self, send: Callable[[Iterable[Message]], None]) -> None:
         while (wanted := self._candidates.wanted) is not None:
@@ -124,10 +126,12 @@ class Spooler:
         """What was released, and what is too old."""
         for utterance_id in self._spool.older_than(self._clock() - self._oldest_us):
             self._candidates.drop(utterance_id)
+        for utterance_id in self._released():
+            await asyncio.to_thread(self._spool.discard, utterance_id)
+
+    def _released(self) -> list[str]:
         held = set(self._candidates.held)
-        for utterance_id in self._spool.held:
-            if utterance_id not in held:
-                await asyncio.to_thread(self._spool.discard, utterance_id)
+        return [utterance_id for utterance_id in self._spool.held if utterance_id not in held]
 
     def _give_up(self, utterance_id: str, error: StoreError) -> None:
         log.warning("an utterance on disk is lost: %s", error)

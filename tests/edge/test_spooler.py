@@ -170,6 +170,18 @@ async def test_a_device_that_stops_loses_nothing(device: Device) -> None:
     assert device.candidates.held == held
 
 
+async def test_a_device_that_stops_keeps_nothing_that_was_released(device: Device) -> None:
+    device.hear()
+    (released,) = device.candidates.held
+    await device.work()
+    device.hear(70)
+    device.candidates.take(Release(utterance_id=released))
+    device.spooler.close()
+    assert device.files() == 1
+    device.restart()
+    assert released not in device.candidates.held
+
+
 async def test_a_full_disk_leaves_it_in_memory_until_there_is_room(
     device: Device, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
