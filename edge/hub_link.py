@@ -139,7 +139,7 @@ class HubLink:
             try:
                 channel = await self._connect(address)
             except (OSError, TimeoutError, MiraError) as error:
-                self._failed(f"{address}: {error or 'no answer'}")
+                self._failed(f"{address}: {str(error) or 'no answer'}")
                 if isinstance(error, NoMemberError):
                     self._owner.removed()
                 continue

@@ -212,7 +212,7 @@ async def _ask(
             status = answer.status
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise PairingError(
-            f"No hub answers at {url} ({error or 'no answer in time'}).",
+            f"No hub answers at {url} ({str(error) or 'no answer in time'}).",
             "Is the hub running, and this device in the same network?",
         ) from error
     try:

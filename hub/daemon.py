@@ -296,7 +296,7 @@ async def _watch(host: str, port: int, watchdog: Watchdog, ca: str | None = None
                 async with http.get(url, ssl=context, server_hostname=name) as answer:
                     answer.raise_for_status()
             except (aiohttp.ClientError, TimeoutError) as error:
-                trouble.failed(error or "no answer in time", loop.time())
+                trouble.failed(str(error) or "no answer in time", loop.time())
             else:
                 trouble.recovered(loop.time())
                 watchdog.pulse()

@@ -255,6 +255,14 @@ async def test_where_none_shows_itself_soon_that_is_said(caplog: pytest.LogCaptu
     assert ["no hub is configured" in line for line in warnings] == [True]
 
 
+async def test_a_hub_that_does_not_answer_in_time_is_said_to_give_no_answer() -> None:
+    net = Net("one")
+    net.errors = {"one": TimeoutError()}  # which says nothing itself
+    async with running(net):
+        await asyncio.sleep(1)
+        assert net.link.trouble == "one: no answer"
+
+
 async def test_a_hub_that_shows_itself_cuts_the_wait_for_the_next_attempt_short() -> None:
     net = Net("one")
     net.errors = {"one": ConnectionRefusedError("refused")}
