@@ -226,14 +226,14 @@ def _token(key: str) -> str:
     return f"mira_net_{key}"
 
 
-def add_log(path: Path, count: int) -> None:
-    """Has the only network of an SQLite file log `count` interactions of 1 kB each."""
+def add_log(path: Path, count: int, text: str = "la " * 333) -> None:
+    """Has the only network of an SQLite file log `count` interactions, by default of 1 kB each."""
     engine = create_engine(f"sqlite:///{path}")
     with engine.begin() as connection:
         (key,) = connection.scalars(select(_table(Network).c.id))
         begin = connection.scalar(select(_table(Network).c.event_seq)) or 0
         ids = [str(uuid.uuid4()) for _ in range(count)]
-        said = {"network_id": key, "text": "la " * 333, "timestamp": NEWEST}
+        said = {"network_id": key, "text": text, "timestamp": NEWEST}
         said |= {"processing_status": "completed", "created_at": NEWEST}
         connection.execute(insert(_table(Interaction)), [said | {"id": one} for one in ids])
         logged = {"network_id": key, "kind": "interaction_created", "created_at": NEWEST}

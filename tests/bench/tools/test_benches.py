@@ -15,6 +15,8 @@ from tests.bench.api import ENGINES, KINDS, Sizes
 from tests.bench.api import measure as measure_lists
 from tests.bench.slow import measure
 from tests.bench.streams import HurryingLoop, listen
+from tests.bench.sync import QUICK
+from tests.bench.sync import measure as measure_sync
 from tests.bench.tools.report import percentile
 
 ROOT = Path(__file__).parents[3]
@@ -23,7 +25,18 @@ ROOT = Path(__file__).parents[3]
 @pytest.mark.process
 @pytest.mark.parametrize(
     "bench",
-    ["streams", "edge", "latency", "slow", "api", "scenes", "election", "grouping", "enhancement"],
+    [
+        "streams",
+        "edge",
+        "latency",
+        "slow",
+        "api",
+        "sync",
+        "scenes",
+        "election",
+        "grouping",
+        "enhancement",
+    ],
 )
 def test_a_bench_explains_itself(bench: str) -> None:
     done = subprocess.run(  # noqa: S603 - our own module, in this interpreter
@@ -62,6 +75,15 @@ def test_lists_are_asked_for_in_a_small_and_a_large_database(engine: str) -> Non
     figures = measure_lists(engine, sizes, requests=2)
     assert figures["rows"] == 400
     assert set(figures["kinds"]) == set(KINDS)  # type: ignore[call-overload]
+
+
+@pytest.mark.process
+def test_a_device_catches_up_and_many_are_told_beside_one_that_is_stuck() -> None:
+    figures = measure_sync(QUICK)
+    assert figures["catch_up_events"] == QUICK.events
+    for figure in ("fan_out_per_s", "bare_per_s", "one_to_a_commit_per_s"):
+        assert figures[figure] > QUICK.devices
+    assert min(figures["p99_ms_since_change"]) > 0
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 5), (95, 10), (90, 9), (1, 1), (100, 10)])
