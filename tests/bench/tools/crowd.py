@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from shared.tls import HUB_NAME, client_context
-from shared.wire.network import Change
+from shared.wire.network import Change, SetListening
 from shared.wire.session import Heartbeat
 from tests.bench.tools.member import Member, seq_of
 
@@ -86,9 +86,8 @@ class Writer:
             self._member.send(
                 Change(
                     client_seq=self._count,
-                    kind="set_listening",
-                    scope="client",
-                    listening=self._count % 2 == 0,
+                    made_at_us=0,
+                    deed=SetListening(scope="client", listening=self._count % 2 == 0),
                 )
             )
 

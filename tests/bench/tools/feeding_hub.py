@@ -20,7 +20,7 @@ from hub.networks import Networks
 from hub.store.scope import Scope
 from hub.store.tables import Interaction, LoggedEvent, Network
 from shared.ids import new_id
-from shared.wire.codec import Event
+from shared.wire.events import Event
 from tests.bench.tools.member import TEXT
 
 AT_ONCE = 10
