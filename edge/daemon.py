@@ -21,6 +21,7 @@ from edge.hub_link import Connect, HubLink
 from edge.microphone.microphone import Microphone
 from edge.replica import Replica, Scope, Switches, Written
 from edge.spooler import Spooler
+from edge.switching import Switching
 from shared.clock import Clock
 from shared.errors import MicrophoneError, WireError
 from shared.logs import Trouble
@@ -31,7 +32,6 @@ from shared.wire.events import (
     Ack,
     ClientChanged,
     ClientRemoved,
-    Event,
     InteractionCreated,
     InteractionDeleted,
     PersonChanged,
@@ -43,7 +43,7 @@ from shared.wire.events import (
     Snapshot,
 )
 from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, Message
-from shared.wire.network import Change, ChangeApplied, ChangeRefused, SetListening
+from shared.wire.network import ChangeApplied, ChangeRefused
 from shared.wire.session import (
     ClientStatus,
     ClockProbe,
@@ -56,7 +56,6 @@ from shared.wire.utterance import Release, SendAudio, StopAudio
 
 log = logging.getLogger(__name__)
 
-SCOPES: tuple[Scope, ...] = ("network", "client")
 MicrophoneState = Literal["open", "closed", "lost"]
 REOPEN_S = 2.0
 """How often a microphone that went away is looked for."""
@@ -108,18 +107,9 @@ class Daemon:
         self.replica = replica
         self.link = HubLink(self, finder, connect)
         self.microphone_state: MicrophoneState = "closed"
-        self._switches = replica.switches  # what is in force
-        self._said = self._switches  # what the hub said last
-        # What a person wants and the hub has not confirmed; None: nothing.
-        self._pending: dict[Scope, bool | None] = {
-            scope: replica.pending(scope) for scope in SCOPES
-        }
-        self._removed = False  # from the network, for good
-        self._switched = asyncio.Event()
-        self._moved = asyncio.Event()  # switches or microphone changed
         self._said_to_write = EventQueue[Written]()
         self._changes = Changes(replica, clock)
-        self._pending_seq: dict[Scope, int] = {}  # of the last change that was sent
+        self._switching = Switching(client_id, replica, self._changes)
 
     # Life
 
@@ -141,7 +131,7 @@ class Daemon:
     @property
     def listening(self) -> bool:
         """Whether the device is to listen."""
-        return self._switches.network and self._switches.client and not self._removed
+        return self._switching.listening
 
     def status(self) -> Status:
         """What it does now, for people."""
@@ -150,7 +140,7 @@ class Daemon:
             hub=self.link.address,
             trouble=self.link.trouble,
             listening=self.listening,
-            network_listening=self._switches.network,
+            network_listening=self._switching.in_force.network,
             microphone=self.microphone_state,
             speech=self._ear.candidates.live is not None,
             held=len(self._ear.candidates.held),
@@ -167,7 +157,7 @@ class Daemon:
             with suppress(TimeoutError):  # then the status shows what is still missing
                 async with asyncio.timeout(OBEYED_WITHIN_S):
                     await self._obeyed(question)
-            if question.scope == "network" and self._pending["network"] is not None:
+            if question.scope == "network" and not self._switching.confirmed("network"):
                 raise DaemonUnreachableError(
                     "The hub has not confirmed it yet, so the others may not know.",
                     f"It is told as soon as it answers; here, the microphone is "
@@ -180,59 +170,21 @@ class Daemon:
 
     async def _obeyed(self, wish: AskListening) -> None:
         while True:
-            self._moved.clear()
-            switches = self._switches
+            self._switching.moved.clear()
+            switches = self._switching.in_force
             switched = switches.network if wish.scope == "network" else switches.client
-            told = wish.scope == "client" or self._pending["network"] is None
+            told = wish.scope == "client" or self._switching.confirmed("network")
             closed = self.microphone_state == "closed"
             if told and switched == wish.listening and closed != self.listening:
                 return
-            await self._moved.wait()
+            await self._switching.moved.wait()
 
     def set_listening(self, listening: bool, scope: Scope) -> None:
         """A person at this device switches listening.
 
         The device itself obeys at once and tells the hub as soon as there is one.
         """
-        self._set_pending(scope, listening)
-        self._switch(self._wanted())
-        self.link.send([self._change(listening, scope)])
-
-    def _wanted(self) -> Switches:
-        """What the hub said, and over it what a person here said since.
-
-        That the whole network listens is for the hub to say; that it does not is obeyed at once.
-        """
-        network, client = self._pending["network"], self._pending["client"]
-        return Switches(
-            network=self._said.network and network is not False,
-            client=self._said.client if client is None else client,
-        )
-
-    def _change(self, listening: bool, scope: Scope) -> Change:
-        change = self._changes.make(SetListening(scope=scope, listening=listening))
-        self._pending_seq[scope] = change.client_seq
-        return change
-
-    def _switch(self, switches: Switches) -> None:
-        changed = switches != self._switches
-        self._switches = switches
-        self._switched.set()  # first of all: a full disk keeps no microphone open
-        self._moved.set()
-        if changed:
-            self._keep(lambda: self.replica.set_switches(switches))
-
-    def _keep(self, write: Callable[[], None]) -> None:
-        """Writes what the next start should know; it works without, too."""
-        try:
-            write()
-        except sqlite3.Error as error:
-            log.warning("the device's copy cannot be written: %s", error)
-
-    def _set_pending(self, scope: Scope, listening: bool | None) -> None:
-        self._pending[scope] = listening
-        self._moved.set()
-        self._keep(lambda: self.replica.set_pending(scope, listening))
+        self.link.send([self._switching.choose(listening, scope)])
 
     # The link's owner
 
@@ -267,27 +219,22 @@ class Daemon:
             raise WireError("The hub's log is behind our copy: our copy starts anew.")
         self._said_to_write.begin()
         hub = message.settings
-        self._said = Switches(hub.listening, hub.client_listening)
-        self._switch(self._wanted())
+        wishes = self._switching.established(Switches(hub.listening, hub.client_listening))
         self._ear.candidates.forget(message.released)
-        changes = self._changes.waiting
-        changes += [
-            self._change(pending, scope)
-            for scope in SCOPES
-            if (pending := self._pending[scope]) is not None
-        ]
+        changes = [*self._changes.waiting, *wishes]
         return [self._status_message(), *changes, *self._ear.candidates.offer_all()]
 
     def removed(self) -> None:
         """The hub says that the device belongs to the network no more: it forgets all of it."""
-        if self._removed:
+        if self._switching.removed:
             return
-        self._removed = True
         log.warning("this device was removed from its network, and forgets what it knows of it")
         self._said_to_write.begin()
-        self._keep(self.replica.forget_network)
-        self._switched.set()
-        self._moved.set()
+        try:
+            self.replica.forget_network()
+        except sqlite3.Error as error:
+            log.error("the device's copy of its network cannot be emptied: %s", error)
+        self._switching.remove()
 
     def received(self, message: HubMessage) -> Iterable[Message]:
         """What to answer."""
@@ -311,36 +258,25 @@ class Daemon:
                 | SettingsChanged()
             ):
                 self._said_to_write.put(message)
-                self._obey(message)
+                self._switching.obey(message)
             case ResyncRequired():
                 log.info("this device was away for long: its copy is made anew")
                 self._said_to_write.put(message)
             case Snapshot():
                 self._said_to_write.put(message, weight=len(message.rows))
                 for row in message.rows:
-                    self._obey(row)
-            case ChangeApplied():
-                self._answered(message)
-                for scope in SCOPES:
-                    if message.client_seq == self._pending_seq.get(scope):
-                        self._set_pending(scope, None)
-            case ChangeRefused():
-                log.warning("the hub refuses a change: %s", message.message)
-                self._answered(message)
-                for scope in SCOPES:
-                    # What was to be switched off stays off, and is asked for again.
-                    if self._pending[scope] and message.client_seq == self._pending_seq.get(scope):
-                        self._set_pending(scope, None)
-                        self._switch(self._wanted())
+                    self._switching.obey(row)
+            case ChangeApplied() | ChangeRefused():
+                if isinstance(message, ChangeRefused):
+                    log.warning("the hub refuses a change: %s", message.message)
+                if self._changes.waits(message.client_seq):
+                    self._said_to_write.put(message)
+                self._switching.answered(message)
             case Error():
                 log.warning("the hub could not use a message: %s %s", message.code, message.message)
             case _:
                 pass  # who was elected, partial text, who came and went: for devices that show it
         return []
-
-    def _answered(self, answer: ChangeApplied | ChangeRefused) -> None:
-        if self._changes.waits(answer.client_seq):
-            self._said_to_write.put(answer)
 
     async def ready(self) -> None:
         """Waits until more can be taken; a slow disk slows the hub."""
@@ -356,16 +292,6 @@ class Daemon:
     def _hurry(self) -> None:
         if self._spooler:
             self._spooler.hurry()
-
-    def _obey(self, event: Event) -> None:
-        """Switches listening as the log says, unless a person here said otherwise since."""
-        if isinstance(event, SettingsChanged):
-            self._said = Switches(event.listening, self._said.client)
-        elif isinstance(event, ClientChanged) and event.client_id == self._client_id:
-            self._said = Switches(self._said.network, event.listening)
-        else:
-            return
-        self._switch(self._wanted())
 
     # Its tasks
 
@@ -394,10 +320,10 @@ class Daemon:
         trouble = Trouble(log, f"microphone {self._microphone.name}")
         loop = asyncio.get_running_loop()
         while True:
-            self._switched.clear()
+            self._switching.switched.clear()
             if not self.listening:
                 self._set_microphone("closed")
-                if self._removed:
+                if self._switching.removed:
                     self._ear.candidates.forget_all()
                 await self._wait_for_switch(IDLE_PULSE_S)
                 continue
@@ -428,21 +354,21 @@ class Daemon:
 
     async def _wait_until_off(self) -> None:
         while self.listening:
-            self._switched.clear()
-            await self._switched.wait()
+            self._switching.switched.clear()
+            await self._switching.switched.wait()
 
     async def _wait_for_switch(self, seconds: float) -> None:
         self._pulse()
         try:
             async with asyncio.timeout(seconds):
-                await self._switched.wait()
+                await self._switching.switched.wait()
         except TimeoutError:
             pass
 
     def _set_microphone(self, state: MicrophoneState) -> None:
         if state != self.microphone_state:
             self.microphone_state = state
-            self._moved.set()
+            self._switching.moved.set()
             log.info("the microphone is %s", state)
             self._on_listening(state == "open")
             self.link.send([self._status_message()])

@@ -121,7 +121,7 @@ def _reminders(args: argparse.Namespace, config: EdgeConfig) -> int:
             f"{one.reminder_id[:SHORT_ID]}  {_when(one.due_time)}  {one.status:9}  {one.title}",
         )
     if not wanted:
-        print("There are no reminders.", file=sys.stderr)
+        print(f"There are no {'' if args.all else 'open '}reminders.", file=sys.stderr)
     return 0
 
 
