@@ -1,0 +1,162 @@
+"""The end of the torture: everything converges, stops, and is read."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from datetime import datetime
+from pathlib import Path
+
+from edge.control import Ask, DaemonUnreachableError, ask
+from edge.replica import Replica
+from hub.store.database import Database
+from hub.store.household import Household
+from hub.store.household_kinds import EVENTS, PERSONS, REMINDERS
+from hub.store.store import Store
+from shared.clock import steady_clock
+from tests.torture.household import Network, World
+from tests.torture.operations import Stored, StoredInteraction, StoredRow, Table
+
+MANY = 1_000_000
+LOOK_EVERY_S = 0.2
+
+
+@asynccontextmanager
+async def _database(world: World) -> AsyncIterator[Database]:
+    database = await Database.open(world.where)
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+async def converged(world: World, within_s: float) -> list[str]:
+    """Waits until every device holds nothing back and has every event.
+
+    Returns:
+        What is not so after `within_s`; empty once all is.
+    """
+    async with _database(world) as database:
+        store, trouble = Store(database, steady_clock()), ["not looked yet"]
+        until = world.history.now_s() + within_s
+        while trouble and world.history.now_s() < until:
+            await asyncio.sleep(LOOK_EVERY_S)
+            trouble = []
+            for network in world.networks:
+                last_seq = await store.last_seq(network.network_id)
+                trouble += [
+                    line
+                    for member in network.members
+                    if (line := await _behind(member.device.name, member.device.control, last_seq))
+                ]
+        return trouble
+
+
+async def _behind(name: str, control: Path, last_seq: int) -> str:
+    try:
+        status = await asyncio.to_thread(ask, control, Ask())
+    except DaemonUnreachableError as error:
+        return f"{name}: {error}"
+    if status.hub is None:
+        return f"{name}: no hub: {status.trouble}"
+    if status.held or status.cursor != last_seq or status.speech:
+        return f"{name}: holds {status.held}, has event {status.cursor} of {last_seq}"
+    return ""
+
+
+async def stop(world: World) -> None:
+    """Stops devices and hub as their service managers would."""
+    await asyncio.gather(*(member.device.process.stop() for member in world.members))
+    await world.hub.process.stop()
+
+
+async def stored(world: World) -> dict[str, Stored]:
+    """What the hub has, by network."""
+    async with _database(world) as database:
+        return {network.network_id: await _stored(database, network) for network in world.networks}
+
+
+async def _stored(database: Database, network: Network) -> Stored:
+    store, household = Store(database, steady_clock()), Household(database, steady_clock())
+    found, network_id = Stored(), network.network_id
+    interactions = await store.recent_interactions(network_id, MANY)
+    for said in interactions:
+        assert said.timestamp is not None
+        election_id = said.processing_metadata.get("election_id")
+        found.interactions[said.interaction_id] = StoredInteraction(
+            said.text, said.client_id, said.timestamp, election_id
+        )
+    for election in await store.recent_elections(network_id, -MANY):
+        found.winners[election.election_id] = election.winner_utterance_id or ""
+        for candidate in election.candidates:
+            found.decided[candidate.utterance_id] = election.election_id
+    found.rows = {
+        "reminder": {
+            one.reminder_id: StoredRow(one.title, one.version, one.created_at)
+            for one in (await household.page(REMINDERS, network_id, [], MANY, None)).items
+        },
+        "calendar": {
+            one.event_id: StoredRow(one.title, one.version, one.created_at)
+            for one in (await household.page(EVENTS, network_id, [], MANY, None)).items
+        },
+        "person": {
+            one.person_id: StoredRow(one.name or "", one.version, _known(one.created_at))
+            for one in (await household.page(PERSONS, network_id, [], MANY, None)).items
+        },
+    }
+    clients = [await store.client(network_id, m.device.name) for m in network.members]
+    found.listening = {client.client_id: client.listening for client in clients}
+    found.tables = {
+        "interactions": frozenset(
+            (
+                one.interaction_id,
+                one.text,
+                one.speaker_id,
+                one.client_id,
+                one.timestamp,
+                one.processing_status,
+            )
+            for one in interactions
+        ),
+        "clients": frozenset((one.client_id, one.name, one.listening) for one in clients),
+    }
+    return found
+
+
+def _known(time: datetime | None) -> datetime:
+    assert time is not None
+    return time
+
+
+def replicas(world: World) -> dict[tuple[str, str], dict[str, Table]]:
+    """What each device has, by network and device; the devices have stopped."""
+    return {
+        (network.network_id, member.device.name): _replica(
+            member.device.folder / "replica.db", network.public_id
+        )
+        for network in world.networks
+        for member in network.members
+    }
+
+
+def _replica(path: Path, public_id: str) -> dict[str, Table]:
+    with closing(Replica(path, public_id)) as replica:
+        said = replica.interactions(MANY)
+    with closing(sqlite3.connect(path)) as database:
+        clients = database.execute("SELECT client_id, name, listening FROM clients").fetchall()
+    return {
+        "interactions": frozenset(
+            (
+                one.interaction_id,
+                one.text,
+                one.speaker_id,
+                one.client_id,
+                one.timestamp,
+                one.processing_status,
+            )
+            for one in said
+        ),
+        "clients": frozenset((name, title, bool(on)) for name, title, on in clients),
+    }
