@@ -49,7 +49,7 @@ def understand(pcm: Pcm) -> str:
     for start, end in zip(edges[::2], edges[1::2], strict=True):
         if end - start >= 6:  # less is a knock, or half a word
             middle = (start + end) // 2
-            words.append(_word(signal[(middle - 4) * step : (middle + 4) * step]))
+            words.append(_word(signal[max(0, middle - 4) * step : (middle + 4) * step]))
     return " ".join(words)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.bench.tools.report import parser, result, say
 from tests.hub.store.server import running_server
+from tests.torture.disks import disks, stand_apart
 from tests.torture.run import Plan, Result, torture
 
 STORES = ("sqlite", "postgresql")
@@ -20,33 +21,46 @@ STORES = ("sqlite", "postgresql")
 def main() -> None:
     """Runs the torture; exits with 1 where something is wrong."""
     options = parser("torture", __doc__ or "")
-    options.add_argument("--seconds", type=float, default=600.0, help="how long faults happen")
+    options.add_argument("--seconds", type=float, default=660.0, help="how long faults happen")
     options.add_argument("--seed", type=int, default=1, help="of all that is random")
-    options.add_argument("--store", choices=(*STORES, "both"), default="both")
+    options.add_argument(
+        "--store", choices=(*STORES, "both"), default="sqlite", help="both: one after the other"
+    )
     args = options.parse_args()
-    stores = STORES if args.store == "both" else (args.store,)
-    results = []
-    for store in stores:
-        base = Path(tempfile.mkdtemp(prefix="mira-torture-"))
-        say(f"{store}: {base}")
-        results.append(_one(store, Plan(args.seconds / len(stores), args.seed), base))
-    for store, one in zip(stores, results, strict=True):
-        result(**one.figures, store=store)
-    if not all(one.right for one in results):
+    stand_apart("tests.bench.torture", sys.argv[1:])
+    right = True
+    for store in STORES if args.store == "both" else (args.store,):
+        done = _one(store, Plan(args.seconds, args.seed))
+        result(**done.figures, store=store)
+        right = right and done.right
+    if not right:
         sys.exit(1)
 
 
-def _one(store: str, plan: Plan, base: Path) -> Result:
-    logs = base / "logs"
+def _one(store: str, plan: Plan) -> Result:
+    base = Path(tempfile.mkdtemp(prefix="mira-torture-"))
+    say(f"{store}, seed {plan.seed}: {base}")
+    logs, data = base / "logs", base / "data"
     logs.mkdir()
-    with _url(store, base) as url:
-        done = asyncio.run(torture(plan, base / "data", logs, url))
+    kept = base / "kept"
+    try:
+        with (
+            _url(store, base) as url,
+            disks(data / "hub", data / "devices") as (hub_disk, device_disk),
+        ):
+            fillable = hub_disk if store == "sqlite" else None
+            done = asyncio.run(torture(plan, data, logs, url, fillable, device_disk))
+            if not done.right:
+                shutil.copytree(data, kept, ignore=shutil.ignore_patterns("*.sock", "ballast"))
+    except BaseException:
+        say(f"{store}: broken off; history and logs are in {logs}")
+        raise
     if done.right:
         shutil.rmtree(base)
-    else:
-        for line in [*done.verdict.lines(), *(f"behind: {line}" for line in done.behind)]:
-            say(line)
-        say(f"{store}: what was wrong is above; history and logs are in {logs}")
+        return done
+    for line in [*done.verdict.lines(), *(f"behind: {line}" for line in done.behind)]:
+        say(line)
+    say(f"{store}: wrong is what stands above; history and logs are in {logs}, data in {kept}")
     return done
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
 from random import Random
 
 import aiohttp
@@ -18,6 +16,7 @@ from shared.wire.channel import ChannelClosedError
 from shared.wire.codec import encode
 from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION
 from shared.wire.session import Hello
+from tests.torture.disks import Disk
 from tests.torture.household import Member, World
 
 STOPPED_S = (1.0, 8.0)
@@ -27,24 +26,6 @@ STEPS_S = (-7200.0, -300.0, -20.0, 20.0, 300.0, 7200.0)
 REPLACED_S = 45.0
 """A device that was replaced stays away for 30 s, and then comes back."""
 Fault = Callable[[], Awaitable[None]]
-
-
-@dataclass
-class Disk:
-    """A file system of its own that can be filled."""
-
-    folder: Path
-
-    def fill(self) -> None:
-        """Takes all that is free."""
-        block = bytes(1 << 16)
-        with suppress(OSError), (self.folder / "ballast").open("ab", buffering=0) as file:
-            while True:
-                file.write(block)
-
-    def free(self) -> None:
-        """Gives it back."""
-        (self.folder / "ballast").unlink(missing_ok=True)
 
 
 class Faults:

@@ -25,6 +25,7 @@ class History:
         self._began = time.monotonic()
         self.record = Record()
         self.faults: Counter[str] = Counter()
+        self._saying: dict[str, str] = {}  # the sentence that each device was told last
         self.dropped = 0  # utterances that a device gave up for want of room
         self.last_fault_s = 0.0  # when the last one was over
 
@@ -50,7 +51,13 @@ class History:
             device = report["device"]
             order = sum(1 for one in utterances.values() if one.device == device)
             utterances[utterance_id] = Utterance(
-                utterance_id, report["network"], device, report["text"], order, self.now_s()
+                utterance_id,
+                report["network"],
+                device,
+                report["text"],
+                self._saying.get(device, ""),
+                order,
+                self.now_s(),
             )
         elif report["became"] == "dropped":
             self.dropped += 1
@@ -58,6 +65,11 @@ class History:
             utterance.acked_s = utterance.acked_s or self.now_s()
             if report["became"] == "released":
                 utterance.released_s = utterance.released_s or self.now_s()
+
+    def said(self, device: str, text: str) -> None:
+        """A sentence is said to a device."""
+        self._saying[device] = text
+        self.note("said", device=device, text=text)
 
     def begin(self, operation: Write | Choice) -> None:
         """A request is about to be made."""

@@ -23,6 +23,7 @@ class Utterance:
     network: str
     device: str
     text: str
+    sentence: str  # of which it is all, or a part where listening was switched off meanwhile
     order: int  # among all of its device
     heard_s: float
     acked_s: float | None = None  # the hub released it, or it was on the device's disk

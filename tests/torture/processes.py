@@ -169,7 +169,7 @@ class Device:
         self._voice = logs / f"{name}.sock"
         self._writer: asyncio.StreamWriter | None = None
         self._server: asyncio.Server | None = None
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         config = folder / "edge.toml"
         config.touch(mode=0o600)
         config.write_text(

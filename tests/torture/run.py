@@ -12,7 +12,8 @@ from random import Random
 
 from tests.torture import ending
 from tests.torture.checker import Verdict, check
-from tests.torture.faults import Disk, Faults
+from tests.torture.disks import Disk
+from tests.torture.faults import Faults
 from tests.torture.history import History
 from tests.torture.household import World, world
 from tests.torture.speaking import speak, switch
@@ -29,8 +30,8 @@ class Plan:
     seconds: float
     seed: int
     sizes: Sequence[int] = (1, 2, 2, 3)  # devices of each network
-    writers: int = 6
-    pause_s: float = 0.15  # of each writer, on average
+    writers: int = 10
+    pause_s: float = 0.1  # of each writer, on average
     hub_s: float = 8.0  # on average, from a fault of the hub to the next
     device_s: float = 3.0  # of a device
     link_s: float = 2.0  # of a link

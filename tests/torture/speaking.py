@@ -49,7 +49,7 @@ async def speak(network: Network, history: History, random: Random) -> None:
         at_us = clock() + round(AHEAD_S * 1e6)
         for gain, device in zip((0.5, 0.1), hearing, strict=False):
             if device.say(text, gain, at_us):
-                history.note("said", network=network.network_id, device=device.name, text=text)
+                history.said(device.name, text)
         await asyncio.sleep(AHEAD_S + length_s(text) + PAUSE_S)
 
 
