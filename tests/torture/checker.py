@@ -89,14 +89,17 @@ def _check_utterances(record: Record, network: str, found: Stored, verdict: Verd
     ours = [u for u in record.utterances.values() if u.network == network]
     deletions = [w for w in record.writes if w.network == network and w.row == "interaction"]
     deleted = {w.value for w in deletions if w.outcome != "refused"}
-    texts = {one.text for one in found.interactions.values()}
+    texts = deleted | {one.text for one in found.interactions.values()}
+    # What another device heard of the same sentence will do, even if its microphone was off for a
+    # part of it.
+    sentences = {u.sentence for u in ours if u.text in texts}
     by_election = {
         one.election_id: one for one in found.interactions.values() if one.election_id is not None
     }
     spoken: dict[str, list[tuple[Utterance, StoredInteraction]]] = {}
     for utterance in ours:
-        # What another device heard of the same sentence will do; a knock holds no words.
-        there = not utterance.text or {utterance.text, utterance.sentence} & (texts | deleted)
+        # A knock holds no words.
+        there = not utterance.text or utterance.text in texts or utterance.sentence in sentences
         if utterance.acked_s is not None and not there:
             verdict.lost.append(_who(utterance))
         election_id = found.decided.get(utterance.utterance_id, "")

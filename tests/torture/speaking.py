@@ -13,6 +13,8 @@ from tests.torture.operations import Choice
 from tests.voice import GAP_S, LENGTHS_S
 
 WORDS = tuple(LENGTHS_S)
+SPREAD = 2731
+"""Prime to the number of words, so no two numbers give the same sentence."""
 AHEAD_S = 0.15
 """A sentence begins so long after devices are told of it."""
 PAUSE_S = 0.55
@@ -23,12 +25,12 @@ OFF_S = 2.0
 
 
 def sentence(number: int) -> str:
-    """The words that tell a number: three at least, each a digit to base 8."""
-    digits: list[str] = []
-    while number or len(digits) < 3:
-        number, digit = divmod(number, len(WORDS))
-        digits.append(WORDS[digit])
-    return " ".join(reversed(digits))
+    """The words that tell a number: three at least; neighbours have little in common."""
+    length, base = 3, len(WORDS)
+    while number >= base**length:
+        length += 1
+    mixed = number * SPREAD % base**length
+    return " ".join(WORDS[mixed // base**place % base] for place in range(length))
 
 
 def length_s(text: str) -> float:
