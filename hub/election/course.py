@@ -174,6 +174,8 @@ class Course(Register):
         for election in self.elections.values():
             if election.election_id in candidate.cast_out_of or _comes_after(candidate, election):
                 continue
+            if election.remembered and self._set_back:
+                continue
             for anchor in election.anchors:
                 alike = affinity(candidate, anchor)
                 if alike is not None and (best is None or alike > best[0]):

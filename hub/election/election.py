@@ -112,6 +112,7 @@ class Election:
     queued: bool = False  # others are at work: nobody is asked for audio yet
     reason: str = ""
     done_us: int = 0
+    remembered: bool = False  # an earlier run of the hub held it
 
     def ranked(self) -> list[Candidate]:
         """Candidates, the best first; equal scores in order of utterance id."""

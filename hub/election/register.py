@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from hub.election.candidate import Candidate, Decision, StopAudio
 from hub.election.election import Election, Phase
+from hub.election.grouping import MAX_CLOCK_SLACK_US
 from shared.errors import UnknownUtteranceError
 
 
@@ -16,6 +17,7 @@ class Register:
         self.elections: dict[str, Election] = {}
         self._where: dict[str, Election] = {}  # by utterance id
         self._claims: dict[str, Candidate] = {}  # claimed, nothing heard of them yet
+        self._set_back = False  # the hub's clock, since what is remembered was decided
 
     def candidate(self, utterance_id: str) -> Candidate | None:
         """The candidate with this utterance id, finished ones too."""
@@ -55,13 +57,18 @@ class Register:
     def remember(
         self, election_id: str, candidates: Iterable[Candidate], chosen_id: str | None, now: int
     ) -> None:
-        """Takes a finished election from the store, so that late offers of it are recognised."""
+        """Takes a finished election from the store, so that late offers of it are recognised.
+
+        By their ids, and by what they heard when. Not by the latter where a remembered one lies in
+        the future: the hub's clock was set back meanwhile, and other speech would be taken for it.
+        """
         if election_id in self.elections:
             return
-        election = Election(election_id, now, now, phase=Phase.DONE, done_us=now)
+        election = Election(election_id, now, now, phase=Phase.DONE, done_us=now, remembered=True)
         self.elections[election_id] = election
         for candidate in candidates:
             self._put(election, candidate)
+            self._set_back |= candidate.started_us > now + MAX_CLOCK_SLACK_US
         election.chosen = election.candidates.get(chosen_id or "")
 
     # Parts

@@ -622,6 +622,24 @@ def test_after_a_restart_stored_elections_are_remembered() -> None:
     assert home.decoded() == []
 
 
+@pytest.mark.parametrize("ahead_s", [0, 2])
+def test_speech_is_not_taken_for_what_was_remembered_by_another_clock(ahead_s: int) -> None:
+    home = Driver("b")
+    for number, began in enumerate((START, home.now + ahead_s * 1_000_000)):
+        stored = Candidate(f"a{number}", "a", began, 0, 0, False)
+        stored.envelope = bytearray(x + 120 for x in TALK)
+        stored.samples = len(TALK) * 320
+        home.elections.remember(f"stored {number}", [stored], f"a{number}", home.now)
+    home.claim("b", heard(TALK, seed=2), utterance="b1", reoffered=True, started=START)
+    home.end("b1")
+    home.wait(3)
+    assert bool(home.asked()) == (ahead_s > 0)
+    # What was elected then is known by its id all the same.
+    home.claim("a", heard(TALK), utterance="a0", reoffered=True, started=START)
+    home.end("a0")
+    assert "a0" in home.released()
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_a_loser_is_released_alike_whether_it_offers_at_once_or_late(late: bool) -> None:
     """A word's length of noise after the end is no utterance of its own."""
