@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from hub import metrics
-from hub.api.errors import SlowRequestError
+from hub.api.errors import InvalidRequestError, SlowRequestError
 
 LEAST_BYTES_PER_S = 16 * 1024
 """In the long run. A recording is 32 kB per second, and may come over a bad Wi-Fi."""
@@ -26,6 +26,7 @@ async def keeping_pace(request: web.Request) -> AsyncIterator[None]:
 
     Raises:
         SlowRequestError: it was given up.
+        InvalidRequestError: the connection ended before its end; nobody will read why.
     """
     loop = asyncio.get_running_loop()
     seen = 0
@@ -53,3 +54,5 @@ async def keeping_pace(request: web.Request) -> AsyncIterator[None]:
             "The body came too slowly.",
             f"It may be {BODY_S:.0f} s behind {LEAST_BYTES_PER_S // 1024} KiB per second.",
         ) from None
+    except ConnectionError as error:
+        raise InvalidRequestError("The connection ended within the body.") from error

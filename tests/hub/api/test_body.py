@@ -13,7 +13,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from hub import metrics
 from hub.api.body import BODY_S, LEAST_BYTES_PER_S, LOOK_S, keeping_pace
-from hub.api.errors import SlowRequestError
+from hub.api.errors import InvalidRequestError, SlowRequestError
 
 pytestmark = pytest.mark.looptime
 
@@ -88,6 +88,16 @@ async def test_a_request_without_a_body_does_not_wait() -> None:
     request = make_mocked_request("POST", "/")
     async with keeping_pace(request):
         assert await request.read() == b""
+
+
+async def test_a_connection_may_end_within_the_body() -> None:
+    content = StreamReader(Mock(BaseProtocol), 2**16, loop=asyncio.get_running_loop())
+    request = make_mocked_request("POST", "/", payload=content)
+    content.feed_data(b"{")
+    content.set_exception(ConnectionResetError("Connection lost"))
+    with pytest.raises(InvalidRequestError):
+        async with keeping_pace(request):
+            await request.read()
 
 
 async def test_other_errors_pass() -> None:
