@@ -22,6 +22,10 @@ def steady_clock() -> Clock:
     return lambda: (time.monotonic_ns() + origin) // 1000
 
 
+DRIFT_US = 50_000
+"""Clocks drift apart by less than this over the probes that count."""
+
+
 @dataclass(frozen=True)
 class ClockMapping:
     """A device's time plus `offset_us` is the hub's time, give or take `uncertainty_us`."""
@@ -39,7 +43,8 @@ class ClockEstimator:
 
     The true offset lies within half the round trip of the midpoint estimate (Cristian 1989), so
     the shortest round trip bounds the error best. Only the last `window` probes count, for clocks
-    drift.
+    drift. Where two contradict each other, the clock was stepped (a laptop slept): only the newest
+    counts then.
     """
 
     def __init__(self, window: int = 16) -> None:
@@ -64,6 +69,15 @@ class ClockEstimator:
         if round_trip < 0 or device_sent_us < device_received_us:
             raise MalformedMessageError("The clock reply's times contradict each other.")
         offset = ((probe_sent_us - device_received_us) + (now_us - device_sent_us)) // 2
-        self._probes.append(ClockMapping(offset, round_trip // 2 + 1))
+        probe = ClockMapping(offset, round_trip // 2 + 1)
+        if any(_contradict(probe, before) for before in self._probes):
+            self._probes.clear()
+        self._probes.append(probe)
         self.mapping = min(self._probes, key=lambda probe: probe.uncertainty_us)
         return self.mapping
+
+
+def _contradict(one: ClockMapping, other: ClockMapping) -> bool:
+    """Whether no offset is within both their uncertainties, with some drift in between."""
+    apart_us = abs(one.offset_us - other.offset_us)
+    return apart_us > one.uncertainty_us + other.uncertainty_us + DRIFT_US

@@ -78,6 +78,16 @@ def test_only_the_last_probes_count_for_clocks_drift() -> None:
     assert probe(estimator, 500, 100, 0, 100).offset_us == 500
 
 
+@pytest.mark.parametrize("step_us", [-3_600_000_000, 1_000_000])
+def test_a_clock_that_was_stepped_is_known_with_the_next_probe(step_us: int) -> None:
+    estimator = ClockEstimator()
+    for _ in range(3):
+        probe(estimator, offset_us=0, there_us=10, held_us=0, back_us=10)
+    assert probe(estimator, step_us, 1_000, 0, 1_000).offset_us == step_us
+    # A slow probe says less than the quick one before, and does not contradict it.
+    assert probe(estimator, step_us, 900_000, 0, 10).offset_us == step_us
+
+
 def test_hello_gives_a_coarse_mapping_until_a_probe_is_answered() -> None:
     estimator = ClockEstimator()
     assert estimator.hello(device_us=1_000, now_us=5_000) == ClockMapping(4_000, 250_000)
