@@ -28,7 +28,8 @@ from shared.clock import steady_clock
 from shared.wire.fields import Message
 from shared.wire.utterance import Release, SendAudio, StopAudio
 from tests.torture.clock import SteppableClock
-from tests.voice import say, understand
+from tests.torture.voice import say
+from tests.voice import understand
 
 NOISE_DBFS = -70.0
 Report = Callable[[str, str, str], None]

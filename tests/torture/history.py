@@ -97,6 +97,11 @@ class History:
             self.last_fault_s = self.now_s()
             self.note("fault over", kind=kind, target=target)
 
+    def hub_starts(self) -> None:
+        """The hub is started."""
+        self.record.hub_starts.append(self.now_s())
+        self.note("hub starts")
+
     def step(self, whose: str, offset_us: int) -> None:
         """A clock is stepped."""
         self.record.steps.append(Step(whose, self.now_s()))

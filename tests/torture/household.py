@@ -70,6 +70,7 @@ async def world(
         hub = Hub(own, logs, _free_port(), store)
         stack.callback(hub.clock.close)
         stack.push_async_callback(hub.process.end_at_once)
+        hub.process.on_start = history.hub_starts
         await hub.process.start()
         await hub.ready()
         made = World(hub, url or own / "hub.db", history)

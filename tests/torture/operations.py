@@ -105,6 +105,7 @@ class Record:
     writes: list[Write] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
+    hub_starts: list[float] = field(default_factory=list)
 
     @property
     def operations(self) -> int:

@@ -43,7 +43,8 @@ class Watched:
         self._wanted_end = False
         self.starts = 0
         self.deaths = 0  # ends that nobody here caused
-        self.before_start: Callable[[], None] = lambda: None
+        self.on_start: Callable[[], None] = lambda: None
+        self.before_next_start: Callable[[], None] = lambda: None
 
     async def start(self) -> None:
         """Starts it; it is watched from now on."""
@@ -51,8 +52,9 @@ class Watched:
         self._task = asyncio.create_task(self._watch())
 
     async def _start(self) -> None:
-        self.before_start()
-        self.before_start = lambda: None
+        self.on_start()
+        self.before_next_start()
+        self.before_next_start = lambda: None
         self._wanted_end = False
         self.starts += 1
         await self._process.start()

@@ -169,6 +169,7 @@ class Writer:
                 # Of an error of the hub's own nobody knows how far it came.
                 known = answer.status < 500
                 self._history.end(write, "refused" if known else "unknown", text[:300])
+                await asyncio.sleep(AGAIN_S)
         except aiohttp.ClientConnectorError as error:
             self._history.end(write, "refused", str(error))  # it was never sent
             await asyncio.sleep(AGAIN_S)
