@@ -20,10 +20,10 @@ class Link:
         self._target = target
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[None] | None] = set()
         self._flows = asyncio.Event()
         self._flows.set()
-        self._reopened = asyncio.Event()
-        self._reopened.set()
+        self._open = True
         self._swallows = False
         self.port = 0
         self.swallowed = 0  # bytes of replies
@@ -44,6 +44,7 @@ class Link:
         if self._server is not None:
             self._server.close()
             await self._server.wait_closed()
+        await asyncio.gather(*filter(None, self._serving), return_exceptions=True)
 
     def cut(self) -> None:
         """Breaks every connection off."""
@@ -60,33 +61,37 @@ class Link:
 
     def close(self) -> None:
         """Cut, and nobody gets a new connection."""
-        self._reopened.clear()
+        self._open = False
         self.cut()
 
     def heal(self) -> None:
         """The link is good again; connections that lost replies have to be cut before."""
         self._swallows = False
         self._flows.set()
-        self._reopened.set()
+        self._open = True
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
         self._writers.add(writer)
         upstream: asyncio.StreamWriter | None = None
         try:
-            if not self._reopened.is_set():
-                return
+            if not self._open:
+                raise ConnectionRefusedError
             back, upstream = await asyncio.open_connection("127.0.0.1", self._target, limit=CHUNK)
             self._writers.add(upstream)
-            await asyncio.gather(
-                self._pump(reader, upstream, replies=False), self._pump(back, writer, replies=True)
-            )
-        except OSError:
+            async with asyncio.TaskGroup() as pumps:
+                pumps.create_task(self._pump(reader, upstream, replies=False))
+                pumps.create_task(self._pump(back, writer, replies=True))
+        except* OSError:
             pass  # the hub is not there, or somebody cut
         finally:
             for end in (writer, upstream):
                 if end is not None:
                     self._writers.discard(end)
                     end.transport.abort()
+                    with suppress(OSError):
+                        await end.wait_closed()
+            self._serving.discard(asyncio.current_task())
 
     async def _pump(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, replies: bool

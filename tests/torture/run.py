@@ -80,7 +80,9 @@ async def torture(
             await ending.stop(tortured)
             stored = await ending.stored(tortured)
             verdict = check(history.record, stored, ending.replicas(tortured))
-            figures = _figures(plan, tortured, verdict, behind, seconds)
+            disks = {"hub_disk_full": hub_disk, "device_disk_full": device_disk}
+            left_out = [kind for kind, disk in disks.items() if disk is None]
+            figures = _figures(plan, tortured, verdict, behind, seconds, left_out)
         for line in [*verdict.lines(), *(f"behind: {line}" for line in behind)]:
             history.note("wrong", line=line)
         return Result(figures, verdict, behind)
@@ -135,7 +137,12 @@ async def _progress(history: History) -> None:
 
 
 def _figures(
-    plan: Plan, world: World, verdict: Verdict, behind: list[str], seconds: float
+    plan: Plan,
+    world: World,
+    verdict: Verdict,
+    behind: list[str],
+    seconds: float,
+    left_out: list[str],
 ) -> dict[str, object]:
     history, record = world.history, world.history.record
     outcomes = [one.outcome for one in record.writes] + [one.outcome for one in record.choices]
@@ -157,6 +164,7 @@ def _figures(
         "acked": outcomes.count("acked"),
         "unknown": outcomes.count("unknown"),
         "utterances_dropped": history.dropped,
+        "left_out": left_out,
         "ended_by_themselves": world.hub.process.deaths
         + sum(member.device.process.deaths for member in world.members),
     }

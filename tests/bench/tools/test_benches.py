@@ -36,6 +36,7 @@ ROOT = Path(__file__).parents[3]
         "election",
         "grouping",
         "enhancement",
+        "torture",
     ],
 )
 def test_a_bench_explains_itself(bench: str) -> None:
