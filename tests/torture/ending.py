@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 from edge.control import Ask, DaemonUnreachableError, ask
-from edge.replica import Replica
 from hub.store.database import Database
 from hub.store.household import Household
 from hub.store.household_kinds import EVENTS, PERSONS, REMINDERS
@@ -61,8 +60,11 @@ async def _behind(name: str, control: Path, last_seq: int) -> str:
         return f"{name}: {error}"
     if status.hub is None:
         return f"{name}: no hub: {status.trouble}"
-    if status.held or status.cursor != last_seq or status.speech:
-        return f"{name}: holds {status.held}, has event {status.cursor} of {last_seq}"
+    if status.held or status.waiting or status.cursor != last_seq or status.speech:
+        return (
+            f"{name}: holds {status.held} utterances and {status.waiting} changes, "
+            f"has event {status.cursor} of {last_seq}"
+        )
     return ""
 
 
@@ -80,13 +82,17 @@ async def stored(world: World) -> dict[str, Stored]:
 
 async def _stored(database: Database, network: Network) -> Stored:
     store, household = Store(database, steady_clock()), Household(database, steady_clock())
-    found, network_id = Stored(), network.network_id
+    network_id = network.network_id
     interactions = await store.recent_interactions(network_id, MANY)
+    reminders = (await household.page(REMINDERS, network_id, [], MANY, None)).items
+    events = (await household.page(EVENTS, network_id, [], MANY, None)).items
+    persons = (await household.page(PERSONS, network_id, [], MANY, None)).items
+    clients = [await store.client(network_id, m.device.name) for m in network.members]
+    found = Stored(listening={client.client_id: client.listening for client in clients})
     for said in interactions:
-        assert said.timestamp is not None
         election_id = said.processing_metadata.get("election_id")
         found.interactions[said.interaction_id] = StoredInteraction(
-            said.text, said.client_id, said.timestamp, election_id
+            said.text, said.client_id, _known(said.timestamp), election_id
         )
     for election in await store.recent_elections(network_id, -MANY):
         found.winners[election.election_id] = election.winner_utterance_id or ""
@@ -94,69 +100,71 @@ async def _stored(database: Database, network: Network) -> Stored:
             found.decided[candidate.utterance_id] = election.election_id
     found.rows = {
         "reminder": {
-            one.reminder_id: StoredRow(one.title, one.version, one.created_at)
-            for one in (await household.page(REMINDERS, network_id, [], MANY, None)).items
+            r.reminder_id: StoredRow(r.title, r.version, r.created_at, r.status) for r in reminders
         },
-        "calendar": {
-            one.event_id: StoredRow(one.title, one.version, one.created_at)
-            for one in (await household.page(EVENTS, network_id, [], MANY, None)).items
-        },
+        "calendar": {e.event_id: StoredRow(e.title, e.version, e.created_at) for e in events},
         "person": {
-            one.person_id: StoredRow(one.name or "", one.version, _known(one.created_at))
-            for one in (await household.page(PERSONS, network_id, [], MANY, None)).items
+            p.person_id: StoredRow(p.name or "", p.version, _known(p.created_at)) for p in persons
         },
     }
-    clients = [await store.client(network_id, m.device.name) for m in network.members]
-    found.listening = {client.client_id: client.listening for client in clients}
     found.tables = {
         "interactions": frozenset(
             (
-                one.interaction_id,
-                one.text,
-                one.speaker_id,
-                one.client_id,
-                one.timestamp,
-                one.processing_status,
+                i.interaction_id,
+                i.text,
+                i.speaker_id,
+                i.client_id,
+                i.timestamp,
+                i.processing_status,
             )
-            for one in interactions
+            for i in interactions
         ),
-        "clients": frozenset((one.client_id, one.name, one.listening) for one in clients),
+        "clients": frozenset((c.client_id, c.name, c.listening) for c in clients),
+        "persons": frozenset((p.person_id, p.name, p.index) for p in persons),
+        "reminders": frozenset(
+            (r.reminder_id, r.title, r.description, r.due_time, r.priority, r.status)
+            for r in reminders
+        ),
     }
     return found
 
 
 def _known(time: datetime | None) -> datetime:
-    assert time is not None
+    if time is None:
+        raise ValueError("only what a legacy system left has no time")
     return time
 
 
 def replicas(world: World) -> dict[tuple[str, str], dict[str, Table]]:
     """What each device has, by network and device; the devices have stopped."""
     return {
-        (network.network_id, member.device.name): _replica(
-            member.device.folder / "replica.db", network.public_id
-        )
+        (network.network_id, member.device.name): _replica(member.device.folder / "replica.db")
         for network in world.networks
         for member in network.members
     }
 
 
-def _replica(path: Path, public_id: str) -> dict[str, Table]:
-    with closing(Replica(path, public_id)) as replica:
-        said = replica.interactions(MANY)
+COPIES = {
+    "interactions": "SELECT interaction_id, text, speaker_id, client_id, timestamp,"
+    " processing_status FROM interactions",
+    "clients": "SELECT client_id, name, listening FROM clients",
+    "persons": 'SELECT person_id, name, "index" FROM persons',
+    "reminders": "SELECT reminder_id, title, description, due_time, priority, status"
+    " FROM reminders",
+}
+TIME_AT = {"interactions": 4, "reminders": 3}
+"""In which column there is a time."""
+
+
+def _replica(path: Path) -> dict[str, Table]:
     with closing(sqlite3.connect(path)) as database:
-        clients = database.execute("SELECT client_id, name, listening FROM clients").fetchall()
-    return {
-        "interactions": frozenset(
-            (
-                one.interaction_id,
-                one.text,
-                one.speaker_id,
-                one.client_id,
-                one.timestamp,
-                one.processing_status,
+        return {
+            name: frozenset(
+                tuple(
+                    datetime.fromisoformat(value) if column == TIME_AT.get(name) else value
+                    for column, value in enumerate(row)
+                )
+                for row in database.execute(query)
             )
-            for one in said
-        ),
-        "clients": frozenset((name, title, bool(on)) for name, title, on in clients),
-    }
+            for name, query in COPIES.items()
+        }

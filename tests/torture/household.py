@@ -10,20 +10,25 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hub.store.database import Database
+from hub.store.household import Household
 from hub.store.store import Store
 from shared.clock import steady_clock
 from tests.torture.history import History
 from tests.torture.processes import Device, Hub
 from tests.torture.proxy import Link
 
+OWN = "own "
+"""So begin the names of what one writer changes again and again, and nobody else."""
+
 
 @dataclass
 class Member:
-    """A device, its own link, and the token that it shows."""
+    """A device, its own link, the token that it shows, and whom its people name."""
 
     device: Device
     link: Link
     token: str
+    person_id: str
 
 
 @dataclass
@@ -78,9 +83,7 @@ async def world(
         database = await Database.open(made.where)
         try:
             for number, size in enumerate(sizes):
-                made.networks.append(
-                    await _network(stack, Store(database, steady_clock()), made, number, size)
-                )
+                made.networks.append(await _network(stack, database, made, number, size))
         finally:
             await database.close()
         for member in made.members:
@@ -89,13 +92,15 @@ async def world(
 
 
 async def _network(
-    stack: AsyncExitStack, store: Store, world: World, number: int, size: int
+    stack: AsyncExitStack, database: Database, world: World, number: int, size: int
 ) -> Network:
+    store, household = Store(database, steady_clock()), Household(database, steady_clock())
     info, token = await store.create_network(f"home {number}")
     network = Network(info.network_id, info.public_id, token)
     for place in range(size):
         name = f"d{number}{place}"
         _, client_token, _ = await store.add_client(info.network_id, name, client_id=name)
+        person, *_ = await household.add_person(info.network_id, f"{OWN}{name}")
         link = await stack.enter_async_context(Link(world.hub.port))
         hub = (
             f'addresses = ["https://127.0.0.1:{link.port}"]\n'
@@ -113,7 +118,7 @@ async def _network(
         stack.callback(device.clock.close)
         stack.push_async_callback(device.close)
         stack.push_async_callback(device.process.end_at_once)
-        network.members.append(Member(device, link, client_token))
+        network.members.append(Member(device, link, client_token, person.person_id))
     return network
 
 

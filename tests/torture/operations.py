@@ -32,12 +32,12 @@ class Utterance:
 
 @dataclass
 class Write:
-    """One request that changes something, of one writer, who makes one after the other."""
+    """A change that a program makes by the API, or a person at a device; one after the other."""
 
     op: str
-    writer: str
+    writer: str  # the program or the device
     network: str
-    verb: Literal["add", "change", "delete"]
+    verb: Literal["add", "change", "complete", "delete"]
     row: Row
     subject: str  # the row's id; of what is added its name, which nothing else has
     value: str  # what an interaction said that is deleted; else the new name
@@ -78,11 +78,12 @@ class StoredInteraction:
 
 @dataclass(frozen=True)
 class StoredRow:
-    """A person, a reminder, an event of the calendar there."""
+    """A person, a reminder, an event of the calendar there; `version` counts changes from 1."""
 
     name: str
     version: int
     created_at: datetime
+    status: str = ""  # a reminder's
 
 
 @dataclass

@@ -13,10 +13,11 @@ from random import Random
 from tests.torture import ending
 from tests.torture.checker import Verdict, check
 from tests.torture.disks import Disk
+from tests.torture.doing import Person
 from tests.torture.faults import Faults
 from tests.torture.history import History
 from tests.torture.household import World, world
-from tests.torture.speaking import speak, switch
+from tests.torture.speaking import speak
 from tests.torture.writing import Writer
 
 CONVERGE_S = 60.0
@@ -35,7 +36,7 @@ class Plan:
     hub_s: float = 8.0  # on average, from a fault of the hub to the next
     device_s: float = 3.0  # of a device
     link_s: float = 2.0  # of a link
-    switch_s: float = 20.0  # between a network's people switching listening off and on
+    deed_s: float = 2.0  # between what the people at a device do, on average
     longest_s: float = 8.0  # a fault that lasts
 
 
@@ -99,7 +100,9 @@ async def _suffer(
     random = Random(plan.seed)  # noqa: S311 - no secret
     jobs = [speak(network, world.history, _own(random)) for network in world.networks]
     jobs += [
-        switch(network, world.history, _own(random), plan.switch_s) for network in world.networks
+        Person(network, member, world.history, _own(random), plan.deed_s).run()
+        for network in world.networks
+        for member in network.members
     ]
     for number in range(plan.writers):
         network = world.networks[number % len(world.networks)]

@@ -1,15 +1,13 @@
-"""Sentences that are said to devices, and switches that are turned there."""
+"""Sentences that are said to devices."""
 
 from __future__ import annotations
 
 import asyncio
 from random import Random
 
-from edge.control import AskListening, DaemonUnreachableError, ask
 from shared.clock import steady_clock
 from tests.torture.history import History
 from tests.torture.household import Network
-from tests.torture.operations import Choice
 from tests.voice import GAP_S, LENGTHS_S
 
 WORDS = tuple(LENGTHS_S)
@@ -21,7 +19,6 @@ PAUSE_S = 0.55
 """From its end to the next: the hangover and a little."""
 TO_BOTH = 0.3
 """How often two devices hear one sentence."""
-OFF_S = 2.0
 
 
 def sentence(number: int) -> str:
@@ -53,29 +50,3 @@ async def speak(network: Network, history: History, random: Random) -> None:
             if device.say(text, gain, at_us):
                 history.said(device.name, text)
         await asyncio.sleep(AHEAD_S + length_s(text) + PAUSE_S)
-
-
-async def switch(network: Network, history: History, random: Random, every_s: float) -> None:
-    """Has somebody at a device switch its listening off, and on again, for ever."""
-    count = 0
-    while True:
-        await asyncio.sleep(random.expovariate(1 / every_s))
-        device = random.choice(network.members).device
-        for value in (False, True):
-            count += 1
-            choice = Choice(
-                f"{device.name}-switch-{count}",
-                network.network_id,
-                device.name,
-                value,
-                history.now_s(),
-            )
-            history.begin(choice)
-            try:
-                question = AskListening(listening=value)
-                await asyncio.to_thread(ask, device.control, question)
-            except DaemonUnreachableError as error:
-                history.end(choice, "unknown", str(error))
-            else:
-                history.end(choice, "acked")
-            await asyncio.sleep(OFF_S * random.random())

@@ -230,6 +230,34 @@ def test_a_change_without_an_answer_may_be_in_force(case: Case) -> None:
     assert not case.check().right
 
 
+def test_a_reminder_that_somebody_finished_is_and_was_once(case: Case) -> None:
+    write = Write("d", "kitchen", "home", "complete", "reminder", "row 1", "w-1", 20, "acked")
+    case.record.writes.append(write)
+    assert numbers(case.check()) == (1, 0, 0, 0)
+    rows = case.stored.rows["reminder"]
+    rows["row 1"] = replace(rows["row 1"], status="completed", version=2)
+    assert case.check().right
+    rows["row 1"] = replace(rows["row 1"], version=3)
+    assert numbers(case.check()) == (0, 1, 0, 0)
+    del rows["row 1"]
+    case.record.writes.append(
+        Write("e", "w", "home", "delete", "reminder", "row 1", "w-1", 20, "acked")
+    )
+    assert case.check().right
+
+
+def test_a_name_that_was_given_last_stays_unless_a_clock_was_stepped(case: Case) -> None:
+    case.stored.rows["person"]["somebody"] = StoredRow("n-1", 3, NOON)
+    for number in (1, 2):
+        name = f"n-{number}"
+        case.record.writes.append(
+            Write(name, "hall", "home", "change", "person", "somebody", name, number, "acked")
+        )
+    assert numbers(case.check()) == (0, 0, 1, 0)
+    case.record.steps.append(Step("hall", 1.5))
+    assert case.check().right
+
+
 def test_a_switch_that_was_turned_is_where_it_was_left(case: Case) -> None:
     for number, (value, outcome) in enumerate(((True, "acked"), (False, "acked"))):
         choice = Choice(f"s-{number}", "home", "kitchen", value, number)

@@ -22,7 +22,7 @@ SHORT = Plan(
     hub_s=1.5,
     device_s=1.0,
     link_s=0.7,
-    switch_s=3.0,
+    deed_s=0.5,
     longest_s=1.5,
 )
 

@@ -12,7 +12,7 @@ import aiohttp
 
 from shared.tls import client_context, server_name
 from tests.torture.history import History
-from tests.torture.household import Network, World
+from tests.torture.household import OWN, Network, World
 from tests.torture.operations import Row, Write
 
 PATHS: dict[Row, str] = {
@@ -98,7 +98,7 @@ class Writer:
     async def _add(
         self, http: aiohttp.ClientSession, tls: dict[str, Any], row: Row, *, own: bool = False
     ) -> str | None:
-        write = self._write("add", row)
+        write = self._write("add", row, own=own)
         body = await self._ask(http, tls, write, "POST", PATHS[row], body_of(row, write.subject))
         if body is None:
             return None
@@ -110,7 +110,7 @@ class Writer:
 
     async def _change(self, http: aiohttp.ClientSession, tls: dict[str, Any]) -> None:
         own = str(self._own)
-        write = self._write("change", "reminder", own)
+        write = self._write("change", "reminder", own, own=True)
         await self._ask(http, tls, write, "PUT", f"reminders/{own}", {"title": write.value})
 
     async def _delete(self, http: aiohttp.ClientSession, tls: dict[str, Any], made: Made) -> None:
@@ -119,17 +119,18 @@ class Writer:
         path = f"{PATHS[made.row]}/{made.row_id}"
         await self._ask(http, tls, write, "DELETE", path)
 
-    def _write(self, verb: Any, row: Row, subject: str = "") -> Write:
+    def _write(self, verb: Any, row: Row, subject: str = "", own: bool = False) -> Write:
         self._count += 1
         op = f"{self._name}-{self._count}"
+        value = f"{OWN}{op}" if own else op
         return Write(
             op,
             self._name,
             self._network.network_id,
             verb,
             row,
-            subject or op,
-            op,
+            subject or value,
+            value,
             self._history.now_s(),
         )
 
