@@ -63,6 +63,7 @@ class Networks:
 
     async def serve(self, channel: Channel, access: Access) -> None:
         """Serves one connection, whose token gave `access`, to its end."""
+        opened_us = self._clock()  # before the room is, for that may take a while
         try:
             room = await self._room(access)
         except HubStoppingError:
@@ -79,6 +80,7 @@ class Networks:
             token_id=access.token_id,
             observer=access.client_id is None,
             clock=self._clock,
+            opened_us=opened_us,
         )
         await session.run()
 

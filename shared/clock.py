@@ -51,10 +51,14 @@ class ClockEstimator:
         self._probes: deque[ClockMapping] = deque(maxlen=window)
         self.mapping: ClockMapping | None = None
 
-    def hello(self, device_us: int, now_us: int, uncertainty_us: int = 250_000) -> ClockMapping:
-        """A first, coarse mapping from the device's time in `hello`, until a probe is answered."""
+    def hello(self, device_us: int, since_us: int, now_us: int) -> ClockMapping:
+        """A first mapping from the device's time in `hello`, until a probe is answered.
+
+        It said so some time after `since_us`, when it was let in: a link may have held it up.
+        """
         if self.mapping is None:
-            self.mapping = ClockMapping(now_us - device_us, uncertainty_us)
+            offset_us = (since_us + now_us) // 2 - device_us
+            self.mapping = ClockMapping(offset_us, (now_us - since_us) // 2 + 1)
         return self.mapping
 
     def reply(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 from hub import metrics
@@ -39,6 +40,10 @@ FIRST_PROBES = 4
 PROBE_INTERVAL_S = 10.0
 MAX_OUTBOX_BYTES = 1024 * 1024
 """Of what a device has not taken yet; with more it is too slow, and resumes later."""
+UNSURE_US = 250_000
+"""A clock that is known worse than this says too little of who heard the same."""
+MOST_EARLY = 64
+"""So many messages of a device wait until its clock is known."""
 MAX_ERRORS = 100
 """So many more broken messages than good ones are hopeless."""
 
@@ -60,6 +65,7 @@ class Session:
         client_id: who the token says it is.
         observer: holds a network token: hears everything, offers no utterances.
         clock: the hub's clock.
+        opened_us: when the connection was made, by that clock.
     """
 
     def __init__(
@@ -71,6 +77,7 @@ class Session:
         token_id: str,
         observer: bool,
         clock: Clock,
+        opened_us: int,
     ) -> None:
         self.room = room
         self.token_id = token_id
@@ -86,7 +93,10 @@ class Session:
         self.snapshot: tuple[int, str] | None = None  # up to which seq, where it goes on
         self._channel = channel
         self._clock = clock
+        self._opened_us = opened_us
         self._estimator = ClockEstimator()
+        self._early: list[DeviceMessage | AudioFrame] = []  # said before its clock was known
+        self._patient = True  # whether they wait for that
         self._errors = 0
         self._close: tuple[int, str] | None = None
         self._closing = asyncio.Event()
@@ -165,7 +175,7 @@ class Session:
             await self._channel.send(encode(_error_message(error)))
             self._close = (CLOSE_POLICY, error.code)
             return None
-        self._estimator.hello(hello.device_time_us, self._clock())
+        self._estimator.hello(hello.device_time_us, self._opened_us, self._clock())
         self.cursor = Cursor(hello.cursor)
         self.acked = hello.cursor
         self.monitor = "monitor" in hello.capabilities
@@ -191,25 +201,44 @@ class Session:
             except TimeoutError:
                 self.close(CLOSE_POLICY, "silent for too long")
                 return
-            try:
-                await self._take(decode_device(data))
-                self._errors = max(0, self._errors - 1)
-            except StoreError as error:
-                if error.fault is not Fault.PERSON:
-                    raise  # the device connects again, and says again what is not done
-                self._refuse(error)
-            except MiraError as error:
-                self._refuse(error)
+            async with self._minding():
+                self._take(decode_device(data))
+            while self._early and not self._waits:
+                message = self._early.pop(0)
+                async with self._minding():
+                    await self.room.take(self, message)
+                    self._errors = max(0, self._errors - 1)
             if self._errors >= MAX_ERRORS:
                 self.close(CLOSE_POLICY, "too many errors")
                 return
+
+    @property
+    def _waits(self) -> bool:
+        """Whether what it says waits until its clock is known, for when things were matters.
+
+        Whoever answers no probe is not waited for any longer than for so many messages.
+        """
+        self._patient &= self.mapping.uncertainty_us > UNSURE_US and len(self._early) < MOST_EARLY
+        return self._patient
+
+    @asynccontextmanager
+    async def _minding(self) -> AsyncIterator[None]:
+        """What is wrong with a message is told to the device."""
+        try:
+            yield
+        except StoreError as error:
+            if error.fault is not Fault.PERSON:
+                raise  # the device connects again, and says again what is not done
+            self._refuse(error)
+        except MiraError as error:
+            self._refuse(error)
 
     def _refuse(self, error: MiraError) -> None:
         self._errors += 1
         log.debug("%s: %s", self.client_id, error)
         self.send(_error_message(error))
 
-    async def _take(self, message: DeviceMessage | AudioFrame) -> None:
+    def _take(self, message: DeviceMessage | AudioFrame) -> None:
         if isinstance(message, Hello):
             raise WireError("hello was said already.")
         if isinstance(message, ClockReply):
@@ -220,8 +249,11 @@ class Session:
                 message.probe_id, message.received_at_us, message.sent_at_us, self._clock()
             )
             self._probe_answered.set()
+            self._patient = False
         elif not isinstance(message, Heartbeat):
-            await self.room.take(self, message)
+            self._early.append(message)
+            return
+        self._errors = max(0, self._errors - 1)
 
     async def _probe_clock(self) -> None:
         """Some probes at once, for the clock is wanted with the first utterance, then now and

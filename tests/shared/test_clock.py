@@ -90,10 +90,10 @@ def test_a_clock_that_was_stepped_is_known_with_the_next_probe(step_us: int) -> 
 
 def test_hello_gives_a_coarse_mapping_until_a_probe_is_answered() -> None:
     estimator = ClockEstimator()
-    assert estimator.hello(device_us=1_000, now_us=5_000) == ClockMapping(4_000, 250_000)
+    assert estimator.hello(1_000, since_us=5_000, now_us=7_000) == ClockMapping(5_000, 1_001)
     precise = probe(estimator, 4_321, 10, 0, 10)
     assert precise.offset_us == 4_321
-    assert estimator.hello(device_us=1_000, now_us=9_000) == precise
+    assert estimator.hello(1_000, since_us=9_000, now_us=9_000) == precise
 
 
 @pytest.mark.parametrize(

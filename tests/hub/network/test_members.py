@@ -28,7 +28,9 @@ class Member(Session):
 
     def __init__(self, *, cursor: int = 0, monitor: bool = False) -> None:
         nothing: Any = None  # no channel and no room: nothing is sent or taken
-        super().__init__(nothing, nothing, "member", token_id="token", observer=False, clock=now_us)
+        super().__init__(
+            nothing, nothing, "member", token_id="token", observer=False, opened_us=0, clock=now_us
+        )
         self.cursor = Cursor(cursor)
         self.monitor = monitor
         self.told: list[HubMessage] = []

@@ -18,7 +18,7 @@ from shared.wire.events import InteractionCreated, SettingsChanged
 from shared.wire.memory import WINDOW_BYTES
 from shared.wire.network import ClientJoined, ClientLeft
 from shared.wire.session import ClockProbe, ClockReply, ConnectionEstablished, Error, Heartbeat
-from shared.wire.utterance import UtteranceEnded
+from shared.wire.utterance import Release, SendAudio, UtteranceEnded
 from tests.flows.home import now_us
 from tests.hub.memory import Device, MemoryHub, open_hub
 from tests.voice import say
@@ -348,12 +348,40 @@ async def test_a_device_that_answers_no_probe_is_asked_again_and_harms_nobody(
 async def test_a_clock_is_known_to_half_a_round_trip(hub: MemoryHub, ahead_us: int) -> None:
     device, _ = await greeted(hub, device_time_us=now_us() + ahead_us)
     coarse = (await hub.session("kitchen")).mapping
-    assert coarse.uncertainty_us == 250_000
+    assert coarse.uncertainty_us == pytest.approx(10_000, abs=10)
     assert abs(coarse.offset_us + ahead_us) <= coarse.uncertainty_us
     await probes(device, 1, answer_us=ahead_us)
     fine = (await hub.session("kitchen")).mapping
     assert fine.uncertainty_us == pytest.approx(20_000, abs=10)
     assert abs(fine.offset_us + ahead_us) <= fine.uncertainty_us
+
+
+async def test_what_is_said_before_the_clock_is_known_waits_for_it(hub: MemoryHub) -> None:
+    device = await hub.connect(await hub.token("kitchen"))
+    said_us = now_us()
+    await asyncio.sleep(4)  # its link held the greeting up
+    await device.greet(device_time_us=said_us)
+    candidate = device.just_heard(say("ba de fi go"))
+    await device.offer(candidate, reoffered=True)
+    await device.deliver(candidate)
+    await device.expect(Release)
+    (interaction,) = await hub.store.recent_interactions(hub.network.network_id, 10)
+    assert interaction.timestamp is not None
+    heard_s = candidate.captured_at_us / 1e6
+    assert interaction.timestamp.timestamp() == pytest.approx(heard_s, abs=0.01)
+
+
+async def test_who_answers_no_probe_is_heard_all_the_same(hub: MemoryHub) -> None:
+    device = await hub.connect(await hub.token("kitchen"))
+    await asyncio.sleep(4)
+    await device.greet(device_time_us=0)
+    candidate = device.just_heard(say("ba de fi go"))
+    for _ in range(limits.MOST_EARLY // 3 + 1):
+        await device.offer(candidate)
+    await asyncio.sleep(1)
+    assert (await hub.session("kitchen")).mapping.uncertainty_us > limits.UNSURE_US
+    said = [decode_hub(await device.channel.receive()) for _ in range(10)]
+    assert any(isinstance(message, SendAudio) for message in said)
 
 
 async def next_probe(device: Device) -> int:
