@@ -150,6 +150,8 @@ def _figures(
     history, record = world.history, world.history.record
     outcomes = [one.outcome for one in record.writes] + [one.outcome for one in record.choices]
     utterances = record.utterances.values()
+    devices = {member.device.name for member in world.members}
+    by_hand = [write for write in record.writes if write.writer in devices]
     return {
         "operations": record.operations,
         "faults": history.faults.total(),
@@ -162,8 +164,8 @@ def _figures(
         "kinds": dict(sorted(history.faults.items())),
         "utterances": len(utterances),
         "utterances_acked": sum(u.acked_s is not None for u in utterances),
-        "writes": len(record.writes),
-        "changes_on_devices": len(record.choices),
+        "writes": len(record.writes) - len(by_hand),
+        "changes_on_devices": len(record.choices) + len(by_hand),
         "acked": outcomes.count("acked"),
         "unknown": outcomes.count("unknown"),
         "utterances_dropped": history.dropped,
