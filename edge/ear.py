@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edge.activity import ActivityDetector, Endpoint, Onset
-from edge.candidate import Candidates
+from edge.candidates import Candidates
 from edge.microphone.microphone import Frame
 from edge.preroll import PreRoll
 from shared.audio import FRAME_SAMPLES

@@ -9,7 +9,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from edge.candidate import Candidate, Candidates
+from edge.candidate import Candidate
+from edge.candidates import Candidates
 from edge.spool import About, Spool
 from shared.audio import FRAME_SAMPLES, Pcm
 from shared.clock import Clock

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from edge.activity import ActivityDetector
-from edge.candidate import Candidates
+from edge.candidates import Candidates
 from edge.config import Access, EdgeConfig
 from edge.control import serve
 from edge.daemon import Daemon

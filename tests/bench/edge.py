@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.activity import ActivityDetector
-from edge.candidate import QUALITY_EVERY_FRAMES
+from edge.candidates import QUALITY_EVERY_FRAMES
 from edge.microphone.sound_card import BLOCK_MS
 from shared.audio import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes
 from shared.quality.meter import QualityMeter

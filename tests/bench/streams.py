@@ -22,7 +22,7 @@ import numpy as np
 import webrtcvad
 
 from edge.activity import ActivityDetector
-from edge.candidate import Candidates
+from edge.candidates import Candidates
 from edge.daemon import Daemon
 from edge.ear import Ear
 from edge.hub_finder import HubFinder

@@ -15,7 +15,7 @@ from typing import TypeVar
 import pytest
 
 from edge.activity import ActivityDetector
-from edge.candidate import Candidates
+from edge.candidates import Candidates
 from edge.control import Ask, AskListening, DaemonUnreachableError
 from edge.daemon import IDLE_PULSE_S, OBEYED_WITHIN_S, REOPEN_S, Daemon
 from edge.ear import Ear

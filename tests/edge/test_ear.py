@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.activity import ActivityDetector, Endpoint, Onset
-from edge.candidate import Candidate, Candidates
+from edge.candidate import Candidate
+from edge.candidates import Candidates
 from edge.ear import Ear
 from edge.microphone.microphone import Frame
 from edge.preroll import PreRoll

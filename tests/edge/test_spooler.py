@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.candidate import Candidates
+from edge.candidates import Candidates
 from edge.spool import Spool
 from edge.spooler import EVERY_S, Spooler
 from shared.audio import FRAME_SAMPLES, Pcm, pcm_from_bytes

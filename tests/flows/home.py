@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from edge.activity import ActivityDetector
-from edge.candidate import Candidates
+from edge.candidates import Candidates
 from edge.daemon import Daemon
 from edge.ear import Ear
 from edge.hub_finder import HubFinder

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from edge.activity import ActivityDetector
-from edge.candidate import Candidates
+from edge.candidates import Candidates
 from edge.config import Access
 from edge.daemon import Daemon
 from edge.ear import Ear

@@ -19,7 +19,8 @@ from unittest import mock
 import numpy as np
 
 from edge import cli, startup
-from edge.candidate import Candidate, Candidates, EndReason
+from edge.candidate import Candidate, EndReason
+from edge.candidates import Candidates
 from edge.microphone.microphone import Frame
 from edge.microphone.simulated import SimulatedMicrophone
 from edge.spool import About, Spool

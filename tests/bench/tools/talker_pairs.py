@@ -9,7 +9,7 @@ from itertools import combinations, count
 import numpy as np
 
 from edge.activity import ActivityDetector
-from edge.candidate import Candidates
+from edge.candidates import Candidates
 from edge.ear import Ear
 from edge.microphone.microphone import Frame
 from edge.preroll import PreRoll

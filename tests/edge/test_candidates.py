@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.candidate import OFFERED_AT_ONCE, Candidates
+from edge.candidates import OFFERED_AT_ONCE, Candidates
 from shared.audio import FRAME_SAMPLES, Pcm, pcm_from_bytes
 from shared.wire.audio import AudioFrame
 from shared.wire.fields import Message
