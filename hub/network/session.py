@@ -97,6 +97,7 @@ class Session:
         self._estimator = ClockEstimator()
         self._early: list[DeviceMessage | AudioFrame] = []  # said before its clock was known
         self._patient = True  # whether they wait for that
+        self._answers = 0  # to clock probes
         self._errors = 0
         self._close: tuple[int, str] | None = None
         self._closing = asyncio.Event()
@@ -216,9 +217,11 @@ class Session:
     def _waits(self) -> bool:
         """Whether what it says waits until its clock is known, for when things were matters.
 
-        Whoever answers no probe is not waited for any longer than for so many messages.
+        A slow link is not waited for longer than for the probes of the beginning, and whoever
+        answers none for so many messages.
         """
-        self._patient &= self.mapping.uncertainty_us > UNSURE_US and len(self._early) < MOST_EARLY
+        unsure = self.mapping.uncertainty_us > UNSURE_US and self._answers < FIRST_PROBES
+        self._patient &= unsure and len(self._early) < MOST_EARLY
         return self._patient
 
     @asynccontextmanager
@@ -249,7 +252,7 @@ class Session:
                 message.probe_id, message.received_at_us, message.sent_at_us, self._clock()
             )
             self._probe_answered.set()
-            self._patient = False
+            self._answers += 1
         elif not isinstance(message, Heartbeat):
             self._early.append(message)
             return

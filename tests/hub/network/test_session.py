@@ -371,6 +371,20 @@ async def test_what_is_said_before_the_clock_is_known_waits_for_it(hub: MemoryHu
     assert interaction.timestamp.timestamp() == pytest.approx(heard_s, abs=0.01)
 
 
+async def test_an_answer_that_was_held_up_is_not_enough(hub: MemoryHub) -> None:
+    device = await hub.connect(await hub.token("kitchen"))
+    said_us = now_us()
+    await asyncio.sleep(4)
+    await device.greet(device_time_us=said_us)
+    probe = await next_probe(device)
+    now = now_us()
+    await device.offer(device.just_heard(say("ba de fi go")), reoffered=True)
+    await asyncio.sleep(4)
+    await device.send(ClockReply(probe_id=probe, received_at_us=now, sent_at_us=now))
+    await device.expect(SendAudio)
+    assert (await hub.session("kitchen")).mapping.uncertainty_us < 1000
+
+
 async def test_who_answers_no_probe_is_heard_all_the_same(hub: MemoryHub) -> None:
     device = await hub.connect(await hub.token("kitchen"))
     await asyncio.sleep(4)
