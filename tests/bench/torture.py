@@ -50,7 +50,7 @@ def _one(store: str, plan: Plan) -> Result:
         ):
             fillable = hub_disk if store == "sqlite" else None
             done = asyncio.run(torture(plan, data, logs, url, fillable, device_disk))
-            if not done.right:
+            if not done.right:  # the disks go
                 shutil.copytree(data, kept, ignore=shutil.ignore_patterns("*.sock", "ballast"))
     except BaseException:
         say(f"{store}: broken off; history and logs are in {logs}")
@@ -69,7 +69,7 @@ def _url(store: str, base: Path) -> Iterator[str | None]:
     if store == "sqlite":
         yield None
         return
-    with running_server(base) as server, server.database() as name:
+    with running_server(base / "server") as server, server.database() as name:
         yield server.hub(name)
 
 

@@ -66,8 +66,9 @@ class History:
             if report["became"] == "released":
                 utterance.released_s = utterance.released_s or self.now_s()
 
-    def said(self, device: str, text: str) -> None:
+    def said(self, network: str, device: str, text: str) -> None:
         """A sentence is said to a device."""
+        self.record.said.setdefault(network, []).append(text)
         self._saying[device] = text
         self.note("said", device=device, text=text)
 

@@ -103,6 +103,7 @@ class Record:
     """All that was done."""
 
     utterances: dict[str, Utterance] = field(default_factory=dict)
+    said: dict[str, list[str]] = field(default_factory=dict)  # sentences, by network
     writes: list[Write] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import pprint
 import sys
 from collections.abc import Sequence
 from contextlib import closing
@@ -80,6 +81,7 @@ async def torture(
             seconds = history.now_s() - history.last_fault_s
             await ending.stop(tortured)
             stored = await ending.stored(tortured)
+            (logs / "stored.txt").write_text(pprint.pformat(stored, width=200))
             verdict = check(history.record, stored, ending.replicas(tortured))
             disks = {"hub_disk_full": hub_disk, "device_disk_full": device_disk}
             left_out = [kind for kind, disk in disks.items() if disk is None]

@@ -48,5 +48,5 @@ async def speak(network: Network, history: History, random: Random) -> None:
         at_us = clock() + round(AHEAD_S * 1e6)
         for gain, device in zip((0.5, 0.1), hearing, strict=False):
             if device.say(text, gain, at_us):
-                history.said(device.name, text)
+                history.said(network.network_id, device.name, text)
         await asyncio.sleep(AHEAD_S + length_s(text) + PAUSE_S)

@@ -145,6 +145,9 @@ def test_one_election_must_not_become_two_interactions(case: Case) -> None:
 def test_what_nobody_said_must_not_be_there(case: Case) -> None:
     case.stored.interactions["ghost"] = StoredInteraction("mi", "hall", NOON, "ghost's")
     assert numbers(case.check()) == (0, 1, 0, 0)
+    # Somebody did, and the device died before it could tell.
+    case.record.said["home"] = ["ba mi de"]
+    assert case.check().right
 
 
 def test_utterances_of_one_device_are_out_of_order(case: Case) -> None:

@@ -41,7 +41,7 @@ async def test_nothing_is_lost_or_doubled(store: str, folder: Path) -> None:
     with ExitStack() as stack:
         url = None
         if store == "postgresql":
-            server = stack.enter_context(running_server(folder))
+            server = stack.enter_context(running_server(folder / "server"))
             url = server.hub(stack.enter_context(server.database()))
         done = await torture(SHORT, folder / "data", logs, url)
     history = (logs / "history.jsonl").read_text()
