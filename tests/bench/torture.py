@@ -30,7 +30,10 @@ def main() -> None:
     stand_apart("tests.bench.torture", sys.argv[1:])
     right = True
     for store in STORES if args.store == "both" else (args.store,):
-        done = _one(store, Plan(args.seconds, args.seed))
+        try:
+            done = _one(store, Plan(args.seconds, args.seed))
+        except KeyboardInterrupt:
+            sys.exit(130)
         result(**done.figures, store=store)
         right = right and done.right
     if not right:
