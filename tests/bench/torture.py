@@ -72,6 +72,7 @@ def _url(store: str, base: Path) -> Iterator[str | None]:
     if store == "sqlite":
         yield None
         return
+    (base / "server").mkdir()
     with running_server(base / "server") as server, server.database() as name:
         yield server.hub(name)
 

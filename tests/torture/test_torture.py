@@ -41,6 +41,7 @@ async def test_nothing_is_lost_or_doubled(store: str, folder: Path) -> None:
     with ExitStack() as stack:
         url = None
         if store == "postgresql":
+            (folder / "server").mkdir()
             server = stack.enter_context(running_server(folder / "server"))
             url = server.hub(stack.enter_context(server.database()))
         done = await torture(SHORT, folder / "data", logs, url)
