@@ -27,7 +27,6 @@ from edge.spool import About, Spool
 from shared.audio import Pcm
 from shared.clock import steady_clock
 from shared.wire.fields import Message
-from shared.wire.utterance import Release, SendAudio, StopAudio
 from tests.torture.clock import SteppableClock
 from tests.torture.voice import say
 from tests.voice import understand
@@ -97,18 +96,11 @@ def candidates_that(report: Report) -> type[Candidates]:
                 _tell(self.live)
             return super().end(reason)
 
-        def take(self, wish: SendAudio | StopAudio | Release) -> list[Message]:
-            held = self._held.get(wish.utterance_id)
-            messages = super().take(wish)
-            if held is not None and wish.utterance_id not in self._held:
-                report("released", wish.utterance_id, "")
+        def _release(self, candidate: Candidate, until: int | None) -> list[Message]:
+            messages = super()._release(candidate, until)
+            if candidate.utterance_id not in self._held:
+                report("released", candidate.utterance_id, "")
             return messages
-
-        def forget(self, released: list[str]) -> None:
-            ours = [held for held in released if held in self._held]
-            super().forget(released)
-            for utterance_id in ours:
-                report("released", utterance_id, "")
 
         def _announce(self, candidate: Candidate, ended: EndReason | None = None) -> list[Message]:
             if ended is not None:
