@@ -7,6 +7,7 @@ there completely or not at all.
 from __future__ import annotations
 
 import base64
+import io
 import os
 import re
 import threading
@@ -95,13 +96,11 @@ class Spool:
         path = self._folder / f"{about.captured_at_us:020d}-{about.utterance_id}.flac"
         part = path.with_suffix(".part")
         try:
-            with soundfile.SoundFile(
-                part, "w", SAMPLE_RATE, 1, subtype="PCM_16", format="FLAC"
-            ) as file:
-                file.comment = msgspec.json.encode(about).decode()
-                file.write(pcm)
-            with part.open("rb") as written:
-                os.fsync(written.fileno())
+            data = _encoded(about, pcm)
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
             part.rename(path)
             self._sync()
         except (OSError, soundfile.SoundFileError) as error:
@@ -122,7 +121,8 @@ class Spool:
             with soundfile.SoundFile(self._files[utterance_id]) as file:
                 about = msgspec.json.decode(file.comment, type=About)
                 return about, file.read(dtype="int16")
-        except (OSError, soundfile.SoundFileError, msgspec.MsgspecError) as error:
+        except (OSError, ValueError, soundfile.SoundFileError, msgspec.MsgspecError) as error:
+            # ValueError: its header was never finished, and tells no length.
             raise _unusable(self._files[utterance_id], error) from error
 
     def older_than(self, captured_at_us: int) -> list[str]:
@@ -164,6 +164,15 @@ class Spool:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _encoded(about: About, pcm: Pcm) -> bytes:
+    """A whole file, in memory: libsndfile does not say where a disk had no room for its end."""
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(buffer, "w", SAMPLE_RATE, 1, "PCM_16", format="FLAC") as file:
+        file.comment = msgspec.json.encode(about).decode()
+        file.write(pcm)
+    return buffer.getvalue()
 
 
 def _unusable(path: Path, error: Exception) -> StoreError:

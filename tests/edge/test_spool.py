@@ -93,6 +93,33 @@ def test_a_damaged_file_says_so(tmp_path: Path) -> None:
         spool.read(name(1))
 
 
+def test_a_file_whose_header_was_never_finished_says_so(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", MEGABYTE)
+    spool.keep(about(1), sound(1))
+    (file,) = (tmp_path / "spool").iterdir()
+    data = bytearray(file.read_bytes())
+    data[21] &= 0xF0  # STREAMINFO's 36 bits of how many samples there are: 0, unknown
+    data[22:26] = bytes(4)
+    file.write_bytes(data)
+    with pytest.raises(StoreError, match="cannot be used"):
+        spool.read(name(1))
+
+
+def test_a_disk_that_is_full_at_the_very_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool = Spool(tmp_path / "spool", MEGABYTE)
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge.spool.os.fsync", full)
+    with pytest.raises(StoreError, match="No space left"):
+        spool.keep(about(1), sound(1))
+    assert spool.held == []
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_used_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be used"):
