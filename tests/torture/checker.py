@@ -137,7 +137,9 @@ def _check_doubles(
             if not any(text in sentence for sentence in record.said.get(network, [])):
                 verdict.doubled.append(f"{text!r} was understood, and nobody said it")
             continue
-        excused = any(u.text != u.sentence or _forgotten(record, u) for u in heard)
+        if any(u.text != u.sentence for u in heard):
+            continue  # a part of a sentence, and perhaps of another one, too
+        excused = any(_forgotten(record, u) for u in heard)
         if number + (text in deleted) > (len(heard) if excused else 1):
             verdict.doubled.append(
                 f"{text!r}: {number} interactions; {', '.join(_who(u) for u in heard)}"
