@@ -42,8 +42,8 @@ MAX_OUTBOX_BYTES = 1024 * 1024
 """Of what a device has not taken yet; with more it is too slow, and resumes later."""
 UNSURE_US = 250_000
 """A clock that is known worse than this says too little of who heard the same."""
-MOST_EARLY = 64
-"""So many messages of a device wait until its clock is known."""
+MOST_EARLY = 1024
+"""So many messages of a device wait until its clock is known; it offers 128 utterances at once."""
 MAX_ERRORS = 100
 """So many more broken messages than good ones are hopeless."""
 

@@ -391,7 +391,10 @@ async def test_an_answer_that_was_held_up_is_not_enough(hub: MemoryHub) -> None:
     assert await heard_at(hub) == pytest.approx(candidate.captured_at_us / 1e6, abs=0.01)
 
 
-async def test_who_answers_no_probe_is_heard_all_the_same(hub: MemoryHub) -> None:
+async def test_who_answers_no_probe_is_heard_all_the_same(
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "MOST_EARLY", 30)
     device = await hub.connect(await hub.token("kitchen"))
     await asyncio.sleep(4)
     await device.greet(device_time_us=0)
