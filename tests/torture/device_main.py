@@ -32,8 +32,8 @@ from tests.torture.voice import say
 from tests.voice import understand
 
 NOISE_DBFS = -70.0
-Report = Callable[[str, str, str], None]
-"""Says what became of an utterance (its id), and with which text."""
+Report = Callable[..., None]
+"""Says what became of an utterance (its id), and more about it."""
 
 
 class Wire:
@@ -44,9 +44,9 @@ class Wire:
         self._socket.connect(path)
         self._lock = threading.Lock()
 
-    def report(self, became: str, utterance_id: str, text: str = "") -> None:
+    def report(self, became: str, utterance_id: str, **more: object) -> None:
         """It has been said once this returns, even if the process is killed at once."""
-        line = json.dumps({"became": became, "utterance_id": utterance_id, "text": text})
+        line = json.dumps({"became": became, "utterance_id": utterance_id, **more})
         with self._lock:
             self._socket.sendall(line.encode() + b"\n")
 
@@ -91,24 +91,34 @@ def candidates_that(report: Report) -> type[Candidates]:
     """Candidates that say what was heard and what was released."""
 
     class Telling(Candidates):
+        _parent = ""  # while one is released, of which a rest may be left
+
         def end(self, reason: EndReason = "endpoint") -> list[Message]:
             if self.live is not None:
-                _tell(self.live)
+                _tell(self.live, "")
             return super().end(reason)
 
         def _release(self, candidate: Candidate, until: int | None) -> list[Message]:
+            self._parent = candidate.utterance_id
             messages = super()._release(candidate, until)
+            self._parent = ""
             if candidate.utterance_id not in self._held:
-                report("released", candidate.utterance_id, "")
+                report("released", candidate.utterance_id)
             return messages
 
         def _announce(self, candidate: Candidate, ended: EndReason | None = None) -> list[Message]:
             if ended is not None:
-                _tell(candidate)
+                _tell(candidate, self._parent)
             return super()._announce(candidate, ended)
 
-    def _tell(candidate: Candidate) -> None:
-        report("heard", candidate.utterance_id, understand(np.concatenate(candidate.chunks)))
+    def _tell(candidate: Candidate, parent: str) -> None:
+        report(
+            "heard",
+            candidate.utterance_id,
+            text=understand(np.concatenate(candidate.chunks)),
+            captured_at_us=candidate.captured_at_us,
+            parent=parent,  # of which it is the rest
+        )
 
     return Telling
 
@@ -119,9 +129,9 @@ def spool_that(report: Report) -> type[Spool]:
     class Telling(Spool):
         def keep(self, about: About, pcm: Pcm) -> list[str]:
             gone = super().keep(about, pcm)
-            report("kept", about.utterance_id, "")
+            report("kept", about.utterance_id)
             for utterance_id in gone:
-                report("dropped", utterance_id, "")
+                report("dropped", utterance_id)
             return gone
 
     return Telling

@@ -48,15 +48,14 @@ class History:
         self.note("utterance", **report)
         utterances, utterance_id = self.record.utterances, report["utterance_id"]
         if report["became"] == "heard":
-            device = report["device"]
-            order = sum(1 for one in utterances.values() if one.device == device)
+            device, parent = report["device"], utterances.get(report["parent"])
             utterances[utterance_id] = Utterance(
                 utterance_id,
                 report["network"],
                 device,
                 report["text"],
-                self._saying.get(device, ""),
-                order,
+                parent.sentence if parent else self._saying.get(device, ""),
+                report["captured_at_us"],
                 self.now_s(),
             )
         elif report["became"] == "dropped":

@@ -24,7 +24,7 @@ class Utterance:
     device: str
     text: str
     sentence: str  # of which it is all, or a part where listening was switched off meanwhile
-    order: int  # among all of its device
+    order: int  # among all of its device: when it began, by the device's clock
     heard_s: float
     acked_s: float | None = None  # the hub released it, or it was on the device's disk
     released_s: float | None = None  # the hub released it
