@@ -41,12 +41,13 @@ class Changes:
         self._clock = clock
         self._last = replica.last_change
         self._waiting = {change.client_seq: change for change in replica.changes()}
+        self._keeping: set[int] = set()  # what is just being written
         self._answers: dict[int, asyncio.Future[ChangeApplied | ChangeRefused]] = {}
 
     @property
     def waiting(self) -> list[Change]:
-        """What no hub has answered, the oldest first."""
-        return list(self._waiting.values())
+        """What is on disk and no hub has answered, the oldest first."""
+        return [change for seq, change in self._waiting.items() if seq not in self._keeping]
 
     def make(self, deed: Deed) -> Change:
         """A change that a person makes now, with a number of its own.
@@ -76,8 +77,8 @@ class Changes:
             )
         change = self.make(deed)
         seq = change.client_seq
-        # Before it is written, so that what is sent meanwhile on a new connection comes after it.
         self._waiting[seq] = change
+        self._keeping.add(seq)  # a connection that is made meanwhile does not send it yet
         answer = self._answers[seq] = asyncio.get_running_loop().create_future()
         try:
             await asyncio.to_thread(self._replica.keep_change, change)
@@ -86,6 +87,8 @@ class Changes:
             raise StoreError(
                 f"It cannot be kept: {error}.", "Is the device's disk full? Nothing was changed."
             ) from error
+        finally:
+            self._keeping.discard(seq)
         send([change])
         try:
             with suppress(TimeoutError):
