@@ -161,7 +161,8 @@ def _check_order(
 def _stepped(record: Record, before: Utterance, after: Utterance) -> bool:
     """Whether a clock was stepped so that their times say nothing."""
     until_s = max(u.released_s or math.inf for u in (before, after))
-    since_s = {before.device: before.heard_s - STALE_S, "hub": before.heard_s - LONGEST_S}
+    heard_s = min(before.heard_s, after.heard_s)
+    since_s = {before.device: heard_s - STALE_S, "hub": heard_s - LONGEST_S}
     return any(since_s.get(step.whose, math.inf) <= step.at_s <= until_s for step in record.steps)
 
 
