@@ -133,7 +133,7 @@ def test_without_root_it_says_so(tmp_path: Path) -> None:
     script = tmp_path / "systemd"  # a copy that anybody may read, wherever the clone lies
     shutil.copytree(PROJECT / "systemd", script)
     shutil.copytree(PROJECT / "script", tmp_path / "script")
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o055)
     done = subprocess.run(  # noqa: S603 - our own script
         ["runuser", "-u", "nobody", "--", script / "install", "edge"],  # noqa: S607 - from PATH

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psutil
 import pytest
@@ -33,15 +34,18 @@ def one_utterance(monkeypatch: pytest.MonkeyPatch) -> None:
 def running_demo(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """A demo and the processes that it has started, once its devices are being started."""
     command = [sys.executable, "-m", "edge.simulation.demo", "--engine", "fake", "--out", "out"]
-    # One that is killed leaves its temporary files behind.
-    with subprocess.Popen(  # noqa: S603 - our own program
-        command,
-        cwd=folder,
-        env=os.environ | {"PYTHONUNBUFFERED": "1", "TMPDIR": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    # One that is killed leaves its temporary files behind; the paths of sockets have to be short.
+    with (
+        TemporaryDirectory() as short,
+        subprocess.Popen(  # noqa: S603 - our own program
+            command,
+            cwd=folder,
+            env=os.environ | {"PYTHONUNBUFFERED": "1", "TMPDIR": short},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process,
+    ):
         assert process.stdout is not None
         try:
             for line in process.stdout:

@@ -201,6 +201,11 @@ class Town:
         """Whether a token lets in whoever shows it."""
         return key.home.there and self.now_us < key.ends_us
 
+    def removed(self, key: Key) -> bool:
+        """Whether a token is of a device that was removed, alone or with its household."""
+        gone = not key.home.there or key.client_id in key.home.gone.get("client_id", ())
+        return key.role == "client" and gone
+
     def keep_private(self, data: bytes, home: Home | None) -> None:
         """Nothing of others is in what was shown to a household, or to whoever is of none."""
         found = {part for part in _OWNED.findall(data) if part in self._owners}
@@ -234,7 +239,9 @@ class Town:
 
     def verdict(self, route: Route, key: Key, home: Home, parts: dict[str, str]) -> int | None:
         """The status with which a request must be refused; None: it must be allowed."""
-        if not self.good(key) or key.home is not home:
+        if not self.good(key):
+            return 410 if self.removed(key) else 401
+        if key.home is not home:
             return 401
         if key.role not in route.who:
             return 403
