@@ -44,6 +44,8 @@ UNSURE_US = 250_000
 """A clock that is known worse than this says too little of who heard the same."""
 MOST_EARLY = 1024
 """So many messages of a device wait until its clock is known; it offers 128 utterances at once."""
+MOST_EARLY_BYTES = 8 * 1024 * 1024
+"""No more than that either: an utterance of half a minute is offered with some 40 KB."""
 MAX_ERRORS = 100
 """So many more broken messages than good ones are hopeless."""
 
@@ -96,6 +98,7 @@ class Session:
         self._opened_us = opened_us
         self._estimator = ClockEstimator()
         self._early: list[DeviceMessage | AudioFrame] = []  # said before its clock was known
+        self._early_bytes = 0  # of all that it said
         self._patient = True  # whether they wait for that
         self._answers = 0  # to clock probes
         self._errors = 0
@@ -204,6 +207,7 @@ class Session:
                 return
             async with self._minding():
                 self._take(decode_device(data))
+                self._early_bytes += len(data)
             while self._early and not self._waits:
                 message = self._early.pop(0)
                 async with self._minding():
@@ -221,7 +225,8 @@ class Session:
         answers none for so many messages.
         """
         unsure = self.mapping.uncertainty_us > UNSURE_US and self._answers < FIRST_PROBES
-        self._patient &= unsure and len(self._early) < MOST_EARLY
+        bearable = len(self._early) < MOST_EARLY and self._early_bytes < MOST_EARLY_BYTES
+        self._patient &= unsure and bearable
         return self._patient
 
     @asynccontextmanager

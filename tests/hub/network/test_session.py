@@ -392,15 +392,16 @@ async def test_an_answer_that_was_held_up_is_not_enough(hub: MemoryHub) -> None:
     assert await heard_at(hub) == pytest.approx(candidate.captured_at_us / 1e6, abs=0.01)
 
 
+@pytest.mark.parametrize(("bound", "most"), [("MOST_EARLY", 30), ("MOST_EARLY_BYTES", 20_000)])
 async def test_who_answers_no_probe_is_heard_all_the_same(
-    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+    hub: MemoryHub, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
 ) -> None:
-    monkeypatch.setattr(limits, "MOST_EARLY", 30)
+    monkeypatch.setattr(limits, bound, most)
     device = await hub.connect(await hub.token("kitchen"))
     await asyncio.sleep(4)
     await device.greet(device_time_us=0)
     candidate = device.just_heard(say("ba de fi go"))
-    for _ in range(limits.MOST_EARLY // 3 + 1):
+    for _ in range(11):
         await device.offer(candidate)
     await asyncio.sleep(1)
     assert (await hub.session("kitchen")).mapping.uncertainty_us > limits.UNSURE_US
