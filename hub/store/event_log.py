@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, or_, update
+from sqlalchemy import ColumnElement, delete, func, or_, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -29,6 +29,8 @@ from hub.store.tables import (
 from hub.store.whole import whole
 from shared.wire.events import Row
 
+AT_ONCE = 1000
+"""Lines that are dropped in one transaction."""
 _SUBJECTS = (
     ("settings_changed", Network),
     ("client_changed", Client),
@@ -57,18 +59,22 @@ class EventLogs:
 
     async def compact(self, network_id: str) -> int:
         """Drops lines about rows that a later line tells of; returns how many."""
-        async with self._database.transaction(Scope(network_id)) as session:
+        async with self._database.session(Scope(network_id)) as session:
             newest = (
                 select(func.max(LoggedEvent.seq))
                 .where(col(LoggedEvent.network_id) == network_id)
                 .group_by(col(LoggedEvent.row_id))
             )
-            gone = await session.exec(
-                delete(LoggedEvent).where(
+            found = await session.exec(
+                select(LoggedEvent.seq).where(
                     col(LoggedEvent.network_id) == network_id, col(LoggedEvent.seq).not_in(newest)
                 )
             )
-            return gone.rowcount
+            overtaken = list(found)
+        for first in range(0, len(overtaken), AT_ONCE):
+            part = overtaken[first : first + AT_ONCE]
+            await self._drop(network_id, col(LoggedEvent.seq).in_(part))
+        return len(overtaken)
 
     async def cut_off(self, network_id: str, kept: timedelta, now: datetime) -> int:
         """Drops lines older than `kept`, and notes up to where; returns how many.
@@ -85,13 +91,7 @@ class EventLogs:
                 )
             )
             floor = min([old or 0, *await _acked(session, network_id, before)])
-            if floor == 0:
-                return 0
-            gone = await session.exec(
-                delete(LoggedEvent).where(
-                    col(LoggedEvent.network_id) == network_id, col(LoggedEvent.seq) <= floor
-                )
-            )
+            # Before the lines go: who lacks some of them gets a snapshot, and never a part.
             await session.exec(
                 update(Network)
                 .where(col(Network.id) == network_id, col(Network.event_floor) < floor)
@@ -102,6 +102,21 @@ class EventLogs:
                     col(ClientSession.network_id) == network_id,
                     col(ClientSession.disconnected_at) < before,
                 )
+            )
+            first = await session.scalar(
+                select(func.min(LoggedEvent.seq)).where(col(LoggedEvent.network_id) == network_id)
+            )
+        dropped = 0
+        for seq in range(first or floor + 1, floor + 1, AT_ONCE):
+            part = col(LoggedEvent.seq).between(seq, min(seq + AT_ONCE - 1, floor))
+            dropped += await self._drop(network_id, part)
+        return dropped
+
+    async def _drop(self, network_id: str, lines: ColumnElement[bool]) -> int:
+        """Drops some lines in a transaction of their own, so that nobody waits long for it."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            gone = await session.exec(
+                delete(LoggedEvent).where(col(LoggedEvent.network_id) == network_id, lines)
             )
             return gone.rowcount
 
