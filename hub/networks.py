@@ -49,7 +49,7 @@ class Networks:
     ) -> None:
         self._store = store
         self._desks = desks
-        self._clock = clock
+        self.clock = clock
         self._rules = rules
         self._rooms: dict[str, asyncio.Future[Room]] = {}
         self._receiving: Counter[str] = Counter()  # recordings on their way, by network
@@ -61,9 +61,17 @@ class Networks:
         """A network at work; raises MiraError where it cannot be opened."""
         return await self._room(access)
 
-    async def serve(self, channel: Channel, access: Access) -> None:
-        """Serves one connection, whose token gave `access`, to its end."""
-        opened_us = self._clock()  # before the room is, for that may take a while
+    async def serve(self, channel: Channel, access: Access, opened_us: int | None = None) -> None:
+        """Serves one connection, whose token gave `access`, to its end.
+
+        Args:
+            channel: the connection.
+            access: who may do what in it.
+            opened_us: when it began to be made, by the hub's clock, so that nothing was said in
+                it before; None: just now.
+        """
+        if opened_us is None:
+            opened_us = self.clock()  # before the room is, for that may take a while
         try:
             room = await self._room(access)
         except HubStoppingError:
@@ -79,7 +87,7 @@ class Networks:
             access.client_id or f"observer-{id(channel):x}",
             token_id=access.token_id,
             observer=access.client_id is None,
-            clock=self._clock,
+            clock=self.clock,
             opened_us=opened_us,
         )
         await session.run()
@@ -226,7 +234,7 @@ class Networks:
                     access.network_public_id,
                     self._store,
                     self._desks,
-                    self._clock,
+                    self.clock,
                     self._rules,
                 )
                 await room.open()

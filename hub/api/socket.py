@@ -29,6 +29,7 @@ async def websocket(call: Call) -> web.StreamResponse:
     socket = web.WebSocketResponse(
         max_msg_size=MAX_MESSAGE_BYTES + 1, compress=False, timeout=2.0, decode_text=True
     )
+    opened_us = networks.clock()  # a busy hub may hear its answer answered before it goes on
     await socket.prepare(call.request)
-    await networks.serve(WebSocketChannel(socket, call.request.transport), call.access)
+    await networks.serve(WebSocketChannel(socket, call.request.transport), call.access, opened_us)
     return socket

@@ -42,6 +42,9 @@ MAX_OUTBOX_BYTES = 1024 * 1024
 """Of what a device has not taken yet; with more it is too slow, and resumes later."""
 UNSURE_US = 250_000
 """A clock that is known worse than this says too little of who heard the same."""
+SURE_WITHIN_US = 10_000_000
+"""So long after it connected a device's clock may become better known: a hub that has just started
+is busy, and the first probes take long."""
 MOST_EARLY = 1024
 """So many messages of a device wait until its clock is known; it offers 128 utterances at once."""
 MOST_EARLY_BYTES = 8 * 1024 * 1024
@@ -100,7 +103,6 @@ class Session:
         self._early: list[DeviceMessage | AudioFrame] = []  # said before its clock was known
         self._early_bytes = 0  # of all that it said
         self._patient = True  # whether they wait for that
-        self._answers = 0  # to clock probes
         self._errors = 0
         self._close: tuple[int, str] | None = None
         self._closing = asyncio.Event()
@@ -221,13 +223,17 @@ class Session:
     def _waits(self) -> bool:
         """Whether what it says waits until its clock is known, for when things were matters.
 
-        A slow link is not waited for longer than for the probes of the beginning, and whoever
-        answers none for so many messages.
+        Not for ever, though: a link may be slow, and a device may answer no probe.
         """
-        unsure = self.mapping.uncertainty_us > UNSURE_US and self._answers < FIRST_PROBES
         bearable = len(self._early) < MOST_EARLY and self._early_bytes < MOST_EARLY_BYTES
-        self._patient &= unsure and bearable
+        self._patient &= self._unsure and bearable
         return self._patient
+
+    @property
+    def _unsure(self) -> bool:
+        """Whether its clock is known badly, and may be better soon."""
+        early = self._clock() < self._opened_us + SURE_WITHIN_US
+        return early and self.mapping.uncertainty_us > UNSURE_US
 
     @asynccontextmanager
     async def _minding(self) -> AsyncIterator[None]:
@@ -257,7 +263,6 @@ class Session:
                 message.probe_id, message.received_at_us, message.sent_at_us, self._clock()
             )
             self._probe_answered.set()
-            self._answers += 1
         elif not isinstance(message, Heartbeat):
             self._early.append(message)
             return
@@ -276,7 +281,7 @@ class Session:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_INTERVAL_S):
                     await self._probe_answered.wait()
-                    if count >= FIRST_PROBES:
+                    if count >= FIRST_PROBES and not self._unsure:
                         await asyncio.Event().wait()
 
     async def _read_log(self) -> None:

@@ -392,6 +392,22 @@ async def test_an_answer_that_was_held_up_is_not_enough(hub: MemoryHub) -> None:
     assert await heard_at(hub) == pytest.approx(candidate.captured_at_us / 1e6, abs=0.01)
 
 
+async def test_while_a_hub_is_too_busy_for_its_first_probes_it_asks_on(hub: MemoryHub) -> None:
+    device = await hub.connect(await hub.token("kitchen"))
+    said_us = now_us()
+    await asyncio.sleep(2)
+    await device.greet(device_time_us=said_us)
+    candidate = device.just_heard(say("ba de fi go"))
+    await device.offer(candidate, reoffered=True)
+    for _ in range(limits.FIRST_PROBES):
+        probe, now = await next_probe(device), now_us()
+        await asyncio.sleep(1)
+        await device.send(ClockReply(probe_id=probe, received_at_us=now, sent_at_us=now))
+    await device.deliver(candidate)
+    await device.expect(Release)
+    assert await heard_at(hub) == pytest.approx(candidate.captured_at_us / 1e6, abs=0.01)
+
+
 @pytest.mark.parametrize(("bound", "most"), [("MOST_EARLY", 30), ("MOST_EARLY_BYTES", 20_000)])
 async def test_who_answers_no_probe_is_heard_all_the_same(
     hub: MemoryHub, monkeypatch: pytest.MonkeyPatch, bound: str, most: int
