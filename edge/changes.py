@@ -49,14 +49,15 @@ class Changes:
         """What is on disk and no hub has answered, the oldest first."""
         return [change for seq, change in self._waiting.items() if seq not in self._keeping]
 
-    def make(self, deed: Deed) -> Change:
-        """A change that a person makes now, with a number of its own.
+    def make(self, deed: Deed, made_at_us: int | None = None) -> Change:
+        """A change with a number of its own, which a person made then; None: now.
 
         Numbers come from the clock, so that a device that lost its copy does not use one again.
         """
         now = self._clock()
         self._last = max(self._last + 1, now)
-        return Change(client_seq=self._last, made_at_us=now, deed=deed)
+        made_at_us = now if made_at_us is None else made_at_us
+        return Change(client_seq=self._last, made_at_us=made_at_us, deed=deed)
 
     async def do(
         self, deed: Deed, send: Callable[[Iterable[Message]], None], patience_s: float

@@ -112,9 +112,14 @@ class Replica:
         state = self._state(f"pending_{scope}_listening")
         return None if not state else state == "on"
 
-    def set_pending(self, scope: Scope, listening: bool | None) -> None:
-        """Keeps a person's choice until a hub has confirmed it."""
+    def pending_since(self, scope: Scope) -> int:
+        """When they chose it, by the device's clock, in microseconds; 0: nobody knows."""
+        return int(self._state(f"pending_{scope}_since") or 0)
+
+    def set_pending(self, scope: Scope, listening: bool | None, made_at_us: int = 0) -> None:
+        """Keeps a person's choice, and when it was made, until a hub has confirmed it."""
         state = "" if listening is None else "on" if listening else "off"
+        self._set_state(f"pending_{scope}_since", str(made_at_us))
         self._set_state(f"pending_{scope}_listening", state)
 
     # What a person did here

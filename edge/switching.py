@@ -39,6 +39,7 @@ class Switching:
         self._pending: dict[Scope, bool | None] = {
             scope: replica.pending(scope) for scope in SCOPES
         }
+        self._since_us = {scope: replica.pending_since(scope) for scope in SCOPES}
         self._pending_seq: dict[Scope, int] = {}  # of the last change that was sent
         self.removed = False  # from the network, for good
         self.switched = asyncio.Event()  # whoever waits for it clears it first
@@ -55,9 +56,11 @@ class Switching:
 
     def choose(self, listening: bool, scope: Scope) -> Change:
         """A person at this device switches listening; gives what the hub is to be told."""
-        self._set_pending(scope, listening)
+        change = self._changes.make(SetListening(scope=scope, listening=listening))
+        self._pending_seq[scope] = change.client_seq
+        self._set_pending(scope, listening, change.made_at_us)
         self._switch(self._wanted())
-        return self._change(listening, scope)
+        return change
 
     def remove(self) -> None:
         """The device belongs to no network any more: it does not listen."""
@@ -71,11 +74,14 @@ class Switching:
         """A hub answered; gives what it is to be told of what was chosen here."""
         self._said = said
         self._switch(self._wanted())
-        return [
-            self._change(pending, scope)
-            for scope in SCOPES
-            if (pending := self._pending[scope]) is not None
-        ]
+        wishes = []
+        for scope in SCOPES:
+            pending = self._pending[scope]
+            if pending is not None:
+                deed = SetListening(scope=scope, listening=pending)
+                wishes.append(self._changes.make(deed, self._since_us[scope]))
+                self._pending_seq[scope] = wishes[-1].client_seq
+        return wishes
 
     def obey(self, event: Event) -> None:
         """Switches as the log says, unless a person here said otherwise since."""
@@ -111,11 +117,6 @@ class Switching:
             client=self._said.client if client is None else client,
         )
 
-    def _change(self, listening: bool, scope: Scope) -> Change:
-        change = self._changes.make(SetListening(scope=scope, listening=listening))
-        self._pending_seq[scope] = change.client_seq
-        return change
-
     def _switch(self, switches: Switches) -> None:
         changed = switches != self.in_force
         self.in_force = switches
@@ -124,10 +125,10 @@ class Switching:
         if changed:
             _keep(lambda: self._replica.set_switches(switches))
 
-    def _set_pending(self, scope: Scope, listening: bool | None) -> None:
-        self._pending[scope] = listening
+    def _set_pending(self, scope: Scope, listening: bool | None, made_at_us: int = 0) -> None:
+        self._pending[scope], self._since_us[scope] = listening, made_at_us
         self.moved.set()
-        _keep(lambda: self._replica.set_pending(scope, listening))
+        _keep(lambda: self._replica.set_pending(scope, listening, made_at_us))
 
 
 def _keep(write: Callable[[], None]) -> None:

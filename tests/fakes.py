@@ -19,6 +19,7 @@ from hub.enhancement.enhance import Piece
 from hub.recognition.desk import Decoded, DeskState, RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 from hub.store.changes import LastingDeed
+from hub.store.clients import check_wish
 from hub.store.errors import ClientExistsError, CursorExpiredError, NotFoundError
 from hub.store.records import (
     Access,
@@ -58,6 +59,7 @@ class _Network:
     elections: dict[str, tuple[ElectionRecord, str | None]] = field(default_factory=dict)
     decided: dict[str, str] = field(default_factory=dict)  # utterance: election
     floor: int = 0
+    changed_at: dict[str, datetime] = field(default_factory=dict)  # listening, by whose
     applied: dict[tuple[str, int], ChangeOutcome] = field(default_factory=dict)
 
 
@@ -99,11 +101,21 @@ class MemoryStore(Store):
         network.info = replace(network.info, status=status)
         return await self.change_settings(network_id, network.info.settings)
 
-    async def set_network_listening(self, network_id: str, listening: bool) -> SettingsChanged:
-        settings = self._of(network_id).info.settings
+    async def set_network_listening(
+        self, network_id: str, listening: bool, made_at: datetime | None = None
+    ) -> SettingsChanged:
+        network = self._of(network_id)
+        self._wish(network, network_id, listening, made_at)
         return await self.change_settings(
-            network_id, msgspec.structs.replace(settings, listening=listening)
+            network_id, msgspec.structs.replace(network.info.settings, listening=listening)
         )
+
+    def _wish(
+        self, network: _Network, whose: str, listening: bool, made_at: datetime | None
+    ) -> None:
+        changed_at = network.changed_at.get(whose, datetime.fromtimestamp(0, UTC))
+        check_wish(listening, made_at, changed_at)
+        network.changed_at[whose] = max(changed_at, made_at or self._now())
 
     async def add_client(
         self,
@@ -136,10 +148,11 @@ class MemoryStore(Store):
         return clients[client_id]
 
     async def set_client_listening(
-        self, network_id: str, client_id: str, listening: bool
+        self, network_id: str, client_id: str, listening: bool, made_at: datetime | None = None
     ) -> ClientChanged:
         client = await self.client(network_id, client_id)
         network = self._of(network_id)
+        self._wish(network, client_id, listening, made_at)
         network.clients[client_id] = replace(client, listening=listening)
         event = self._append(network, "client_changed", client_id)
         assert isinstance(event, ClientChanged)

@@ -421,26 +421,26 @@ class Room:
         """What a person did on a device.
 
         Raises:
-            StoreError: it cannot be stored now; the device says it again. (That listening is
-                switched is refused instead: what was to be off stays off, and "on" is given up.)
+            StoreError: it cannot be stored now; the device says it again.
         """
         try:
+            made_at_us = min(session.mapping.to_hub(change.made_at_us), self._clock())
+            made_at = datetime.fromtimestamp(max(0, made_at_us) / 1e6, UTC)
             if isinstance(change.deed, SetListening):
-                outcome = ChangeOutcome((await self._switch(session, change.deed),), None, "")
+                event = await self._switch(session, change.deed, made_at)
+                outcome = ChangeOutcome((event,), None, "")
             elif session.observer:
                 raise NotAllowedError("Whoever has the network's token uses the API for this.")
             else:
-                made_at_us = min(session.mapping.to_hub(change.made_at_us), self._clock())
                 outcome = await self._store.apply_change(
                     self.network_id,
                     session.client_id,
                     change.client_seq,
-                    datetime.fromtimestamp(made_at_us / 1e6, UTC),
+                    made_at,
                     change.deed,
                 )
         except MiraError as error:
-            stays_queued = not isinstance(change.deed, SetListening)
-            if stays_queued and isinstance(error, StoreError) and error.fault is not Fault.PERSON:
+            if isinstance(error, StoreError) and error.fault is not Fault.PERSON:
                 raise
             outcome = ChangeOutcome((), error.code, error.message)
         seq = change.client_seq
@@ -450,11 +450,11 @@ class Room:
             session.send(ChangeApplied(client_seq=seq))
         self.members.publish(outcome.events)
 
-    async def _switch(self, session: Session, wish: SetListening) -> Event:
+    async def _switch(self, session: Session, wish: SetListening, made_at: datetime) -> Event:
         if wish.scope == "network":
-            return await self._store.set_network_listening(self.network_id, wish.listening)
+            return await self._store.set_network_listening(self.network_id, wish.listening, made_at)
         return await self._store.set_client_listening(
-            self.network_id, wish.client_id or session.client_id, wish.listening
+            self.network_id, wish.client_id or session.client_id, wish.listening, made_at
         )
 
     def _now(self) -> datetime:

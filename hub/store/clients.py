@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store import event_rows, events
-from hub.store.errors import ClientExistsError, NotFoundError
+from hub.store.errors import ClientExistsError, NotFoundError, OutdatedChangeError
 from hub.store.records import ClientInfo, ConnectionStatus
 from hub.store.tables import Client, ClientSession
 from shared import ids
@@ -60,6 +60,16 @@ async def add(
     return _info(row), event_rows.client_changed(seq, row)
 
 
+def check_wish(listening: bool, made_at: datetime | None, changed_at: datetime) -> None:
+    """What a person wanted a while ago: off always comes, on only if nobody did anything since.
+
+    Raises:
+        OutdatedChangeError: it was overtaken.
+    """
+    if listening and made_at is not None and made_at < changed_at:
+        raise OutdatedChangeError("Somebody changed it later.")
+
+
 async def every(session: AsyncSession, network_id: str) -> tuple[ClientInfo, ...]:
     """All devices of a network, by name."""
     rows = await session.exec(
@@ -76,12 +86,18 @@ async def one(session: AsyncSession, network_id: str, client_id: str) -> ClientI
 
 
 async def set_listening(
-    session: AsyncSession, network_id: str, client_id: str, listening: bool, now: datetime
+    session: AsyncSession,
+    network_id: str,
+    client_id: str,
+    listening: bool,
+    made_at: datetime | None,
+    now: datetime,
 ) -> ClientChanged:
-    """Switches one device's listening on or off; raises NotFoundError."""
+    """Switches one device's listening on or off; see `Store.set_client_listening`."""
     row = await row_of(session, network_id, client_id)
+    check_wish(listening, made_at, row.updated_at)
     row.listening = listening
-    row.updated_at = now
+    row.updated_at = max(row.updated_at, made_at or now)
     seq = await events.append(session, network_id, "client_changed", row.id, now)
     return event_rows.client_changed(seq, row)
 

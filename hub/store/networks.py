@@ -10,6 +10,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store import event_rows, events
+from hub.store.clients import check_wish
 from hub.store.errors import NotFoundError
 from hub.store.records import NetworkInfo, NetworkStatus
 from hub.store.settings import NetworkSettings, parse_settings, settings_document
@@ -83,12 +84,18 @@ async def set_status(
 
 
 async def set_listening(
-    session: AsyncSession, network_id: str, listening: bool, now: datetime
+    session: AsyncSession,
+    network_id: str,
+    listening: bool,
+    made_at: datetime | None,
+    now: datetime,
 ) -> SettingsChanged:
-    """Switches every device's listening on or off; raises NotFoundError."""
-    settings = parse_settings((await _row(session, network_id)).settings)
-    changed = msgspec.structs.replace(settings, listening=listening)
-    return await change_settings(session, network_id, changed, now)
+    """Switches every device's listening on or off; see `Store.set_client_listening`."""
+    row = await _row(session, network_id)
+    check_wish(listening, made_at, row.updated_at)
+    changed = msgspec.structs.replace(parse_settings(row.settings), listening=listening)
+    at = max(row.updated_at, made_at or now)
+    return await change_settings(session, network_id, changed, at)
 
 
 async def _row(session: AsyncSession, network_id: str, *, lock: bool = False) -> Network:

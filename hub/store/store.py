@@ -99,10 +99,14 @@ class Store:
         async with self._database.transaction(Scope(network_id)) as session:
             return await networks.set_status(session, network_id, status, self._now())
 
-    async def set_network_listening(self, network_id: str, listening: bool) -> SettingsChanged:
-        """Switches every device's listening on or off; raises NotFoundError."""
+    async def set_network_listening(
+        self, network_id: str, listening: bool, made_at: datetime | None = None
+    ) -> SettingsChanged:
+        """Switches every device's listening on or off; see `set_client_listening`."""
         async with self._database.transaction(Scope(network_id)) as session:
-            return await networks.set_listening(session, network_id, listening, self._now())
+            return await networks.set_listening(
+                session, network_id, listening, made_at, self._now()
+            )
 
     async def add_client(
         self,
@@ -141,12 +145,20 @@ class Store:
             return await clients.one(session, network_id, client_id)
 
     async def set_client_listening(
-        self, network_id: str, client_id: str, listening: bool
+        self, network_id: str, client_id: str, listening: bool, made_at: datetime | None = None
     ) -> ClientChanged:
-        """Switches one device's listening on or off; raises NotFoundError."""
+        """Switches one device's listening on or off.
+
+        Args:
+            made_at: when a person wanted it, by the hub's clock; None: now.
+
+        Raises:
+            NotFoundError: the network has no such device.
+            OutdatedChangeError: it is to be on, and somebody changed the device later.
+        """
         async with self._database.transaction(Scope(network_id)) as session:
             return await clients.set_listening(
-                session, network_id, client_id, listening, self._now()
+                session, network_id, client_id, listening, made_at, self._now()
             )
 
     async def client_connected(

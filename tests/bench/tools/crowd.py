@@ -86,7 +86,7 @@ class Writer:
             self._member.send(
                 Change(
                     client_seq=self._count,
-                    made_at_us=0,
+                    made_at_us=time.time_ns() // 1000,
                     deed=SetListening(scope="client", listening=self._count % 2 == 0),
                 )
             )

@@ -82,7 +82,7 @@ async def said_after(device: Device, since: int, wait_s: float = 1) -> list[Mess
 def switch(listening: bool, **fields: object) -> Change:
     client_seq = fields.pop("client_seq", 1)
     deed = SetListening(**({"scope": "client", "listening": listening} | fields))  # type: ignore[arg-type]
-    return Change(client_seq=client_seq, made_at_us=0, deed=deed)  # type: ignore[arg-type]
+    return Change(client_seq=client_seq, made_at_us=now_us(), deed=deed)  # type: ignore[arg-type]
 
 
 # A store that fails

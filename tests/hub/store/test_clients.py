@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from hub.store.errors import ClientExistsError, NotFoundError
+from hub.store.errors import ClientExistsError, NotFoundError, OutdatedChangeError
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.ids import CLIENT_ID, new_id
@@ -87,3 +87,28 @@ async def test_another_networks_device_looks_like_an_unknown_one(
 async def test_a_device_of_an_unknown_network_is_refused(store: Store) -> None:
     with pytest.raises(NotFoundError):
         await store.add_client(new_id(), "Kitchen")
+
+
+async def test_what_was_wanted_a_while_ago_switches_on_only_if_nobody_did_anything_since(
+    store: Store, home: NetworkInfo, clock: WoundClock
+) -> None:
+    network_id = home.network_id
+    clock.now_us += 3_600_000_000
+    noon = datetime.fromtimestamp(clock.now_us / 1e6, UTC)
+    early, late = noon - timedelta(minutes=9), noon - timedelta(minutes=1)
+
+    async def client(listening: bool, made_at: datetime | None) -> bool:
+        return (await store.set_client_listening(network_id, "hall", listening, made_at)).listening
+
+    async def network(listening: bool, made_at: datetime | None) -> bool:
+        return (await store.set_network_listening(network_id, listening, made_at)).listening
+
+    for switch in (client, network):
+        assert not await switch(False, late)
+        with pytest.raises(OutdatedChangeError):
+            await switch(True, early)
+        assert await switch(True, late)  # by whom that switched it off, and at that moment
+        assert not await switch(False, early)  # off always comes
+        with pytest.raises(OutdatedChangeError):
+            await switch(True, early)
+        assert await switch(True, None)
