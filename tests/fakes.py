@@ -19,8 +19,13 @@ from hub.enhancement.enhance import Piece
 from hub.recognition.desk import Decoded, DeskState, RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 from hub.store.changes import LastingDeed
-from hub.store.clients import check_wish
-from hub.store.errors import ClientExistsError, CursorExpiredError, NotFoundError
+from hub.store.conflicts import later, overtaken
+from hub.store.errors import (
+    ClientExistsError,
+    CursorExpiredError,
+    NotFoundError,
+    OutdatedChangeError,
+)
 from hub.store.records import (
     Access,
     CandidateRecord,
@@ -113,9 +118,10 @@ class MemoryStore(Store):
     def _wish(
         self, network: _Network, whose: str, listening: bool, made_at: datetime | None
     ) -> None:
-        changed_at = network.changed_at.get(whose, datetime.fromtimestamp(0, UTC))
-        check_wish(listening, made_at, changed_at)
-        network.changed_at[whose] = max(changed_at, made_at or self._now())
+        changed_at, now = network.changed_at.get(whose), self._now()
+        if listening and overtaken(made_at, changed_at, now):
+            raise OutdatedChangeError("Somebody changed it later.")
+        network.changed_at[whose] = later(made_at, changed_at, now)
 
     async def add_client(
         self,

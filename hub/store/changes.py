@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store import clients, events, interactions
+from hub.store.conflicts import later, overtaken
 from hub.store.errors import NotFoundError, OutdatedChangeError
 from hub.store.records import ChangeOutcome
 from hub.store.tables import AppliedChange, Person, Reminder
@@ -97,9 +98,9 @@ async def _name(
         raise NotFoundError("The network has no such person.")
     if person.name == name:
         return ()
-    if person.updated_at is not None and person.updated_at > made_at:
+    if overtaken(made_at, person.updated_at, now):
         raise OutdatedChangeError("Somebody changed this person later.")
-    person.name, person.updated_at = name, made_at
+    person.name, person.updated_at = name, later(made_at, person.updated_at, now)
     person.version += 1
     await session.flush()
     return (await events.tell(session, network_id, "person_changed", person_id, now),)

@@ -12,6 +12,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store import event_rows, events
+from hub.store.conflicts import later, overtaken
 from hub.store.errors import ClientExistsError, NotFoundError, OutdatedChangeError
 from hub.store.records import ClientInfo, ConnectionStatus
 from hub.store.tables import Client, ClientSession
@@ -60,16 +61,6 @@ async def add(
     return _info(row), event_rows.client_changed(seq, row)
 
 
-def check_wish(listening: bool, made_at: datetime | None, changed_at: datetime) -> None:
-    """What a person wanted a while ago: off always comes, on only if nobody did anything since.
-
-    Raises:
-        OutdatedChangeError: it was overtaken.
-    """
-    if listening and made_at is not None and made_at < changed_at:
-        raise OutdatedChangeError("Somebody changed it later.")
-
-
 async def every(session: AsyncSession, network_id: str) -> tuple[ClientInfo, ...]:
     """All devices of a network, by name."""
     rows = await session.exec(
@@ -95,9 +86,10 @@ async def set_listening(
 ) -> ClientChanged:
     """Switches one device's listening on or off; see `Store.set_client_listening`."""
     row = await row_of(session, network_id, client_id)
-    check_wish(listening, made_at, row.updated_at)
+    if listening and overtaken(made_at, row.updated_at, now):
+        raise OutdatedChangeError("Somebody changed the device later.")
     row.listening = listening
-    row.updated_at = max(row.updated_at, made_at or now)
+    row.updated_at = later(made_at, row.updated_at, now)
     seq = await events.append(session, network_id, "client_changed", row.id, now)
     return event_rows.client_changed(seq, row)
 

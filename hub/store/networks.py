@@ -10,8 +10,8 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store import event_rows, events
-from hub.store.clients import check_wish
-from hub.store.errors import NotFoundError
+from hub.store.conflicts import later, overtaken
+from hub.store.errors import NotFoundError, OutdatedChangeError
 from hub.store.records import NetworkInfo, NetworkStatus
 from hub.store.settings import NetworkSettings, parse_settings, settings_document
 from hub.store.tables import Network
@@ -92,9 +92,10 @@ async def set_listening(
 ) -> SettingsChanged:
     """Switches every device's listening on or off; see `Store.set_client_listening`."""
     row = await _row(session, network_id)
-    check_wish(listening, made_at, row.updated_at)
+    if listening and overtaken(made_at, row.updated_at, now):
+        raise OutdatedChangeError("Somebody changed the network later.")
     changed = msgspec.structs.replace(parse_settings(row.settings), listening=listening)
-    at = max(row.updated_at, made_at or now)
+    at = later(made_at, row.updated_at, now)
     return await change_settings(session, network_id, changed, at)
 
 

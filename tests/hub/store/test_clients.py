@@ -112,3 +112,19 @@ async def test_what_was_wanted_a_while_ago_switches_on_only_if_nobody_did_anythi
         with pytest.raises(OutdatedChangeError):
             await switch(True, early)
         assert await switch(True, None)
+
+
+async def test_a_hub_whose_clock_was_set_back_takes_what_people_want(
+    store: Store, home: NetworkInfo, clock: WoundClock
+) -> None:
+    await store.set_client_listening(home.network_id, "hall", listening=False)
+    await store.set_network_listening(home.network_id, listening=False)
+    clock.now_us -= 7_200_000_000
+    wanted = datetime.fromtimestamp(clock.now_us / 1e6, UTC)
+    clock.now_us += 1_000_000
+    assert (await store.set_client_listening(home.network_id, "hall", True, wanted)).listening
+    assert (await store.set_network_listening(home.network_id, True, wanted)).listening
+    # From now on the later one stays again.
+    await store.set_client_listening(home.network_id, "hall", listening=False)
+    with pytest.raises(OutdatedChangeError):
+        await store.set_client_listening(home.network_id, "hall", True, wanted)
