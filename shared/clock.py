@@ -52,13 +52,14 @@ class ClockEstimator:
         self.mapping: ClockMapping | None = None
 
     def hello(self, device_us: int, since_us: int, now_us: int) -> ClockMapping:
-        """A first mapping from the device's time in `hello`, until a probe is answered.
+        """A first mapping from the device's time in `hello`, which counts as the probes do.
 
         It said so some time after `since_us`, when it was let in: a link may have held it up.
         """
         if self.mapping is None:
             offset_us = (since_us + now_us) // 2 - device_us
             self.mapping = ClockMapping(offset_us, (now_us - since_us) // 2 + 1)
+            self._probes.append(self.mapping)
         return self.mapping
 
     def reply(

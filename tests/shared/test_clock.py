@@ -88,6 +88,14 @@ def test_a_clock_that_was_stepped_is_known_with_the_next_probe(step_us: int) -> 
     assert probe(estimator, step_us, 900_000, 0, 10).offset_us == step_us
 
 
+def test_an_answer_that_took_long_says_less_than_the_greeting_did() -> None:
+    estimator = ClockEstimator()
+    greeted = estimator.hello(1_000, since_us=5_000, now_us=7_000)
+    # The hub stood still for seconds, after the device had answered at once.
+    assert estimator.reply(7_000, 2_500, 2_500, 6_707_000) == greeted
+    assert estimator.reply(6_707_000, 6_702_000, 6_702_000, 6_707_500).uncertainty_us == 251
+
+
 def test_hello_gives_a_coarse_mapping_until_a_probe_is_answered() -> None:
     estimator = ClockEstimator()
     assert estimator.hello(1_000, since_us=5_000, now_us=7_000) == ClockMapping(5_000, 1_001)
