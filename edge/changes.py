@@ -15,7 +15,7 @@ from edge.replica import Replica
 from shared.clock import Clock
 from shared.errors import Fault, LimitExceededError, MiraError, StoreError
 from shared.wire.fields import Message
-from shared.wire.network import Change, ChangeApplied, ChangeRefused, Deed
+from shared.wire.network import Change, ChangeApplied, ChangeRefused, Deed, LastingDeed
 
 MOST_WAITING = 1000
 """Nobody does more by hand before a hub is there again."""
@@ -60,7 +60,7 @@ class Changes:
         return Change(client_seq=self._last, made_at_us=made_at_us, deed=deed)
 
     async def do(
-        self, deed: Deed, send: Callable[[Iterable[Message]], None], patience_s: float
+        self, deed: LastingDeed, send: Callable[[Iterable[Message]], None], patience_s: float
     ) -> bool:
         """Keeps a change, sends it if there is a hub, and waits a little for the answer.
 

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from shared.errors import Fault, MiraError
-from shared.wire.network import CompleteReminder, DeleteInteraction, NamePerson
+from shared.wire.network import LastingDeed
 
 MAX_LINE = 4096
 ANSWER_TIMEOUT_S = 10.0
@@ -32,7 +32,7 @@ class AskListening(Struct, frozen=True, kw_only=True, tag_field="ask", tag="list
 class AskChange(Struct, frozen=True, kw_only=True, tag_field="ask", tag="change"):
     """Do something that the whole network is to know."""
 
-    deed: DeleteInteraction | NamePerson | CompleteReminder
+    deed: LastingDeed
 
 
 Question = Ask | AskListening | AskChange

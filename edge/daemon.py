@@ -28,20 +28,7 @@ from shared.logs import Trouble
 from shared.tasks import until_first_ends
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import HubMessage
-from shared.wire.events import (
-    Ack,
-    ClientChanged,
-    ClientRemoved,
-    InteractionCreated,
-    InteractionDeleted,
-    PersonChanged,
-    PersonDeleted,
-    ReminderChanged,
-    ReminderDeleted,
-    ResyncRequired,
-    SettingsChanged,
-    Snapshot,
-)
+from shared.wire.events import Ack, Event, ResyncRequired, Snapshot
 from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, Message
 from shared.wire.network import ChangeApplied, ChangeRefused
 from shared.wire.session import (
@@ -246,17 +233,7 @@ class Daemon:
                 messages = self._ear.candidates.take(message)
                 self._hurry()
                 return messages
-            case (
-                InteractionCreated()
-                | InteractionDeleted()
-                | ClientChanged()
-                | ClientRemoved()
-                | PersonChanged()
-                | PersonDeleted()
-                | ReminderChanged()
-                | ReminderDeleted()
-                | SettingsChanged()
-            ):
+            case _ if isinstance(message, Event):
                 self._said_to_write.put(message)
                 self._switching.obey(message)
             case ResyncRequired():

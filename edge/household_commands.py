@@ -14,7 +14,7 @@ from edge.config import EdgeConfig
 from edge.control import AskChange, ask
 from edge.history import read_history, read_people, read_reminders, whole_id
 from edge.startup import replica_path
-from shared.wire.network import CompleteReminder, DeleteInteraction, NamePerson
+from shared.wire.network import CompleteReminder, DeleteInteraction, LastingDeed, NamePerson
 
 MOST_SHOWN = 1_000_000
 SHORT_ID = 8
@@ -140,9 +140,7 @@ def _complete(args: argparse.Namespace, config: EdgeConfig) -> int:
     return _do(config, CompleteReminder(reminder_id=key), "Done.")
 
 
-def _do(
-    config: EdgeConfig, deed: DeleteInteraction | NamePerson | CompleteReminder, done: str
-) -> int:
+def _do(config: EdgeConfig, deed: LastingDeed, done: str) -> int:
     status = ask(config.paths.control_socket, AskChange(deed=deed))
     print(done if status.done else "Kept: the network learns of it as soon as a hub answers.")
     return 0

@@ -18,7 +18,6 @@ import msgspec
 from hub.enhancement.enhance import Piece
 from hub.recognition.desk import Decoded, DeskState, RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
-from hub.store.changes import LastingDeed
 from hub.store.conflicts import later, overtaken
 from hub.store.errors import (
     ClientExistsError,
@@ -52,7 +51,7 @@ from shared.wire.events import (
     Row,
     SettingsChanged,
 )
-from shared.wire.network import DeleteInteraction
+from shared.wire.network import DeleteInteraction, LastingDeed
 
 
 @dataclass

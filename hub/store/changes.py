@@ -18,10 +18,7 @@ from hub.store.records import ChangeOutcome
 from hub.store.tables import AppliedChange, Person, Reminder
 from shared.errors import Fault, StoreError
 from shared.wire.events import Event
-from shared.wire.network import CompleteReminder, DeleteInteraction, NamePerson
-
-LastingDeed = DeleteInteraction | NamePerson | CompleteReminder
-"""What a device keeps until it is done; that listening is switched is said anew instead."""
+from shared.wire.network import CompleteReminder, DeleteInteraction, LastingDeed, NamePerson
 
 
 async def apply(

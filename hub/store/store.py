@@ -37,6 +37,7 @@ from hub.store.whole import whole
 from shared import ids
 from shared.clock import Clock
 from shared.wire.events import ClientChanged, Event, InteractionCreated, Row, SettingsChanged
+from shared.wire.network import LastingDeed
 
 
 @whole
@@ -292,7 +293,7 @@ class Store:
         client_id: str,
         client_seq: int,
         made_at: datetime,
-        deed: changes.LastingDeed,
+        deed: LastingDeed,
     ) -> ChangeOutcome:
         """Does what a person did on a device, once; see `changes.apply`."""
         async with self._database.transaction(Scope(network_id)) as session:

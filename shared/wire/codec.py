@@ -8,20 +8,7 @@ import msgspec
 
 from shared.errors import MalformedMessageError, UnknownMessageTypeError
 from shared.wire.audio import AudioFrame, decode_audio
-from shared.wire.events import (
-    Ack,
-    ClientChanged,
-    ClientRemoved,
-    InteractionCreated,
-    InteractionDeleted,
-    PersonChanged,
-    PersonDeleted,
-    ReminderChanged,
-    ReminderDeleted,
-    ResyncRequired,
-    SettingsChanged,
-    Snapshot,
-)
+from shared.wire.events import Ack, Event, ResyncRequired, Snapshot
 from shared.wire.fields import Message
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientJoined, ClientLeft
 from shared.wire.session import (
@@ -73,15 +60,7 @@ HubMessage = (
     | ChangeApplied
     | ChangeRefused
     | Error
-    | InteractionCreated
-    | InteractionDeleted
-    | ClientChanged
-    | ClientRemoved
-    | PersonChanged
-    | PersonDeleted
-    | ReminderChanged
-    | ReminderDeleted
-    | SettingsChanged
+    | Event
     | ResyncRequired
     | Snapshot
 )

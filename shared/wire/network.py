@@ -55,7 +55,9 @@ class CompleteReminder(
     reminder_id: Uuid  # which
 
 
-Deed = SetListening | DeleteInteraction | NamePerson | CompleteReminder
+LastingDeed = DeleteInteraction | NamePerson | CompleteReminder
+"""What a device keeps until it is done; that listening is switched is said anew instead."""
+Deed = SetListening | LastingDeed
 """What a person may do at a device."""
 
 

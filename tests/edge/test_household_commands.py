@@ -14,7 +14,14 @@ from edge.control import AskChange
 from edge.history import UnknownIdError, read_history, read_people, read_reminders, whole_id
 from edge.replica import Replica
 from shared.wire.events import InteractionCreated, PersonChanged, ReminderChanged
-from shared.wire.network import Change, CompleteReminder, Deed, DeleteInteraction, NamePerson
+from shared.wire.network import (
+    Change,
+    CompleteReminder,
+    Deed,
+    DeleteInteraction,
+    LastingDeed,
+    NamePerson,
+)
 from tests.edge.test_cli import FakeDaemon
 
 ANN = "0b1c2d3e-4f5a-4b6c-8d7e-9f0a1b2c3d05"
@@ -142,7 +149,7 @@ def test_the_daemon_is_asked_to_do_it(
     daemon: FakeDaemon,
     capsys: pytest.CaptureFixture[str],
     command: list[str],
-    deed: DeleteInteraction | NamePerson | CompleteReminder,
+    deed: LastingDeed,
 ) -> None:
     assert main([*command, "--config", config]) == 0
     assert daemon.asked == [AskChange(deed=deed)]
