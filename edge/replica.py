@@ -75,8 +75,10 @@ class Replica:
             self.clear()
             self._db.execute("DELETE FROM changes")
             self._set_state("network_id", network_id)
-        self._written = True  # the log may hold what was deleted: by whom that ran before, too
-        self._forget_written()
+        self._wal_holds_deleted = (
+            True  # the log may hold what was deleted: by whom that ran before, too
+        )
+        self._truncate_wal()
         # What a person deleted here does not come back while the hub does not know.
         self._deleted = {
             change.deed.interaction_id
@@ -167,8 +169,8 @@ class Replica:
                 raise
             if isinstance(change.deed, DeleteInteraction):
                 self._deleted.add(change.deed.interaction_id)
-                self._written = True
-                self._forget_written()
+                self._wal_holds_deleted = True
+                self._truncate_wal()
 
     # What the hub says
 
@@ -199,19 +201,19 @@ class Replica:
             except BaseException:
                 self._rollback()
                 raise
-            self._forget_written()
+            self._truncate_wal()
             return cursor
 
-    def _forget_written(self) -> None:
+    def _truncate_wal(self) -> None:
         """Empties the write-ahead log once something was deleted, whose text it would keep.
 
         Where somebody is reading just now, or the disk is full, it is tried again with what is
         written next.
         """
-        if self._written:
+        if self._wal_holds_deleted:
             with suppress(sqlite3.Error):
                 (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                self._written = bool(busy)
+                self._wal_holds_deleted = bool(busy)
 
     def _rollback(self) -> None:
         if self._db.in_transaction:  # some failures have ended it already
@@ -225,7 +227,7 @@ class Replica:
         if not part.last:
             return cursor
         self._empty()
-        self._written = True
+        self._wal_holds_deleted = True
         for (row,) in self._db.execute("SELECT row FROM snapshot ORDER BY number").fetchall():
             self._apply_one(_row_decoder.decode(row))
         self._db.execute("DELETE FROM snapshot")
@@ -257,8 +259,8 @@ class Replica:
             self.clear()
             self._db.execute("DELETE FROM changes")
             self._db.execute("DELETE FROM state WHERE key = 'refused'")
-            self._written = True
-            self._forget_written()
+            self._wal_holds_deleted = True
+            self._truncate_wal()
 
     def clear(self) -> None:
         """Forgets what the log told; what a person chose or did here stays."""
@@ -296,7 +298,9 @@ class Replica:
             self._set_state("language", event.language)
         elif not (isinstance(event, InteractionCreated) and event.interaction_id in self._deleted):
             replica_rows.apply(self._db, event)
-            self._written |= isinstance(event, InteractionDeleted | PersonDeleted | ReminderDeleted)
+            self._wal_holds_deleted |= isinstance(
+                event, InteractionDeleted | PersonDeleted | ReminderDeleted
+            )
 
     def _state(self, key: str) -> str | None:
         with self._lock:

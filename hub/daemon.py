@@ -27,7 +27,7 @@ from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
 from hub.recognition.desks import Desks
 from hub.recognition.recogniser import Recogniser
-from hub.retention import forget_written, keep_retention
+from hub.retention import keep_retention, keep_wal_empty
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -134,7 +134,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
                 networks,
                 clock,
             ),
-            forget_written(database),
+            keep_wal_empty(database),
             _until_drained(stop, at_once, networks, notifier),
             networks.poll(),
             _watch(config.server.host, port, watchdog, ca),

@@ -18,7 +18,7 @@ from shared.logs import Trouble
 log = logging.getLogger(__name__)
 
 EVERY_S = 3600.0
-WRITTEN_EVERY_S = 10.0
+WAL_EVERY_S = 10.0
 """What is deleted is gone from the disk soon after, not only from the answers."""
 
 
@@ -48,7 +48,7 @@ async def keep_retention(
         await asyncio.sleep(EVERY_S)
 
 
-async def forget_written(database: Database) -> None:
+async def keep_wal_empty(database: Database) -> None:
     """Empties the database's write-ahead log again and again: deleted texts are not to stay there.
 
     For ever; what fails is tried again.
@@ -57,12 +57,12 @@ async def forget_written(database: Database) -> None:
     now_s = asyncio.get_running_loop().time
     while True:
         try:
-            await database.forget_written()
+            await database.truncate_wal()
         except StoreError as error:
             trouble.failed(error, now_s())
         else:
             trouble.recovered(now_s())
-        await asyncio.sleep(WRITTEN_EVERY_S)
+        await asyncio.sleep(WAL_EVERY_S)
 
 
 async def forget_old(retention: Retention, networks: Networks, now: datetime) -> None:

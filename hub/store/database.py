@@ -93,7 +93,7 @@ class Database:
             return None
         return shutil.disk_usage(Path(name).parent).free
 
-    async def forget_written(self) -> bool:
+    async def truncate_wal(self) -> bool:
         """Empties SQLite's write-ahead log, which keeps what was deleted until it is overwritten.
 
         Returns:
@@ -107,7 +107,7 @@ class Database:
         if self._file is None or name is None:
             return True
         async with self._explained():
-            return await asyncio.to_thread(sqlite.empty_log, Path(name))
+            return await asyncio.to_thread(sqlite.truncate_wal, Path(name))
 
     async def close(self) -> None:
         """Closes all connections, after what is going on; what was committed stays."""

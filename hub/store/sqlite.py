@@ -54,7 +54,7 @@ def migration_engine(path: Path) -> Engine:
     return made
 
 
-def empty_log(path: Path) -> bool:
+def truncate_wal(path: Path) -> bool:
     """Writes all that is in the write-ahead log into the file, and empties it.
 
     Returns:

@@ -82,14 +82,14 @@ async def test_of_an_interaction(database: Database, path: Path, clock: WoundClo
     home, interaction_id, _ = await furnished(database, clock)
     assert left(path) == dict.fromkeys(left(path), True)
     await Archive(database, clock).delete_interaction(home.network_id, interaction_id)
-    assert await database.forget_written()
+    assert await database.truncate_wal()
     assert left(path) == dict.fromkeys(left(path), True) | {"spoken": False, "recording": False}
 
 
 async def test_of_a_persons_voice(database: Database, path: Path, clock: WoundClock) -> None:
     home, _, person_id = await furnished(database, clock)
     await Household(database, clock).delete(PERSONS, home.network_id, person_id)
-    assert await database.forget_written()
+    assert await database.truncate_wal()
     gone = {"name": False, "voice": False, "centroid": False}
     assert left(path) == dict.fromkeys(left(path), True) | gone
 
@@ -97,7 +97,7 @@ async def test_of_a_persons_voice(database: Database, path: Path, clock: WoundCl
 async def test_of_a_network(database: Database, path: Path, clock: WoundClock) -> None:
     home, _, _ = await furnished(database, clock)
     await Accounts(database, clock).delete_network(home.network_id)
-    assert await database.forget_written()
+    assert await database.truncate_wal()
     assert left(path) == dict.fromkeys(left(path), False)
     assert b"what stays" in path.read_bytes()  # of the neighbours
 
@@ -110,7 +110,7 @@ async def test_while_somebody_reads_it_is_put_off(
         reader.execute("BEGIN")
         reader.execute("SELECT count(*) FROM interactions").fetchone()
         await Archive(database, clock).delete_interaction(home.network_id, interaction_id)
-        assert not await database.forget_written()
-    assert await database.forget_written()
+        assert not await database.truncate_wal()
+    assert await database.truncate_wal()
     assert not left(path)["spoken"]
-    assert await database.forget_written()  # there is nothing to do
+    assert await database.truncate_wal()  # there is nothing to do
