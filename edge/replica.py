@@ -75,9 +75,7 @@ class Replica:
             self.clear()
             self._db.execute("DELETE FROM changes")
             self._set_state("network_id", network_id)
-        self._wal_holds_deleted = (
-            True  # the log may hold what was deleted: by whom that ran before, too
-        )
+        self._wal_holds_deleted = True  # what an earlier run deleted, perhaps
         self._truncate_wal()
         # What a person deleted here does not come back while the hub does not know.
         self._deleted = {
