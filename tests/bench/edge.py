@@ -24,7 +24,7 @@ from edge.microphone.sound_card import BLOCK_MS
 from shared.audio import FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes
 from shared.quality.meter import QualityMeter
 from tests.bench.tools import daemons
-from tests.bench.tools.report import parser, result, say
+from tests.bench.tools.report import parser, positive_seconds, result, say
 from tests.bench.tools.speech import reading, write_wav
 from tests.bench.tools.store import Device, Understood, make_network, open_store, understood
 
@@ -40,7 +40,9 @@ LONGEST_FRAMES = 30_000 // FRAME_MS
 def main() -> None:
     """Runs the bench."""
     options = parser("edge", "Processor time and memory of one device's daemon.")
-    options.add_argument("--seconds", type=float, default=30.0, help="how long it is measured")
+    options.add_argument(
+        "--seconds", type=positive_seconds, default=30.0, help="how long it is measured"
+    )
     options.add_argument(
         "--microphone", choices=["auto", "card", "file"], default="auto", help="what it listens to"
     )

@@ -26,7 +26,7 @@ from shared.tls import HUB_NAME, client_context
 from shared.wire.codec import encode
 from shared.wire.session import Hello
 from tests.bench.tools import daemons
-from tests.bench.tools.report import parser, percentile, result, say
+from tests.bench.tools.report import parser, percentile, positive_seconds, result, say
 from tests.bench.tools.store import Device, make_network, open_store
 from tests.hub.store.making import candidate, election, interaction
 
@@ -304,7 +304,9 @@ def main() -> None:
     options.add_argument("--clients", type=int, default=500, help="slow ones (default: 500)")
     options.add_argument("--devices", type=int, default=50, help="deaf ones (default: 50)")
     options.add_argument("--events", type=int, default=20_000, help="owed to each")
-    options.add_argument("--seconds", type=float, default=30.0, help="how long (default: 30)")
+    options.add_argument(
+        "--seconds", type=positive_seconds, default=30.0, help="how long (default: 30)"
+    )
     args = options.parse_args()
     with tempfile.TemporaryDirectory(prefix="mira-slow-") as folder:
         asyncio.run(measure(Path(folder), args.clients, args.devices, args.events, args.seconds))

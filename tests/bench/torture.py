@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.bench.tools.report import parser, result, say
+from tests.bench.tools.report import parser, positive_seconds, result, say
 from tests.hub.store.server import running_server
 from tests.torture.disks import disks, stand_apart
 from tests.torture.run import Plan, Result, torture
@@ -21,7 +21,9 @@ STORES = ("sqlite", "postgresql")
 def main() -> None:
     """Runs the torture; exits with 1 where something is wrong."""
     options = parser("torture", __doc__ or "")
-    options.add_argument("--seconds", type=float, default=660.0, help="how long faults happen")
+    options.add_argument(
+        "--seconds", type=positive_seconds, default=660.0, help="how long faults happen"
+    )
     options.add_argument("--seed", type=int, default=1, help="of all that is random")
     options.add_argument(
         "--store", choices=(*STORES, "both"), default="sqlite", help="both: one after the other"

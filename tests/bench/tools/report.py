@@ -20,6 +20,14 @@ def parser(name: str, description: str) -> argparse.ArgumentParser:
     )
 
 
+def positive_seconds(text: str) -> float:
+    """A duration for the command line; argparse shows why another is refused."""
+    seconds = float(text)
+    if not 0 < seconds < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no time; give a number of seconds above 0")
+    return seconds
+
+
 def say(text: str) -> None:
     """One line of progress."""
     print(text, file=sys.stderr, flush=True)

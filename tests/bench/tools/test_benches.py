@@ -17,7 +17,7 @@ from tests.bench.slow import measure
 from tests.bench.streams import HurryingLoop, listen
 from tests.bench.sync import QUICK
 from tests.bench.sync import measure as measure_sync
-from tests.bench.tools.report import percentile
+from tests.bench.tools.report import parser, percentile, positive_seconds
 
 ROOT = Path(__file__).parents[3]
 
@@ -50,6 +50,16 @@ def test_a_bench_explains_itself(bench: str) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert f"script/bench {bench}" in done.stdout
+
+
+@pytest.mark.parametrize("seconds", ["0", "-3", "nan", "inf", "long"])
+def test_a_time_that_is_none_is_refused_before_anything_starts(seconds: str) -> None:
+    options = parser("some", "A bench.")
+    options.add_argument("--seconds", type=positive_seconds)
+    with pytest.raises(SystemExit) as refused:
+        options.parse_args([f"--seconds={seconds}"])
+    assert refused.value.code == 2
+    assert options.parse_args(["--seconds=0.5"]).seconds == 0.5
 
 
 def test_streams_are_heard_and_elected_without_waiting_for_them(tmp_path: Path) -> None:
