@@ -31,6 +31,7 @@ class Members:
         self.sessions: dict[str, Session] = {}
         self._network_id = network_id
         self._store = store
+        self._newest = 0  # seq of the newest event at the last look
 
     def send(self, client_id: str, message: Message) -> None:
         """To one device, if it is connected."""
@@ -104,10 +105,11 @@ class Members:
             await self._store.note_acks(self._network_id, acked)
 
     async def poll_log(self) -> None:
-        """Notices what another process committed."""
-        newest = await self._store.last_seq(self._network_id)
+        """Notices what another process committed: what was there at the last look, and is not
+        published yet. What is newer may be this hub's own, and be published at once."""
+        before, self._newest = self._newest, await self._store.last_seq(self._network_id)
         for session in list(self.sessions.values()):
-            session.notice(newest)
+            session.notice(before)
 
 
 def _parts(rows: Sequence[Row]) -> list[list[Row]]:

@@ -143,9 +143,22 @@ async def test_what_another_process_committed_sends_the_devices_back_to_the_log(
     assert [m.cursor.live for m in (home.one, home.other)] == [True, True]
     await home.commit()
     await home.members.poll_log()
+    await home.members.poll_log()
     assert [m.cursor.live for m in (home.one, home.other)] == [False, False]
     await home.members.read_log(home.one)
     assert home.one.seqs == [1, 2, 3]
+
+
+async def test_what_is_seen_before_it_is_published_sends_nobody_back_to_the_log() -> None:
+    home = await Home().open(events=2)
+    for member in (home.one, home.other):
+        await home.members.read_log(member)
+    for _ in range(3):
+        event = await home.commit()
+        await home.members.poll_log()
+        home.members.publish([event])
+    assert [m.cursor.live for m in (home.one, home.other)] == [True, True]
+    assert home.one.seqs == [1, 2, 3, 4, 5]
 
 
 async def test_who_was_away_for_longer_than_the_log_is_kept_gets_a_snapshot_by_parts(

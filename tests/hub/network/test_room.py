@@ -347,13 +347,15 @@ async def test_what_another_process_commits_is_noticed_and_sent_in_order(hub: Me
     known = len(device.said)
     for listening in (False, True, False):
         await hub.store.set_network_listening(hub.network.network_id, listening)
+    members = (await hub.room()).members
+    await members.poll_log()
     assert await said_after(device, known) == []
-    await (await hub.room()).members.poll_log()
+    await members.poll_log()
     events = await said_after(device, known)
     newest = await hub.store.last_seq(hub.network.network_id)
     seqs = [m.seq for m in events if isinstance(m, SettingsChanged)]
     assert seqs == [newest - 2, newest - 1, newest]
-    await (await hub.room()).members.poll_log()
+    await members.poll_log()
     assert await said_after(device, known) == events
 
 
