@@ -8,7 +8,19 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010")
+REVISIONS = (
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "0006",
+    "0007",
+    "0008",
+    "0009",
+    "0010",
+    "0011",
+)
 """All steps, oldest first."""
 LEGACY = REVISIONS[0]
 """The legacy system's schema."""

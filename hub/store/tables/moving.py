@@ -47,7 +47,7 @@ class Quarantine(TenantRow, table=True):
 
 
 class IdMap(TenantRow, table=True):
-    """Under which id a legacy row goes on, where its own was taken."""
+    """Under which id a legacy row goes on: mostly its own; in quarantine it has one of there."""
 
     __tablename__ = "id_map"
     __table_args__ = (of_network(),)
@@ -56,3 +56,4 @@ class IdMap(TenantRow, table=True):
     source_table: str = Field(max_length=64, primary_key=True)
     legacy_id: str = Field(max_length=64, primary_key=True)
     row_id: str = Field(sa_type=UuidText)
+    checksum: str | None = Field(default=None, max_length=32)  # of the row when it was moved

@@ -27,6 +27,8 @@ class Person(TenantRow, table=True):
     index: int
     voice_embedding: list[float] | None = Field(default=None, sa_type=JsonDocument)
     cluster_id: int | None = None
+    # Values of a legacy row that the columns cannot hold, by its column.
+    legacy: dict[str, Any] | None = Field(default=None, sa_type=JsonDocument)
     version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})  # counts changes
     created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     updated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
@@ -62,6 +64,8 @@ class Conversation(TenantRow, table=True):
     topic_summary: str | None = None
     context_summary: str | None = None
     last_interaction_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    # Values of a legacy row that the columns cannot hold, by its column.
+    legacy: dict[str, Any] | None = Field(default=None, sa_type=JsonDocument)
     version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})  # counts changes
     created_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     updated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
