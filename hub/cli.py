@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hub.account_commands import add_account_commands
 from hub.config import HubConfig, load_hub_config
+from hub.migration.commands import add_migrate_commands
 from hub.pair_command import https_url, pair
 from models.cli import add_models_commands
 from shared.discovery import Browser, DeviceRecord, open_mdns
@@ -52,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(handler=_serve)
 
     add_account_commands(commands, _add_config, _config)
+    add_migrate_commands(commands, _add_config, _config)
 
     command = commands.add_parser(
         "pair", help="show a link, a QR code and a typed code with which one device may join"

@@ -86,12 +86,15 @@ class Database:
         """`sqlite` or `postgresql`."""
         return self._engine.dialect.name
 
+    @property
+    def path(self) -> Path | None:
+        """SQLite's file; None: the database is on a server."""
+        name = self._engine.url.database
+        return None if self._file is None or name is None else Path(name)
+
     def free_bytes(self) -> int | None:
         """Room on the disk of the database's file; None: it is on a server."""
-        name = self._engine.url.database
-        if self._file is None or name is None:
-            return None
-        return shutil.disk_usage(Path(name).parent).free
+        return None if self.path is None else shutil.disk_usage(self.path.parent).free
 
     async def truncate_wal(self) -> bool:
         """Empties SQLite's write-ahead log, which keeps what was deleted until it is overwritten.
@@ -103,11 +106,10 @@ class Database:
         Raises:
             StoreError: the database failed.
         """
-        name = self._engine.url.database
-        if self._file is None or name is None:
+        if self.path is None:
             return True
         async with self._explained():
-            return await asyncio.to_thread(sqlite.truncate_wal, Path(name))
+            return await asyncio.to_thread(sqlite.truncate_wal, self.path)
 
     async def close(self) -> None:
         """Closes all connections, after what is going on; what was committed stays."""

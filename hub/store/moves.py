@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
+from sqlalchemy import update
 from sqlmodel import col, select
 
 from hub.store.database import Database
-from hub.store.scope import OPERATOR
-from hub.store.tables import Network
+from hub.store.errors import NotFoundError
+from hub.store.scope import OPERATOR, Scope
+from hub.store.settings import NetworkSettings, settings_document
+from hub.store.tables import MigrationRun, Network
 from hub.store.whole import whole
+from shared import ids
 from shared.clock import Clock
+
+RunStatus = Literal["running", "interrupted", "completed", "failed", "rolled_back"]
 
 MARK = "legacy"
 """Under this name a network's metadata says what was moved into it."""
@@ -27,6 +34,20 @@ class Move:
     name: str
     source: str  # the legacy file, an absolute path
     started_at: datetime  # of the first run: the deprecation counts from here
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a migration."""
+
+    run_id: str
+    source: str
+    source_sha256: str | None
+    status: str  # a `RunStatus`
+    counts: dict[str, Any]  # by legacy table and what became of its rows
+    report: dict[str, Any]
+    started_at: datetime
+    finished_at: datetime | None
 
 
 @whole
@@ -56,7 +77,113 @@ class Moves:
                 if (mark := extra.get(MARK))
             )
 
-    def _now(self) -> datetime:
+    async def open(self, public_id: str, name: str, source: str) -> Move:
+        """The network that a legacy file goes into, made where it is not there.
+
+        A new one takes no audio until it is `complete`.
+        """
+        async with self._database.transaction(OPERATOR) as session:
+            found = await session.exec(select(Network).where(Network.network_id == public_id))
+            network, now = found.first(), self.now()
+            if network is None:
+                network = Network(
+                    id=ids.new_id(),
+                    network_id=public_id,
+                    name=name,
+                    status="inactive",
+                    settings=settings_document(NetworkSettings()),
+                    extra={},
+                    created_at=now,
+                    updated_at=now,
+                )
+            known = network.extra.get(MARK) or {}
+            started_at = _time(known["started_at"]) if known else now
+            network.extra = {**network.extra, **mark(source, started_at)}
+            session.add(network)
+            await session.flush()
+            return Move(network.id, public_id, network.name, source, started_at)
+
+    async def begin(self, network_id: str, source: str, sha256: str) -> str:
+        """Notes that a run begins; one that never ended was interrupted. Gives the run's id."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            await session.exec(
+                update(MigrationRun)
+                .where(
+                    col(MigrationRun.network_id) == network_id,
+                    col(MigrationRun.status) == "running",
+                )
+                .values(status="interrupted")
+            )
+            run = MigrationRun(
+                id=ids.new_id(),
+                network_id=network_id,
+                source=source,
+                source_sha256=sha256,
+                status="running",
+                counts={},
+                started_at=self.now(),
+            )
+            session.add(run)
+            return run.id
+
+    async def note(
+        self,
+        network_id: str,
+        run_id: str,
+        counts: Mapping[str, Any],
+        status: RunStatus = "running",
+        report: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Notes how far a run is, or how it ended."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            run = await session.get(MigrationRun, run_id)
+            if run is None:
+                raise NotFoundError("The migration's run is gone: was its network deleted?")
+            run.counts, run.status = dict(counts), status
+            if report is not None:
+                run.report = dict(report)
+            if status != "running":
+                run.finished_at = self.now()
+            session.add(run)
+
+    async def runs(self, network_id: str) -> tuple[Run, ...]:
+        """All runs into a network, oldest first."""
+        async with self._database.session(Scope(network_id)) as session:
+            found = await session.exec(
+                select(MigrationRun)
+                .where(MigrationRun.network_id == network_id)
+                .order_by(col(MigrationRun.started_at), col(MigrationRun.id))
+            )
+            return tuple(
+                Run(
+                    row.id,
+                    row.source,
+                    row.source_sha256,
+                    row.status,
+                    row.counts,
+                    row.report or {},
+                    row.started_at,
+                    row.finished_at,
+                )
+                for row in found
+            )
+
+    async def end(self, network_id: str) -> None:
+        """A move was rolled back: the network takes no audio, and the legacy API ends."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            network = await session.get(Network, network_id)
+            if network is None:
+                raise NotFoundError("There is no such network.")
+            network.extra = {k: v for k, v in network.extra.items() if k != MARK}
+            session.add(network)
+            await session.exec(
+                update(MigrationRun)
+                .where(col(MigrationRun.network_id) == network_id)
+                .values(status="rolled_back")
+            )
+
+    def now(self) -> datetime:
+        """The hub's time."""
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
 
 

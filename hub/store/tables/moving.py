@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import UniqueConstraint, false
 from sqlmodel import Field
 
 from hub.store.tables.base import TenantRow, index, of_network, within_network
@@ -57,3 +57,6 @@ class IdMap(TenantRow, table=True):
     legacy_id: str = Field(max_length=64, primary_key=True)
     row_id: str = Field(sa_type=UuidText)
     checksum: str | None = Field(default=None, max_length=32)  # of the row when it was moved
+    quarantined: bool = Field(
+        default=False, sa_column_kwargs={"server_default": false()}
+    )  # row_id is one of the quarantine's

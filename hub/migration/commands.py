@@ -1,0 +1,241 @@
+"""`mira-hub migrate`: an operator's hand on the move from a legacy system."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from hub.config import HubConfig
+from hub.migration import source
+from hub.migration.errors import MigrationError
+from hub.migration.plan import plan
+from hub.migration.progress import Progress, Rows, shown
+from hub.migration.runs import Destination, Outcome, Runs
+from hub.migration.status import status
+from hub.migration.verification import verify
+from hub.store.database import Database
+from hub.store.moves import Move, Moves
+from shared.clock import steady_clock
+from shared.errors import MiraError
+
+Command = Callable[[HubConfig, Database, argparse.Namespace], Awaitable[int]]
+
+
+def add_migrate_commands(
+    commands: Any,
+    add_config: Callable[[argparse.ArgumentParser], None],
+    config_of: Callable[[argparse.Namespace], HubConfig],
+) -> None:
+    """Adds the command to those of `mira-hub`."""
+    migrate = commands.add_parser(
+        "migrate", help="move from a legacy system: plan, run, verify, status, roll back"
+    )
+    migrate_commands = migrate.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, command: Command, about: str) -> argparse.ArgumentParser:
+        async def with_database(args: argparse.Namespace) -> int:
+            config = config_of(args)
+            database = await Database.open(config.store.where, config.store.owner_url)
+            try:
+                return await command(config, database, args)
+            finally:
+                await database.close()
+
+        parser: argparse.ArgumentParser = migrate_commands.add_parser(name, help=about)
+        parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+        add_config(parser)
+        parser.set_defaults(handler=lambda args: asyncio.run(with_database(args)))
+        return parser
+
+    parser = migrate_commands.add_parser(
+        "plan", help="what a move would do to legacy files; changes nothing"
+    )
+    _add_files(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON, every oddity listed")
+    add_config(parser)
+    parser.set_defaults(handler=lambda args: _plan(config_of(args), args))
+
+    parser = add("run", _run, "move what is new in legacy files into networks, and verify it")
+    _add_files(parser)
+    parser.add_argument(
+        "--network",
+        metavar="NAME",
+        help="the name of a new network, or the id of one that the file went into before "
+        "(default for one file: legacy_migration_network)",
+    )
+    parser.add_argument(
+        "--one-at-a-time",
+        action="store_true",
+        help="move only the first file that was not moved yet, and say what is left",
+    )
+
+    parser = add("verify", _verify, "compare legacy files with what was moved of them")
+    parser.add_argument(
+        "files",
+        nargs="*",
+        type=Path,
+        metavar="FILE",
+        help="legacy files (default: all that were moved)",
+    )
+    add("status", _status, "how far the moves are")
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a legacy mira.db")
+
+
+def migration_folder(config: HubConfig) -> Path:
+    """Where copies and reports are kept."""
+    return config.paths.state_dir / "migration"
+
+
+def _plan(config: HubConfig, args: argparse.Namespace) -> int:
+    plans, code = [], 0
+    folder = migration_folder(config)
+    with shown() as progress:
+        for file in args.files:
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with tempfile.TemporaryDirectory(prefix="plan-", dir=folder) as here:
+                    copied = source.copy(
+                        file,
+                        Path(here) / "copy.db",
+                        _copying(progress, file),
+                    )
+                    with source.open_copy(copied.path) as connection:
+                        rows = sum(source.counts(connection).values())
+                        tell = Rows(progress, f"{file}: rows", rows)
+                        plans.append(plan(connection, copied, tell))
+            except MiraError as error:
+                code = _complain(file, error)
+    if args.json:
+        print(json.dumps([one.document() for one in plans]))
+    else:
+        for one in plans:
+            print("\n".join(one.lines()))
+    return code
+
+
+async def _run(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
+    runs = Runs(database, steady_clock(), migration_folder(config))
+    destinations = await runs.destinations(args.files, args.network)
+    if args.one_at_a_time:
+        open_ = [one for one in destinations if not await runs.completed(one)]
+        destinations, later = open_[:1], open_[1:]
+        if not destinations:
+            print("All of them were moved already; without --one-at-a-time, what is new is taken.")
+            return 0
+    else:
+        later = []
+    outcomes, code = [], 0
+    with shown() as progress:
+        for destination in destinations:
+            try:
+                outcome = await runs.run(destination, progress)
+            except MiraError as error:
+                code = _complain(destination.file, error)
+                continue
+            outcomes.append(outcome)
+            code = code if outcome.right else 1
+    if args.json:
+        print(json.dumps([_document(one) for one in outcomes]))
+    else:
+        for outcome in outcomes:
+            print("\n".join(_lines(outcome)))
+        for left in later:
+            print(f"{left.file}: not yet moved")
+    return code
+
+
+async def _verify(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
+    moves = {move.source: move for move in await Moves(database, steady_clock()).every()}
+    files = [file.resolve() for file in args.files] or [Path(one) for one in moves]
+    reports, code = [], 0
+    with shown() as progress:
+        for file in files:
+            try:
+                move = moves.get(str(file))
+                if move is None:
+                    raise MigrationError(f"{file} was not moved.", "`migrate status` lists all.")
+                reports.append(await _verified(config, database, file, move, progress))
+                code = code if reports[-1]["verified"] else 1
+            except MiraError as error:
+                code = _complain(file, error)
+    print(json.dumps(reports) if args.json else "\n".join(_of(one) for one in reports))
+    return code
+
+
+async def _verified(
+    config: HubConfig, database: Database, file: Path, move: Move, progress: Progress
+) -> dict[str, Any]:
+    folder = migration_folder(config)
+    with tempfile.TemporaryDirectory(prefix="verify-", dir=folder) as here:
+        copied = source.copy(file, Path(here) / "copy.db")
+        with source.open_copy(copied.path) as connection:
+            rows = sum(source.counts(connection).values())
+            found = await verify(
+                connection,
+                database,
+                move.network_id,
+                Rows(progress, f"{move.name}: rows verified", rows),
+            )
+    return {
+        "source": move.source,
+        "sha256": copied.sha256,
+        "network_id": move.public_id,
+        **found.document(),
+        "lines": found.lines(),
+    }
+
+
+def _of(report: dict[str, Any]) -> str:
+    return "\n".join([f"{report['source']} in {report['network_id']}", *report["lines"]])
+
+
+async def _status(_: HubConfig, database: Database, args: argparse.Namespace) -> int:
+    found = await status(database, steady_clock())
+    print(json.dumps(found.document()) if args.json else "\n".join(found.lines()))
+    return 0
+
+
+def _document(outcome: Outcome) -> dict[str, Any]:
+    destination: Destination = outcome.destination
+    return {
+        "source": str(destination.file.resolve()),
+        "network_id": destination.public_id,
+        "name": destination.name,
+        "counts": outcome.counts,
+        "oddities": dict(outcome.oddities),
+        "listed": str(outcome.listed),
+        "written_meanwhile": outcome.written_meanwhile,
+        **outcome.verified.document(),
+    }
+
+
+def _lines(outcome: Outcome) -> list[str]:
+    said = [f"{outcome.destination.file} -> {outcome.destination.public_id}"]
+    for table, counted in outcome.counts.items():
+        done = ", ".join(f"{count} {what}" for what, count in counted.items() if count)
+        said.append(f"  {table}: {done or 'nothing'}")
+    said += [f"  {times} x {kind}" for kind, times in sorted(outcome.oddities.items())]
+    if outcome.oddities:
+        said.append(f"  each of them: {outcome.listed}")
+    said += [f"  {line}" for line in outcome.verified.lines()]
+    if outcome.written_meanwhile:
+        said.append("  The legacy system wrote meanwhile: run this again to take that, too.")
+    return said
+
+
+def _complain(file: Path, error: MiraError) -> int:
+    print(f"mira-hub: {file}: {error}", file=sys.stderr)
+    return 1
+
+
+def _copying(progress: Progress, file: Path) -> Callable[[int, int], None]:
+    return lambda done, of: progress(f"{file}: copy", done, of)

@@ -1,0 +1,427 @@
+"""What becomes of a legacy row, and the legacy row that a moved one came from. Pure.
+
+A value that its new column can hold goes there as it is. One that it cannot is repaired by the
+rule of its kind (see docs/migration.md), and the original stands under `legacy` in the row's free
+data, so that the way back gives it again, bit for bit. A reference to a row that is not there
+stands under `dangling`, as the schema's own history keeps it.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from hub.migration.legacy_rows import (
+    EMBEDDING_LENGTH,
+    TABLES,
+    Column,
+    Text,
+    Value,
+    key_of,
+    packed,
+    readable,
+    unpacked,
+)
+from hub.store.errors import InvalidValueError
+from hub.store.types import in_utc
+
+Stored = str | int | float | None
+"""A value for a column of the hub's: ids are 32 hex digits, times and documents text."""
+
+MAX_TEXT_BYTES = 128 * 1024
+"""A longer text of an interaction fits into no message to a device, once it is escaped."""
+LARGEST_INTEGER = 2**31 - 1
+
+FREE_DATA = {
+    "persons": "legacy",
+    "conversations": "legacy",
+    "interactions": "processing_metadata",
+    "actions": "action_data",
+}
+"""Which column of the hub's table holds what has no column."""
+
+
+@dataclass(frozen=True, slots=True)
+class Oddity:
+    """Something about a legacy row that was not as it should be."""
+
+    table: str
+    key: str  # of the row, see `key_of`
+    column: str
+    kind: str
+    rule: str  # what became of it
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A row for the hub's table."""
+
+    key: str
+    row_id: str  # 32 hex digits
+    values: dict[str, Stored]  # by the hub's column
+    free: dict[str, Any]  # what goes into the free data
+    oddities: tuple[Oddity, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unmovable:
+    """A row that has to be kept as it is; `reason` is for people."""
+
+    reason: str
+
+
+@dataclass
+class Surroundings:
+    """What is known of other rows.
+
+    Args:
+        network_id: the network's UUID.
+        rows: the hub's row ids, 32 hex digits, by legacy table and key.
+        taken: row ids that others have; those that are given here are added.
+        indexes: numbers of persons that are taken.
+    """
+
+    network_id: str
+    rows: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    taken: set[str] = field(default_factory=set)
+    indexes: set[int] = field(default_factory=set)
+
+    def find(self, table: str, value: Value) -> str | None:
+        """The row that a legacy id means, in whichever way it is written."""
+        known = self.rows.get(table, {})
+        return next((known[key] for key in keys_of(value) if key in known), None)
+
+
+def keys_of(value: Value) -> tuple[str, ...]:
+    """The keys that a reference may mean, the likeliest first."""
+    key = key_of(value)
+    if key is None:
+        return ()
+    written = _hex_of(key)
+    return (key,) if written in (None, key) else (key, str(written))
+
+
+def people_of(value: Value) -> tuple[str, ...]:
+    """The ids in a list of participants; none, where it is no list."""
+    text = readable(value) if isinstance(value, Text) else None
+    return tuple(_decoded(_STRINGS, text) or ())
+
+
+def replacement_id(network_id: str, table: str, key: str) -> str:
+    """The id, 32 hex digits, of a row that cannot keep its own: always the same one."""
+    return uuid.uuid5(uuid.UUID(network_id), f"{table}/{key}").hex
+
+
+def convert(table: str, row: Sequence[Value], around: Surroundings) -> Moved | Unmovable:
+    """What becomes of a row of a legacy table, whose values stand in the order of `TABLES`."""
+    key = key_of(row[0])
+    if key is None:
+        return Unmovable("its id is no text")
+    conversion = _Conversion(table, key, around)
+    values: dict[str, Stored] = {}
+    for column, value in zip(TABLES[table], row, strict=True):
+        if column.name == "id":
+            conversion.take_id(value)
+        elif column.target is None:
+            conversion.keep_free(column, value)
+        else:
+            values[column.target] = conversion.stored(column, value)
+    if conversion.unmovable:
+        return Unmovable(conversion.unmovable)
+    return Moved(key, conversion.row_id, values, conversion.free(), tuple(conversion.oddities))
+
+
+class _Conversion:
+    def __init__(self, table: str, key: str, around: Surroundings) -> None:
+        self.row_id = ""
+        self.oddities: list[Oddity] = []
+        self.unmovable = ""
+        self._table, self._key, self._around = table, key, around
+        self._legacy: dict[str, Any] = {}
+        self._dangling: dict[str, Any] = {}
+
+    def take_id(self, value: Value) -> None:
+        own, column = _hex_of(self._key), Column("id", "id", "id")
+        taken = self._around.taken
+        self.row_id = (
+            self._around.rows.get(self._table, {}).get(self._key)  # moved before
+            or (own if own is not None and own not in taken else None)
+            or replacement_id(self._around.network_id, self._table, self._key)
+        )
+        taken.add(self.row_id)
+        if own is None:
+            self._note(column, value, "id_not_a_uuid", "goes on under another id")
+        elif own != self.row_id:
+            self._note(column, value, "id_taken", "goes on under another id")
+        elif own != self._key:
+            self._note(column, value, "id_written_otherwise", "written as all others are")
+
+    def keep_free(self, column: Column, value: Value) -> None:
+        if value is not None:
+            self._legacy[column.name] = packed(value)
+            if column.refers_to and self._around.find(column.refers_to, value) is None:
+                self._say(column, "dangling_reference", "kept as it is")
+
+    def stored(self, column: Column, value: Value) -> Stored:
+        if column.refers_to:
+            return self._reference(column, column.refers_to, value)
+        if column.kind == "index":
+            return self._index(column, value)
+        if column.kind == "people":
+            return self._people(column, value)
+        if isinstance(value, bytes) and column.name == "text" and self._table == "interactions":
+            if not isinstance(value, Text):
+                self.unmovable = "its text is a BLOB"
+            elif len(value) > MAX_TEXT_BYTES:
+                self.unmovable = f"its text has more than {MAX_TEXT_BYTES} bytes"
+        if value is None:
+            if column.kind == "time" and column.name == "timestamp":
+                self._say(column, "no_time", "stays without one")
+            if not column.required:
+                return None
+        given, oddity, rule = CONVERTERS[column.kind](value)
+        if given is None and column.required:
+            given, rule = "", "empty"
+            oddity = oddity or "missing_value"
+        if oddity:
+            self._note(column, value, oddity, rule)
+        return given
+
+    def free(self) -> dict[str, Any]:
+        """The free data's document, empty where there is nothing to say."""
+        if self._table in ("persons", "conversations"):
+            return self._legacy
+        free: dict[str, Any] = {}
+        if self._dangling:
+            free["dangling"] = self._dangling
+        if self._legacy or self._table == "actions":
+            free["legacy"] = self._legacy
+        return free
+
+    def _reference(self, column: Column, table: str, value: Value) -> Stored:
+        if value is None:
+            return None
+        found = self._around.find(table, value)
+        if found is None:
+            self._dangling[column.name] = packed(value)
+            self._say(column, "dangling_reference", "empty; kept beside the row")
+        elif Text(found.encode()) != value or not isinstance(value, Text):
+            self._legacy[column.name] = packed(value)
+        return found
+
+    def _index(self, column: Column, value: Value) -> int:
+        taken = self._around.indexes
+        fit = isinstance(value, int) and 0 < value <= LARGEST_INTEGER
+        if isinstance(value, int) and fit and value not in taken:
+            taken.add(value)
+            return value
+        free = max(taken, default=0) + 1
+        taken.add(free)
+        kind = "index_taken" if fit else "index_not_a_number"
+        self._note(column, value, kind, f"gets the next free number, {free}")
+        return free
+
+    def _people(self, column: Column, value: Value) -> Stored:
+        if value is None:
+            return None
+        text = readable(value) if isinstance(value, Text) else None
+        if text == "null":
+            return text
+        people: list[str] | None = _decoded(_STRINGS, text)
+        if people is None:
+            self._note(column, value, "not_a_list", "empty")
+            return None
+        found = [(one, self._around.find("persons", Text(one.encode()))) for one in people]
+        known = [str(uuid.UUID(row_id)) for _, row_id in found if row_id is not None]
+        if known == people:
+            return text
+        if len(known) < len(people):
+            self._note(column, value, "dangling_reference", "left out of the list")
+        else:
+            self._legacy[column.name] = packed(value)
+        return msgspec.json.encode(known).decode()
+
+    def _note(self, column: Column, value: Value, kind: str, rule: str) -> None:
+        self._legacy[column.name] = packed(value)
+        self._say(column, kind, rule)
+
+    def _say(self, column: Column, kind: str, rule: str) -> None:
+        self.oddities.append(Oddity(self._table, self._key, column.name, kind, rule))
+
+
+# Values of one column, whatever the rest of the row: what is stored, what was odd, what was done.
+
+Converted = tuple[Stored, str, str]
+
+
+def _text(value: Value) -> Converted:
+    if isinstance(value, Text):
+        text = readable(value)
+        if text is not None:
+            return text, "", ""
+        mended = value.decode(errors="replace").replace("\x00", "\ufffd")
+        kind = "nul_character" if _is_utf8(value) else "not_utf8"
+        return mended, kind, "unreadable characters replaced"
+    if isinstance(value, bytes) or value is None:
+        return None, "not_a_text", "empty"
+    return str(value), "not_a_text", "written as a text"
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _time(value: Value) -> Converted:
+    text = readable(value) if isinstance(value, Text) else None
+    if text is None:
+        return None, "time_unreadable", "empty"
+    try:
+        time = datetime.fromisoformat(text)
+        time = in_utc(time if time.tzinfo else time.replace(tzinfo=UTC)).replace(tzinfo=None)
+    except (ValueError, InvalidValueError):
+        return None, "time_unreadable", "empty"
+    canonical = time.isoformat(" ", "microseconds")
+    if canonical == text:
+        return canonical, "", ""
+    return canonical, "time_written_otherwise", "written as all others are"
+
+
+_FLOATS = msgspec.json.Decoder(list[float])
+_STRINGS = msgspec.json.Decoder(list[str])
+
+
+def _embedding(value: Value) -> Converted:
+    text = readable(value) if isinstance(value, Text) else None
+    if text == "null":
+        return text, "", ""
+    numbers = _decoded(_FLOATS, text)
+    if numbers is None:
+        return None, "not_an_embedding", "empty"
+    if len(numbers) != EMBEDDING_LENGTH:
+        return None, "embedding_length", "empty"
+    return text, "", ""
+
+
+def _document(decoder: msgspec.json.Decoder[Any]) -> Callable[[Value], Converted]:
+    def converted(value: Value) -> Converted:
+        text = readable(value) if isinstance(value, Text) else None
+        if text != "null" and _decoded(decoder, text) is None:
+            return None, "not_a_list", "empty"
+        return text, "", ""
+
+    return converted
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], text: str | None) -> Any:
+    try:
+        return None if text is None else decoder.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        return None
+
+
+def _integer(value: Value) -> Converted:
+    if isinstance(value, int) and abs(value) <= LARGEST_INTEGER:
+        return value, "", ""
+    return None, "not_a_number", "empty"
+
+
+def _real(value: Value) -> Converted:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
+        return float(value), "number_written_otherwise", "written as a fraction"
+    if isinstance(value, float) and math.isfinite(value):
+        return value, "", ""
+    return None, "not_a_number", "empty"
+
+
+CONVERTERS: dict[str, Callable[[Value], Converted]] = {
+    "text": _text,
+    "time": _time,
+    "embedding": _embedding,
+    "numbers": _document(_FLOATS),
+    "strings": _document(_STRINGS),
+    "integer": _integer,
+    "real": _real,
+}
+
+
+def _hex_of(key: str) -> str | None:
+    """The 32 digits of a UUID, however it is written; None: it is none."""
+    try:
+        return uuid.UUID(key).hex
+    except ValueError:
+        return None
+
+
+# The way back
+
+
+def legacy_row(
+    table: str, row_id: str, values: Mapping[str, Stored], free: Mapping[str, Any], network_id: str
+) -> tuple[Value, ...]:
+    """The legacy row that a row of the hub's is, in the order of `TABLES`.
+
+    An original that stands in the free data counts as long as the column still holds what was
+    made of it: what was changed here since is what the person wants.
+    """
+    return tuple(_back(table, row_id, values, free, network_id))
+
+
+def _back(
+    table: str, row_id: str, values: Mapping[str, Stored], free: Mapping[str, Any], network_id: str
+) -> Iterator[Value]:
+    split = table in ("persons", "conversations")
+    originals: Mapping[str, Any] = free if split else free.get("legacy") or {}
+    dangling: Mapping[str, Any] = {} if split else free.get("dangling") or {}
+    for column in TABLES[table]:
+        name = column.name
+        if name == "id":
+            yield unpacked(originals[name]) if name in originals else Text(row_id.encode())
+        elif column.target is None:
+            yield unpacked(originals.get(name))
+        else:
+            present = values[column.target]
+            plain: Value = Text(present.encode()) if isinstance(present, str) else present
+            if name in dangling:
+                yield unpacked(dangling[name]) if present is None else plain
+            elif name in originals:
+                original = unpacked(originals[name])
+                unchanged = _unchanged(column, original, present, network_id)
+                yield original if unchanged else plain
+            else:
+                yield plain
+
+
+def _unchanged(column: Column, original: Value, present: Stored, network_id: str) -> bool:
+    """Whether a column still holds what was made of an original."""
+    if column.refers_to:
+        kept = {replacement_id(network_id, column.refers_to, key) for key in keys_of(original)}
+        return present in kept | {hex_ for key in keys_of(original) if (hex_ := _hex_of(key))}
+    if column.kind == "index":
+        return True  # nobody changes it here
+    if column.kind == "people":
+        return _nobody_added(original, present, network_id)
+    made = CONVERTERS[column.kind](original)[0]
+    return present == ("" if made is None and column.required else made)
+
+
+def _nobody_added(original: Value, present: Stored, network_id: str) -> bool:
+    """Whether a list of participants names nobody that the legacy one did not."""
+    now = _decoded(_STRINGS, present if isinstance(present, str) else "[]")
+    if not now:
+        return True
+    for one in people_of(original):
+        keys = keys_of(Text(one.encode()))
+        same = {replacement_id(network_id, "persons", key) for key in keys}
+        same |= {hex_ for key in keys if (hex_ := _hex_of(key))}
+        now = [person for person in now if _hex_of(person) not in same]
+    return not now

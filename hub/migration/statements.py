@@ -1,0 +1,118 @@
+# ruff: noqa: S608 - the names in the statements are the schema's own
+"""The statements of a migration, in the words of the database.
+
+SQLite keeps as text what PostgreSQL types; to a migration, all of it is text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import text
+
+from hub.migration.conversion import FREE_DATA
+from hub.migration.legacy_rows import TABLES
+from hub.store.tables import Row
+from hub.store.types import JsonDocument, UtcDateTime, UuidText
+
+
+class Sql:
+    """The statements.
+
+    Args:
+        postgres: for PostgreSQL, and not for SQLite.
+    """
+
+    def __init__(self, *, postgres: bool) -> None:
+        self.postgres = postgres
+
+    def uuid(self, name: str) -> str:
+        """A parameter that is an id."""
+        return f"CAST(:{name} AS uuid)" if self.postgres else f":{name}"
+
+    def given(self, table: str, column: str, name: str | None = None) -> str:
+        """A parameter for a column."""
+        name = name or column
+        kind = _type(table, column)
+        if not self.postgres:
+            return f":{name}"
+        if isinstance(kind, UuidText):
+            return self.uuid(name)
+        if isinstance(kind, UtcDateTime):
+            return f"CAST(CAST(:{name} AS text) || '+00' AS timestamptz)"
+        if isinstance(kind, JsonDocument):
+            return f"CAST(:{name} AS json)"
+        return f":{name}"
+
+    def read(self, table: str, column: str) -> str:
+        """A column, as text where SQLite keeps text."""
+        kind, name = _type(table, column), f'"{column}"'
+        if not self.postgres:
+            return name
+        if isinstance(kind, UuidText):
+            return f"replace(CAST({name} AS text), '-', '')"
+        if isinstance(kind, UtcDateTime):
+            return f"to_char({name} AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+        if isinstance(kind, JsonDocument):
+            return f"CAST({name} AS text)"
+        return name
+
+    def insert(self, table: str) -> sa.TextClause:
+        columns = ("id", "network_id", *columns_of(table), FREE_DATA[table])
+        return self._insert(table, columns, "ON CONFLICT (id) DO NOTHING")
+
+    def update(self, table: str) -> sa.TextClause:
+        columns = (*columns_of(table), FREE_DATA[table])
+        changes = ", ".join(f'"{name}" = {self.given(table, name)}' for name in columns)
+        if "version" in Row.metadata.tables[table].columns:
+            changes += ", version = version + 1"
+        return text(
+            f"UPDATE {table} SET {changes} WHERE network_id = {self.uuid('network_id')}"
+            f" AND id = {self.uuid('id')}"
+        )
+
+    def quarantine(self) -> sa.TextClause:
+        columns = ("id", "network_id", "migration_run_id", "source_table", "source_row")
+        return self._insert(
+            "quarantine",
+            (*columns, "reason", "created_at"),
+            "ON CONFLICT (id) DO UPDATE SET source_row = excluded.source_row,"
+            " reason = excluded.reason",
+        )
+
+    def map_ids(self) -> sa.TextClause:
+        columns = ("network_id", "source_table", "legacy_id", "row_id", "checksum", "quarantined")
+        return self._insert(
+            "id_map",
+            columns,
+            "ON CONFLICT (network_id, source_table, legacy_id) DO UPDATE SET"
+            " row_id = excluded.row_id, checksum = excluded.checksum,"
+            " quarantined = excluded.quarantined",
+        )
+
+    def log(self) -> sa.TextClause:
+        return self._insert("events", ("network_id", "seq", "kind", "row_id", "created_at"), "")
+
+    def touch(self) -> sa.TextClause:
+        at = self.given("conversations", "last_interaction_at", "at")
+        return text(
+            f"UPDATE conversations SET last_interaction_at = {at}"
+            f" WHERE network_id = {self.uuid('network')} AND id = {self.uuid('id')}"
+            f" AND (last_interaction_at IS NULL OR last_interaction_at < {at})"
+        )
+
+    def _insert(self, table: str, columns: Sequence[str], end: str) -> sa.TextClause:
+        names = ", ".join(f'"{name}"' for name in columns)
+        given = ", ".join(self.given(table, name) for name in columns)
+        return text(f"INSERT INTO {table} ({names}) VALUES ({given}) {end}")
+
+
+def columns_of(table: str) -> tuple[str, ...]:
+    """Those of the hub's table that a legacy row fills, but for its id."""
+    return tuple(column.target for column in TABLES[table] if column.target and column.name != "id")
+
+
+def _type(table: str, column: str) -> Any:
+    return Row.metadata.tables[table].columns[column].type

@@ -1,0 +1,138 @@
+"""How far the moves are, in all and for each network, whichever process made them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from hub.migration.legacy_rows import TABLES
+from hub.migration.target import Target
+from hub.store.database import Database
+from hub.store.moves import Move, Moves, Run
+from shared.clock import Clock
+
+
+@dataclass(frozen=True)
+class MoveStatus:
+    """One network.
+
+    Args:
+        move: where from, where to.
+        runs: all of them, oldest first.
+        moved: rows by legacy table.
+        quarantined: rows that are kept verbatim.
+        now: the hub's time.
+    """
+
+    move: Move
+    runs: tuple[Run, ...]
+    moved: dict[str, int]
+    quarantined: int
+    now: datetime
+
+    @property
+    def state(self) -> str:
+        """Of the newest run: running, interrupted, completed or failed; waiting: there is none."""
+        return self.runs[-1].status if self.runs else "waiting"
+
+    @property
+    def completed(self) -> bool:
+        """Whether all of it was moved and verified once."""
+        return any(run.status == "completed" for run in self.runs)
+
+    @property
+    def errors(self) -> int:
+        """Runs that failed, and rows that could not be moved."""
+        return self.quarantined + sum(run.status == "failed" for run in self.runs)
+
+    @property
+    def duration(self) -> float:
+        """How long the runs took, in seconds."""
+        spans = (
+            (run.finished_at or self.now) - run.started_at
+            for run in self.runs
+            if run.finished_at or run.status == "running"
+        )
+        return sum(span.total_seconds() for span in spans)
+
+    @property
+    def success_rate(self) -> float:
+        """The share of rows that were moved, 0 to 1; 1 where there were none."""
+        return _share(sum(self.moved.values()), self.quarantined)
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "network_id": self.move.public_id,
+            "name": self.move.name,
+            "source": self.move.source,
+            "state": self.state,
+            "networks_migrated": int(self.completed),
+            "interactions_migrated": self.moved["interactions"],
+            "rows": self.moved,
+            "errors": self.errors,
+            "start_time": self.move.started_at.isoformat(),
+            "duration": round(self.duration, 3),
+            "success_rate": self.success_rate,
+            "progress": self.runs[-1].counts if self.runs else {},
+        }
+
+
+@dataclass(frozen=True)
+class Status:
+    """All of them."""
+
+    moves: tuple[MoveStatus, ...]
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        started = [one.move.started_at for one in self.moves]
+        moved = sum(sum(one.moved.values()) for one in self.moves)
+        apart = sum(one.quarantined for one in self.moves)
+        return {
+            "networks_migrated": sum(one.completed for one in self.moves),
+            "interactions_migrated": sum(one.moved["interactions"] for one in self.moves),
+            "errors": sum(one.errors for one in self.moves),
+            "start_time": min(started).isoformat() if started else None,
+            "duration": round(sum(one.duration for one in self.moves), 3),
+            "success_rate": _share(moved, apart),
+            "networks": [one.document() for one in self.moves],
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        if not self.moves:
+            return ["Nothing was moved yet: `mira-hub migrate plan FILE` says what would happen."]
+        said = self.document()
+        lines = [
+            f"networks_migrated      {said['networks_migrated']} of {len(self.moves)}",
+            f"interactions_migrated  {said['interactions_migrated']}",
+            f"errors                 {said['errors']}",
+            f"start_time             {said['start_time']}",
+            f"duration               {said['duration']:.1f} s",
+            f"success_rate           {100 * said['success_rate']:.2f} %",
+        ]
+        for one in self.moves:
+            rows = ", ".join(f"{one.moved[table]} {table}" for table in TABLES)
+            lines.append(f"{one.move.public_id}  {one.state}  {one.move.name}")
+            lines.append(f"  from {one.move.source}, since {one.move.started_at:%Y-%m-%d %H:%M}")
+            lines.append(f"  {rows}; {one.quarantined} in quarantine; {one.duration:.1f} s")
+            if one.runs and "error" in one.runs[-1].report:
+                report = one.runs[-1].report
+                lines.append(f"  the last run failed: {report['error']}: {report['message']}")
+        return lines
+
+
+async def status(database: Database, clock: Clock) -> Status:
+    """What there is now."""
+    moves, found = Moves(database, clock), []
+    for move in await moves.every():
+        target = Target(database, move.network_id)
+        moved, apart = await target.totals()
+        found.append(MoveStatus(move, await moves.runs(move.network_id), moved, apart, moves.now()))
+    return Status(tuple(found))
+
+
+def _share(moved: int, apart: int) -> float:
+    return round(moved / (moved + apart), 6) if moved + apart else 1.0
