@@ -58,7 +58,7 @@ class Counts:
 
     def document(self) -> dict[str, dict[str, int]]:
         """As it is stored."""
-        return {table: dict(counted) for table, counted in self.by_table.items()}
+        return {table: dict(+counted) for table, counted in self.by_table.items()}
 
 
 class Mover:

@@ -183,6 +183,7 @@ class Runs:
                 Rows(progress, f"{label}: rows moved", rows),
             )
             await mover.refuse_strangers(connection)
+            await self._moves.came_from(move.network_id, str(copy.source))
             await mover.move(connection)
             verified = await verify(
                 connection,

@@ -221,7 +221,11 @@ class Target:
             await self._map(connection, batch, sums)
             if batch.table == "interactions":
                 await self._touch_conversations(connection, (*batch.new, *batch.changed))
-            told = [row.row_id for row in (*batch.new, *batch.changed)]
+            told = [
+                row.row_id
+                for row in (*batch.new, *batch.changed)
+                if row.values.get("timestamp", "") is not None  # else devices have no place for it
+            ]
             if batch.table in TOLD_AS and told:
                 await self._log(connection, TOLD_AS[batch.table], told, now)
 

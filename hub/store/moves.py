@@ -96,12 +96,27 @@ class Moves:
                     created_at=now,
                     updated_at=now,
                 )
-            known = network.extra.get(MARK) or {}
-            started_at = _time(known["started_at"]) if known else now
-            network.extra = {**network.extra, **mark(source, started_at)}
+            if MARK not in network.extra:
+                network.extra = {**network.extra, **mark(source, now)}
             session.add(network)
             await session.flush()
-            return Move(network.id, public_id, network.name, source, started_at)
+            known = network.extra[MARK]
+            return Move(
+                network.id,
+                public_id,
+                network.name,
+                known["source"],
+                _time(known["started_at"]),
+            )
+
+    async def came_from(self, network_id: str, source: str) -> None:
+        """Notes under which path a legacy file is found now."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            network = await session.get(Network, network_id)
+            if network is None:
+                raise NotFoundError("There is no such network.")
+            network.extra = {**network.extra, MARK: {**network.extra[MARK], "source": source}}
+            session.add(network)
 
     async def begin(self, network_id: str, source: str, sha256: str) -> str:
         """Notes that a run begins; one that never ended was interrupted. Gives the run's id."""
