@@ -16,6 +16,7 @@ from hub.migration import source
 from hub.migration.errors import MigrationError
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
+from hub.migration.rollback import Rollback
 from hub.migration.runs import Destination, Outcome, Runs
 from hub.migration.status import status
 from hub.migration.verification import verify
@@ -84,6 +85,13 @@ def add_migrate_commands(
         help="legacy files (default: all that were moved)",
     )
     add("status", _status, "how far the moves are")
+    parser = add("rollback", _rollback, "go back to the legacy file")
+    parser.add_argument(
+        "--network", metavar="ID", help="net_... (default: the only one that was moved into)"
+    )
+    parser.add_argument(
+        "--to", type=Path, metavar="FILE", help="write there, and leave the legacy file alone"
+    )
 
 
 def _add_files(parser: argparse.ArgumentParser) -> None:
@@ -201,6 +209,15 @@ def _of(report: dict[str, Any]) -> str:
 async def _status(_: HubConfig, database: Database, args: argparse.Namespace) -> int:
     found = await status(database, steady_clock())
     print(json.dumps(found.document()) if args.json else "\n".join(found.lines()))
+    return 0
+
+
+async def _rollback(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
+    rollback = Rollback(database, steady_clock(), migration_folder(config))
+    move = await rollback.move_of(args.network)
+    with shown() as progress:
+        done = await rollback.roll_back(move, args.to, progress)
+    print(json.dumps(done.document()) if args.json else "\n".join(done.lines()))
     return 0
 
 

@@ -28,7 +28,7 @@ from hub.migration.conversion import (
     replacement_id,
 )
 from hub.migration.errors import MigrationError
-from hub.migration.legacy_rows import TABLES, Text, Value, checksum, key_of, packed
+from hub.migration.legacy_rows import TABLES, Text, Value, checksum, packed
 from hub.migration.target import Batch, IdsTakenError, Known, Present, Quarantined, Target
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -120,7 +120,7 @@ class Mover:
             if not await self._target.keys(table, "", 1):
                 continue
             for rows in source.batches(connection, table):
-                keys = [key_of(row[0]) or stand_in(row) for row in rows]
+                keys = [source.key_or_stand_in(row) for row in rows]
                 if await self._target.known(table, keys):
                     return
         if any([await self._target.map_size(table) for table in TABLES]):
@@ -135,7 +135,7 @@ class Mover:
     async def _take(self, table: str, rows: Sequence[Row], *, anew: bool) -> None:
         by_key: dict[str, Row] = {}
         for row in rows:
-            by_key[key_of(row[0]) or stand_in(row)] = row
+            by_key[source.key_or_stand_in(row)] = row
         sums = {key: checksum(row) for key, row in by_key.items()}
         known = {} if anew else await self._target.known(table, list(by_key))
         changed = {
@@ -316,11 +316,6 @@ def _own_id(key: str) -> str | None:
         return None
 
 
-def stand_in(row: Row) -> str:
-    """A key for a row whose id is no text; it is made of all that the row says."""
-    return f"~{checksum(row)}"
-
-
 def _people(value: Value) -> Iterator[str]:
     for one in people_of(value):
         yield from keys_of(Text(one.encode()))
@@ -329,5 +324,5 @@ def _people(value: Value) -> Iterator[str]:
 def _hashed_keys(connection: sqlite3.Connection, table: str) -> set[str]:
     """The keys that are not the ids themselves, for which SQLite cannot be asked."""
     rows = (row for some in source.batches(connection, table) for row in some)
-    keys = (key_of(row[0]) or stand_in(row) for row in rows)
+    keys = (source.key_or_stand_in(row) for row in rows)
     return {key for key in keys if key.startswith("~")}

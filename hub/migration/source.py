@@ -12,13 +12,13 @@ import hashlib
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from hub.migration.errors import LegacyBusyError, LegacyFileError
-from hub.migration.legacy_rows import TABLES, Text, Value
+from hub.migration.legacy_rows import TABLES, Text, Value, checksum, key_of
 from hub.store.errors import StoreFullError
 
 CHUNK_BYTES = 1024 * 1024
@@ -92,6 +92,7 @@ def copy(source: Path, target: Path, progress: Progress = lambda done, of: None)
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         for _ in range(TRIES):
             _clear(partial)
+            _clear(_raw_of(partial))
             before = _at_rest(source)
             sha256 = _copied(source, partial, progress)
             if before.log[0]:
@@ -106,15 +107,73 @@ def copy(source: Path, target: Path, progress: Progress = lambda done, of: None)
                 "Try again when the legacy system has less to do, or stop it.",
             )
         try:
-            if before.log[0]:
+            if before.log[0]:  # the copy takes it in; the backup stays as it was
+                _copied(partial, _raw_of(partial), lambda done, of: None)
+                _copied(_log_of(partial), _log_of(_raw_of(partial)), lambda done, of: None)
                 _take_log_in(partial)
             with open_copy(partial) as connection:
                 check(connection, source)
         except BaseException:
             _clear(partial)
+            _clear(_raw_of(partial))
             raise
+        _clear(_raw_of(target))
+        if before.log[0]:
+            _log_of(_raw_of(partial)).replace(_log_of(_raw_of(target)))
+            _raw_of(partial).replace(_raw_of(target))
         partial.replace(target)
     return Copy(target, source, sha256, before.size)
+
+
+def put_back(copied: Path, sha256: str, file: Path) -> None:
+    """Puts the bytes of a legacy file, of which a copy was made, into a file of that name.
+
+    Args:
+        copied: where the copy went.
+        sha256: of the legacy file then, hex.
+        file: where to; what is there is replaced once the bytes are on the disk.
+
+    Raises:
+        LegacyFileError: the copy is not what it was.
+        StoreFullError: no room.
+    """
+    with _explained(file):
+        raw = _raw_of(copied)
+        beside = file.with_name(f"{file.name}.new")
+        _clear(beside)
+        if _copied(raw if raw.exists() else copied, beside, lambda done, of: None) != sha256:
+            _clear(beside)
+            raise LegacyFileError(
+                f"The backup {copied} is not what was copied.", "Take another backup of the file."
+            )
+        if raw.exists():
+            _log_of(file).unlink(missing_ok=True)
+            _copied(_log_of(raw), _log_of(file), lambda done, of: None)
+        _take_place(beside, file)
+
+
+def take_place(made: Path, file: Path) -> None:
+    """Puts one file in the place of another, with its owner and rights, and on the disk."""
+    with _explained(file):
+        beside = file.with_name(f"{file.name}.new")
+        _clear(beside)
+        _copied(made, beside, lambda done, of: None)
+        _take_place(beside, file)
+        made.unlink()
+
+
+def _take_place(made: Path, file: Path) -> None:
+    like = (file if file.exists() else file.parent).stat()
+    if file.exists():
+        made.chmod(like.st_mode)
+    if os.geteuid() == 0:
+        os.chown(made, like.st_uid, like.st_gid)
+    made.replace(file)
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @contextmanager
@@ -140,6 +199,11 @@ def batches(
     cursor = connection.execute(f"SELECT {columns} FROM {table} ORDER BY rowid")
     while rows := cursor.fetchmany(size):
         yield rows
+
+
+def key_or_stand_in(row: Sequence[Value]) -> str:
+    """A row's key; for one whose id is no text, one that is made of all that it says."""
+    return key_of(row[0]) or f"~{checksum(row)}"
 
 
 def check(connection: sqlite3.Connection, source: Path) -> None:
@@ -217,6 +281,11 @@ def _take_log_in(path: Path) -> None:
 
 def _log_of(path: Path) -> Path:
     return path.with_name(path.name + "-wal")
+
+
+def _raw_of(path: Path) -> Path:
+    """The bytes of a file that had a write-ahead log, which is beside it."""
+    return path.with_name(path.name + ".raw")
 
 
 def _clear(path: Path) -> None:

@@ -100,7 +100,7 @@ class Target:
 
     def __init__(self, database: Database, network_id: str) -> None:
         self._database = database
-        self._network_id = network_id
+        self.network_id = network_id
         self._sql = Sql(postgres=database.engine == "postgresql")
 
     async def known(self, table: str, keys: Collection[str]) -> dict[str, Known]:
@@ -115,7 +115,7 @@ class Target:
 
     async def map_size(self, table: str) -> int:
         """How many rows of a table the map of ids has."""
-        async with self._database.session(Scope(self._network_id)) as session:
+        async with self._database.session(Scope(self.network_id)) as session:
             connection = await session.connection()
             counted = await connection.execute(
                 text(f"SELECT count(*) FROM id_map WHERE {self._mine} AND source_table = :table"),
@@ -125,7 +125,7 @@ class Target:
 
     async def totals(self) -> tuple[dict[str, int], int]:
         """How many rows were moved, by table, and how many are in quarantine."""
-        async with self._database.session(Scope(self._network_id)) as session:
+        async with self._database.session(Scope(self.network_id)) as session:
             connection = await session.connection()
             found = await connection.execute(
                 text(
@@ -140,7 +140,7 @@ class Target:
 
     async def keys(self, table: str, after: str, limit: int = IDS_AT_ONCE) -> list[str]:
         """Keys in the map of ids behind a key, in their order."""
-        async with self._database.session(Scope(self._network_id)) as session:
+        async with self._database.session(Scope(self.network_id)) as session:
             connection = await session.connection()
             found = await connection.execute(
                 text(
@@ -160,13 +160,51 @@ class Target:
 
     async def indexes(self) -> set[int]:
         """The numbers that persons have."""
-        async with self._database.session(Scope(self._network_id)) as session:
+        async with self._database.session(Scope(self.network_id)) as session:
             connection = await session.connection()
             found = await connection.execute(
                 text(f'SELECT "index" FROM persons WHERE {self._mine}'),
                 {"network": self._network()},
             )
             return {index for (index,) in found}
+
+    async def made_here(self, table: str, after: str, limit: int = IDS_AT_ONCE) -> list[str]:
+        """Ids, behind one, of rows that did not come from the legacy system, in their order."""
+        id_ = f"{table}.id"
+        shown = f"replace(CAST({id_} AS text), '-', '')" if self._sql.postgres else id_
+        mine = f"{table}.network_id = {self._sql.uuid('network')}"
+        beyond = f"AND {id_} > {self._sql.uuid('after')}" if after else ""
+        async with self._database.session(Scope(self.network_id)) as session:
+            connection = await session.connection()
+            found = await connection.execute(
+                text(
+                    f"SELECT {shown} FROM {table} LEFT JOIN id_map"
+                    f" ON id_map.network_id = {table}.network_id AND id_map.row_id = {id_}"
+                    " AND id_map.source_table = :table AND NOT id_map.quarantined"
+                    f" WHERE {mine} AND id_map.row_id IS NULL {beyond} ORDER BY {id_} LIMIT :limit"
+                ),
+                {"network": self._network(), "table": table, "limit": limit}
+                | ({"after": after} if after else {}),
+            )
+            return [row_id for (row_id,) in found]
+
+    async def map(self, table: str, places: Mapping[str, tuple[str, str]]) -> None:
+        """Notes under which row ids, 32 hex digits, legacy rows are here, and their checksums."""
+        lines = [
+            {
+                "network_id": self._network(),
+                "source_table": table,
+                "legacy_id": key,
+                "row_id": row_id,
+                "checksum": sum_,
+                "quarantined": False,
+            }
+            for key, (row_id, sum_) in places.items()
+        ]
+        if lines:
+            async with self._database.transaction(Scope(self.network_id)) as session:
+                connection = await session.connection()
+                await connection.execute(self._sql.map_ids(), lines)
 
     async def present(self, table: str, ids: Collection[str]) -> dict[str, Present]:
         """Rows as they are now, by id."""
@@ -209,7 +247,7 @@ class Target:
             IdsTakenError: rows have to be given other ids; nothing was written.
             StoreError: the database failed; nothing was written.
         """
-        async with self._database.transaction(Scope(self._network_id)) as session:
+        async with self._database.transaction(Scope(self.network_id)) as session:
             connection = await session.connection()
             if batch.new:
                 await self._insert(connection, batch)
@@ -241,7 +279,7 @@ class Target:
             "actions": (),
         }
         these = {"network": self._network(), "id": row_id, "inside": f"%{uuid.UUID(row_id)}%"}
-        async with self._database.transaction(Scope(self._network_id)) as session:
+        async with self._database.transaction(Scope(self.network_id)) as session:
             connection = await session.connection()
             for other, where in referring[table]:
                 named = {name: these[name] for name in these if f":{name}" in where}
@@ -256,7 +294,7 @@ class Target:
 
     async def unmap(self, table: str, key: str) -> None:
         """Forgets where a legacy row went."""
-        async with self._database.transaction(Scope(self._network_id)) as session:
+        async with self._database.transaction(Scope(self.network_id)) as session:
             connection = await session.connection()
             await connection.execute(
                 text(
@@ -392,7 +430,7 @@ class Target:
         network = {"network": self._network()} if ":network" in sql else {}
         found: list[Any] = []
         if ids:
-            async with self._database.session(Scope(self._network_id)) as session:
+            async with self._database.session(Scope(self.network_id)) as session:
                 connection = await session.connection()
                 for some in _some(list(ids)):
                     given = self._ids(some) if uuids else some
@@ -405,7 +443,7 @@ class Target:
         return f"network_id = {self._sql.uuid('network')}"
 
     def _network(self) -> str:
-        return self._network_id.replace("-", "")
+        return self.network_id.replace("-", "")
 
     def _ids(self, ids: Sequence[str]) -> list[Any]:
         if not self._sql.postgres:

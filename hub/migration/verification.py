@@ -12,8 +12,7 @@ from typing import Any
 
 from hub.migration import source
 from hub.migration.conversion import legacy_row
-from hub.migration.legacy_rows import TABLES, Value, checksum, key_of, unpacked
-from hub.migration.moving import stand_in
+from hub.migration.legacy_rows import TABLES, Value, checksum, unpacked
 from hub.migration.target import Known, Target
 from hub.store.database import Database
 
@@ -150,7 +149,7 @@ async def _compare(
     sums: list[int],
     network_id: str,
 ) -> None:
-    by_key = {key_of(row[0]) or stand_in(row): checksum(row) for row in rows}
+    by_key = {source.key_or_stand_in(row): checksum(row) for row in rows}
     known = await target.known(table, list(by_key))
     moved = [one.row_id for one in known.values() if not one.quarantined]
     present = await target.present(table, moved)

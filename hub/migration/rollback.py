@@ -1,0 +1,211 @@
+"""Goes back to the legacy file: the old one as it was, or a new one with what came since."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from hub.migration import source
+from hub.migration.errors import LegacyFileError, MigrationError
+from hub.migration.export import Exported, export
+from hub.migration.legacy_rows import TABLES
+from hub.migration.progress import Progress, Rows
+from hub.migration.target import Target
+from hub.store.database import Database
+from hub.store.moves import Move, Moves
+from hub.store.scope import Scope
+from hub.store.store import Store
+from hub.store.tables import (
+    CalendarEvent,
+    Client,
+    Conversation,
+    Election,
+    Interaction,
+    Recording,
+    Reminder,
+    VoiceCentroid,
+)
+from shared.clock import Clock
+
+UNHELD: tuple[tuple[str, Any, Any], ...] = (
+    ("devices (clients)", Client, None),
+    ("elections, and why each microphone was chosen", Election, None),
+    ("recordings", Recording, None),
+    ("calendar events", CalendarEvent, None),
+    ("reminders", Reminder, None),
+    ("learned voices (centroids)", VoiceCentroid, None),
+    ("titles of conversations", Conversation, col(Conversation.title).is_not(None)),
+    (
+        "which device heard an interaction, how well, for how long",
+        Interaction,
+        col(Interaction.client_id).is_not(None),
+    ),
+)
+"""What the legacy schema has no place for."""
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """What was done.
+
+    Args:
+        move: that was rolled back.
+        file: the legacy file that the legacy system is to go on with.
+        sha256: its, hex.
+        state: untouched: it is as it was; restored: from the backup, bit for bit; exported: it
+            was written anew, with what came since.
+        kept: where the file of before is, if it was replaced.
+        exported: what was written.
+        unheld: how many rows there are of what the legacy schema cannot hold.
+    """
+
+    move: Move
+    file: Path
+    sha256: str
+    state: str
+    kept: Path | None
+    exported: Exported
+    unheld: dict[str, int]
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "network_id": self.move.public_id,
+            "file": str(self.file),
+            "sha256": self.sha256,
+            "state": self.state,
+            "kept": str(self.kept) if self.kept else None,
+            "new": self.exported.new,
+            "changed": self.exported.changed,
+            "deleted": self.exported.deleted,
+            "renumbered": self.exported.renumbered,
+            "not_held": self.unheld,
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        what = {
+            "untouched": "is as it was, bit for bit",
+            "restored": "is restored from its backup, bit for bit",
+            "exported": "holds what was in it and what came since",
+        }[self.state]
+        said = [f"{self.file} {what}.", f"  sha256 {self.sha256}"]
+        if self.kept:
+            said.append(f"  the file of before: {self.kept}")
+        for table in TABLES:
+            counted = (self.exported.new, self.exported.changed, self.exported.deleted)
+            new, changed, deleted = (by_table.get(table, 0) for by_table in counted)
+            if new or changed or deleted:
+                said.append(f"  {table}: {new} new, {changed} changed, {deleted} deleted")
+        for name, count in self.unheld.items():
+            said.append(f"  the legacy system has no place for: {count} x {name}")
+        said.append(
+            f"{self.move.public_id} is inactive: what is in it stays there, to be read, until "
+            "`mira-hub network delete`."
+        )
+        return said
+
+
+class Rollback:
+    """Takes a move back.
+
+    Args:
+        database: open; this does not close it.
+        clock: the hub's clock.
+        folder: where copies are kept.
+    """
+
+    def __init__(self, database: Database, clock: Clock, folder: Path) -> None:
+        self._database = database
+        self._clock = clock
+        self._folder = folder
+        self._moves = Moves(database, clock)
+
+    async def move_of(self, network: str | None) -> Move:
+        """The move into a network, by its public id; None: the only one.
+
+        Raises:
+            MigrationError: there is none, or several.
+        """
+        found = [move for move in await self._moves.every() if network in (None, move.public_id)]
+        if not found:
+            raise MigrationError("Nothing was moved there.", "`migrate status` lists all moves.")
+        if len(found) > 1:
+            raise MigrationError("There are several moves.", "Say which one: --network net_...")
+        return found[0]
+
+    async def roll_back(self, move: Move, into: Path | None, progress: Progress) -> RolledBack:
+        """Puts a legacy file where it was, or into another place.
+
+        Raises:
+            MiraError, OSError, sqlite3.Error: nothing was replaced.
+        """
+        folder = self._folder / move.public_id
+        newest = folder / "newest.db"
+        file = into or Path(move.source)
+        runs = [run for run in await self._moves.runs(move.network_id) if run.source_sha256]
+        if not newest.exists() or not runs:
+            raise LegacyFileError(
+                f"The copy of the legacy file is gone from {folder}.",
+                "Put it back from a backup; or, where the legacy file is as it was, just use it.",
+            )
+        sha256 = str(runs[-1].source_sha256)
+        there = source.sha256_of(file) if file.exists() else None
+        if into is None and there not in (None, sha256):
+            raise MigrationError(
+                f"{file} was written since the last run.",
+                "Run `migrate run` once more, so that nothing of it is lost; or leave the file "
+                "alone and name another with --to.",
+            )
+        target = Target(self._database, move.network_id)
+        made = folder / "export.db.partial"
+        with source.open_copy(newest) as connection:
+            rows = sum(source.counts(connection).values())
+        exported = await export(
+            newest, made, target, Rows(progress, f"{move.name}: rows compared", rows)
+        )
+        unheld = await self._unheld(move.network_id)
+        kept: Path | None = None
+        if exported.anything:
+            for table, places in exported.places.items():
+                await target.map(table, places)
+            kept, state = self._keep(file), "exported"
+            source.take_place(made, file)
+        else:
+            made.unlink()
+            state = "untouched"
+            if there != sha256:
+                state = "restored"
+                source.put_back(newest, sha256, file)
+        # Only now: whoever is killed before this does it again, with the same end.
+        await self._moves.end(move.network_id)
+        await Store(self._database, self._clock).set_network_status(move.network_id, "inactive")
+        return RolledBack(move, file, source.sha256_of(file), state, kept, exported, unheld)
+
+    def _keep(self, file: Path) -> Path | None:
+        """Gives the file of before another name as well."""
+        if not file.exists():
+            return None
+        now = datetime.fromtimestamp(self._clock() / 1e6).astimezone()
+        kept = file.with_name(f"{file.name}.before-rollback-{now:%Y%m%d-%H%M%S}")
+        os.link(file, kept)
+        return kept
+
+    async def _unheld(self, network_id: str) -> dict[str, int]:
+        found = {}
+        async with self._database.session(Scope(network_id)) as session:
+            for name, table, condition in UNHELD:
+                statement = select(func.count()).select_from(table)
+                statement = statement.where(table.network_id == network_id)
+                if condition is not None:
+                    statement = statement.where(condition)
+                count = (await session.exec(statement)).one()
+                if count:
+                    found[name] = int(count)
+        return found
