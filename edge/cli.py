@@ -196,6 +196,8 @@ def _show(status: Status) -> None:
     print(
         f"listening   {'on' if status.listening else 'off'} (microphone {status.microphone}{why})"
     )
+    if status.unremembered:
+        print("            after a restart it may be otherwise: it cannot be kept (disk full?)")
     print(f"speech      {'yes' if status.speech else 'no'}")
     print(f"held        {status.held} utterances, {status.dropped} given up for want of room")
     print(f"events      {status.cursor}")

@@ -54,6 +54,7 @@ class Status(Struct, frozen=True, kw_only=True):
     waiting: int = 0  # changes made here that no hub has answered
     refused: str = ""  # what the hub refused last
     done: bool = False  # answers a change: whether the hub has done it already
+    unremembered: bool = False  # the next start may not know whether to listen: the disk is full
 
 
 class Refused(Struct, frozen=True, kw_only=True):

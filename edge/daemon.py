@@ -135,6 +135,7 @@ class Daemon:
             cursor=self.replica.cursor,
             waiting=len(self._changes.waiting),
             refused=self.replica.refused,
+            unremembered=self._switching.unremembered,
         )
 
     async def answer(self, question: Question) -> Status:

@@ -42,6 +42,7 @@ class Switching:
         self._since_us = {scope: replica.pending_since(scope) for scope in SCOPES}
         self._pending_seq: dict[Scope, int] = {}  # of the last change that was sent
         self.removed = False  # from the network, for good
+        self._unkept: dict[str, Callable[[], None]] = {}  # what is still to be written
         self.switched = asyncio.Event()  # whoever waits for it clears it first
         self.moved = asyncio.Event()  # the same; set where a choice was confirmed, too
 
@@ -49,6 +50,11 @@ class Switching:
     def listening(self) -> bool:
         """Whether the device is to listen."""
         return self.in_force.network and self.in_force.client and not self.removed
+
+    @property
+    def unremembered(self) -> bool:
+        """Whether the next start may not know what was chosen."""
+        return bool(self._unkept)
 
     def confirmed(self, scope: Scope) -> bool:
         """Whether the hub knows what a person here chose."""
@@ -123,17 +129,19 @@ class Switching:
         self.switched.set()  # first of all: a full disk keeps no microphone open
         self.moved.set()
         if changed:
-            _keep(lambda: self._replica.set_switches(switches))
+            self._keep("switches", lambda: self._replica.set_switches(switches))
 
     def _set_pending(self, scope: Scope, listening: bool | None, made_at_us: int = 0) -> None:
         self._pending[scope], self._since_us[scope] = listening, made_at_us
         self.moved.set()
-        _keep(lambda: self._replica.set_pending(scope, listening, made_at_us))
+        self._keep(scope, lambda: self._replica.set_pending(scope, listening, made_at_us))
 
-
-def _keep(write: Callable[[], None]) -> None:
-    """Writes what the next start should know; it works without, too."""
-    try:
-        write()
-    except sqlite3.Error as error:
-        log.warning("listening cannot be remembered for the next start: %s", error)
+    def _keep(self, name: str, write: Callable[[], None]) -> None:
+        """Writes what the next start should know; where it cannot be, it is tried with the next."""
+        self._unkept[name] = write
+        try:
+            for name in list(self._unkept):
+                self._unkept[name]()
+                del self._unkept[name]
+        except sqlite3.Error as error:
+            log.warning("listening cannot be remembered for the next start: %s", error)

@@ -128,6 +128,8 @@ async def ask(member: Member, question: Question) -> tuple[Outcome, str]:
             status = msgspec.json.decode(line, type=Status)
         except msgspec.DecodeError:
             return "refused", msgspec.json.decode(line, type=Refused).error
+        if status.unremembered:  # by a device that is killed before there is room again
+            return "unknown", "it could not be kept for the next start"
         return "acked", f"held {status.held}, waiting {status.waiting}"
     except (OSError, TimeoutError, msgspec.DecodeError) as error:
         return "unknown", repr(error)

@@ -152,7 +152,7 @@ async def test_a_backup_that_is_damaged_is_not_put_back(
     with pytest.raises(LegacyFileError, match="not what was copied"):
         source.put_back(copy, source.sha256_of(file), file)
     assert legacy.read(file)["persons"][1]["name"] is None
-    assert ANNA == legacy.read(file)["persons"][0]["id"]
+    assert legacy.read(file)["persons"][0]["id"] == ANNA
 
 
 @settings(
