@@ -13,6 +13,7 @@ from typing import Any
 
 from hub.config import HubConfig
 from hub.migration import source
+from hub.migration.adoption import adopt, give_back
 from hub.migration.errors import MigrationError
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
@@ -75,6 +76,15 @@ def add_migrate_commands(
         action="store_true",
         help="move only the first file that was not moved yet, and say what is left",
     )
+
+    parser = migrate_commands.add_parser(
+        "adopt", help="make a legacy file the hub's database itself, or (--back) undo that"
+    )
+    parser.add_argument("file", type=Path, metavar="FILE", help="a legacy mira.db, not in use")
+    parser.add_argument("--back", action="store_true", help="make it a legacy file again")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    add_config(parser)
+    parser.set_defaults(handler=lambda args: _adopt(config_of(args), args))
 
     parser = add("verify", _verify, "compare legacy files with what was moved of them")
     parser.add_argument(
@@ -209,6 +219,25 @@ def _of(report: dict[str, Any]) -> str:
 async def _status(_: HubConfig, database: Database, args: argparse.Namespace) -> int:
     found = await status(database, steady_clock())
     print(json.dumps(found.document()) if args.json else "\n".join(found.lines()))
+    return 0
+
+
+def _adopt(config: HubConfig, args: argparse.Namespace) -> int:
+    if args.back:
+        give_back(args.file)
+        print(
+            json.dumps({"file": str(args.file)}) if args.json else f"{args.file} is legacy again."
+        )
+        return 0
+    with shown() as progress:
+        folder = migration_folder(config) / "adopted"
+        done = asyncio.run(adopt(args.file, folder, steady_clock(), progress))
+    if args.json:
+        print(json.dumps(done.document()))
+        return 0
+    print(f"{done.file} is a hub's database now: put `path` under [store] to it.")
+    print(f"  verified: {', '.join(f'{count} {table}' for table, count in done.rows.items())}")
+    print(f"  in the network {done.network_id}; the legacy file as it was: {done.backup}")
     return 0
 
 

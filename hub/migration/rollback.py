@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import func
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.migration import source
 from hub.migration.errors import LegacyFileError, MigrationError
@@ -18,9 +19,8 @@ from hub.migration.legacy_rows import TABLES
 from hub.migration.progress import Progress, Rows
 from hub.migration.target import Target
 from hub.store.database import Database
-from hub.store.moves import Move, Moves
+from hub.store.moves import EXPORTED, Move, Moves
 from hub.store.scope import Scope
-from hub.store.store import Store
 from hub.store.tables import (
     CalendarEvent,
     Client,
@@ -157,7 +157,9 @@ class Rollback:
             )
         sha256 = str(runs[-1].source_sha256)
         there = source.sha256_of(file) if file.exists() else None
-        if into is None and there not in (None, sha256):
+        # Whoever was killed while they rolled back has put a file there already.
+        ours = {None, sha256, runs[-1].report.get(EXPORTED)}
+        if into is None and there not in ours:
             raise MigrationError(
                 f"{file} was written since the last run.",
                 "Run `migrate run` once more, so that nothing of it is lost; or leave the file "
@@ -173,9 +175,9 @@ class Rollback:
         unheld = await self._unheld(move.network_id)
         kept: Path | None = None
         if exported.anything:
-            for table, places in exported.places.items():
-                await target.map(table, places)
-            kept, state = self._keep(file), "exported"
+            state = "exported"
+            await self._moves.exporting(move.network_id, runs[-1].run_id, source.sha256_of(made))
+            kept = self._keep(file) if there == sha256 else None
             source.take_place(made, file)
         else:
             made.unlink()
@@ -183,9 +185,12 @@ class Rollback:
             if there != sha256:
                 state = "restored"
                 source.put_back(newest, sha256, file)
-        # Only now: whoever is killed before this does it again, with the same end.
-        await self._moves.end(move.network_id)
-        await Store(self._database, self._clock).set_network_status(move.network_id, "inactive")
+
+        async def map_all(session: AsyncSession) -> None:
+            for table, places in exported.places.items():
+                await target.map(session, table, places)
+
+        await self._moves.end(move.network_id, map_all)
         return RolledBack(move, file, source.sha256_of(file), state, kept, exported, unheld)
 
     def _keep(self, file: Path) -> Path | None:
@@ -194,6 +199,7 @@ class Rollback:
             return None
         now = datetime.fromtimestamp(self._clock() / 1e6).astimezone()
         kept = file.with_name(f"{file.name}.before-rollback-{now:%Y%m%d-%H%M%S}")
+        kept.unlink(missing_ok=True)
         os.link(file, kept)
         return kept
 

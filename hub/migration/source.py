@@ -31,6 +31,10 @@ Progress = Callable[[int, int], None]
 """Is told how much is done, of how much."""
 
 
+def _nobody(_done: int, _of: int) -> None:
+    """Is told, and tells nobody."""
+
+
 @dataclass(frozen=True)
 class Copy:
     """A legacy file at one moment.
@@ -73,7 +77,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def copy(source: Path, target: Path, progress: Progress = lambda done, of: None) -> Copy:
+def copy(source: Path, target: Path, progress: Progress = _nobody) -> Copy:
     """Copies a legacy file as it is at one moment, and checks the copy.
 
     Args:
@@ -90,26 +94,11 @@ def copy(source: Path, target: Path, progress: Progress = lambda done, of: None)
     partial = target.with_name(target.name + ".partial")
     with _explained(source):
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for _ in range(TRIES):
-            _clear(partial)
-            _clear(_raw_of(partial))
-            before = _at_rest(source)
-            sha256 = _copied(source, partial, progress)
-            if before.log[0]:
-                _copied(_log_of(source), _log_of(partial), lambda done, of: None)
-            if _at_rest(source) == before:
-                break
-            time.sleep(0.2)
-        else:
-            _clear(partial)
-            raise LegacyBusyError(
-                f"{source} is being written all the time.",
-                "Try again when the legacy system has less to do, or stop it.",
-            )
         try:
+            before, sha256 = _copied_at_rest(source, partial, progress)
             if before.log[0]:  # the copy takes it in; the backup stays as it was
-                _copied(partial, _raw_of(partial), lambda done, of: None)
-                _copied(_log_of(partial), _log_of(_raw_of(partial)), lambda done, of: None)
+                _copied(partial, _raw_of(partial), _nobody)
+                _copied(_log_of(partial), _log_of(_raw_of(partial)), _nobody)
                 _take_log_in(partial)
             with open_copy(partial) as connection:
                 check(connection, source)
@@ -141,15 +130,22 @@ def put_back(copied: Path, sha256: str, file: Path) -> None:
         raw = _raw_of(copied)
         beside = file.with_name(f"{file.name}.new")
         _clear(beside)
-        if _copied(raw if raw.exists() else copied, beside, lambda done, of: None) != sha256:
+        if _copied(raw if raw.exists() else copied, beside, _nobody) != sha256:
             _clear(beside)
             raise LegacyFileError(
                 f"The backup {copied} is not what was copied.", "Take another backup of the file."
             )
         if raw.exists():
             _log_of(file).unlink(missing_ok=True)
-            _copied(_log_of(raw), _log_of(file), lambda done, of: None)
+            _copied(_log_of(raw), _log_of(file), _nobody)
         _take_place(beside, file)
+
+
+def copy_bytes(copied: Path, target: Path) -> None:
+    """Copies a file to a place where nothing is, or whatever is there goes."""
+    with _explained(target):
+        _clear(target)
+        _copied(copied, target, _nobody)
 
 
 def take_place(made: Path, file: Path) -> None:
@@ -157,7 +153,7 @@ def take_place(made: Path, file: Path) -> None:
     with _explained(file):
         beside = file.with_name(f"{file.name}.new")
         _clear(beside)
-        _copied(made, beside, lambda done, of: None)
+        _copied(made, beside, _nobody)
         _take_place(beside, file)
         made.unlink()
 
@@ -244,6 +240,24 @@ def check(connection: sqlite3.Connection, source: Path) -> None:
                 "Bring the legacy system to its last version, which made the schema that is "
                 "known here, and start it once; take away columns that somebody added.",
             )
+
+
+def _copied_at_rest(source: Path, partial: Path, progress: Progress) -> tuple[_State, str]:
+    """Copies a file while nobody writes to it; gives its state, and its SHA-256."""
+    for _ in range(TRIES):
+        _clear(partial)
+        _clear(_raw_of(partial))
+        before = _at_rest(source)
+        sha256 = _copied(source, partial, progress)
+        if before.log[0]:
+            _copied(_log_of(source), _log_of(partial), _nobody)
+        if _at_rest(source) == before:
+            return before, sha256
+        time.sleep(0.2)
+    raise LegacyBusyError(
+        f"{source} is being written all the time.",
+        "Try again when the legacy system has less to do, or stop it.",
+    )
 
 
 def _at_rest(source: Path) -> _State:

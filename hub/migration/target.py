@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.migration.conversion import FREE_DATA, Moved, Stored
 from hub.migration.legacy_rows import TABLES
@@ -188,7 +189,9 @@ class Target:
             )
             return [row_id for (row_id,) in found]
 
-    async def map(self, table: str, places: Mapping[str, tuple[str, str]]) -> None:
+    async def map(
+        self, session: AsyncSession, table: str, places: Mapping[str, tuple[str, str]]
+    ) -> None:
         """Notes under which row ids, 32 hex digits, legacy rows are here, and their checksums."""
         lines = [
             {
@@ -202,9 +205,7 @@ class Target:
             for key, (row_id, sum_) in places.items()
         ]
         if lines:
-            async with self._database.transaction(Scope(self.network_id)) as session:
-                connection = await session.connection()
-                await connection.execute(self._sql.map_ids(), lines)
+            await (await session.connection()).execute(self._sql.map_ids(), lines)
 
     async def present(self, table: str, ids: Collection[str]) -> dict[str, Present]:
         """Rows as they are now, by id."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from sqlalchemy import update
 from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.store import networks
 from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.scope import OPERATOR, Scope
@@ -18,11 +20,14 @@ from hub.store.tables import MigrationRun, Network
 from hub.store.whole import whole
 from shared import ids
 from shared.clock import Clock
+from shared.wire.events import SettingsChanged
 
 RunStatus = Literal["running", "interrupted", "completed", "failed", "rolled_back"]
 
 MARK = "legacy"
 """Under this name a network's metadata says what was moved into it."""
+EXPORTED = "exported_sha256"
+"""Under this name a run's report says what was written in the legacy file's place."""
 
 
 @dataclass(frozen=True)
@@ -183,8 +188,24 @@ class Moves:
                 for row in found
             )
 
-    async def end(self, network_id: str) -> None:
-        """A move was rolled back: the network takes no audio, and the legacy API ends."""
+    async def exporting(self, network_id: str, run_id: str, sha256: str) -> None:
+        """Notes what a file is like that is to take the legacy file's place."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            run = await session.get(MigrationRun, run_id)
+            if run is None:
+                raise NotFoundError("The migration's run is gone: was its network deleted?")
+            run.report = {**(run.report or {}), EXPORTED: sha256}
+            session.add(run)
+
+    async def end(
+        self, network_id: str, also: Callable[[AsyncSession], Awaitable[None]]
+    ) -> SettingsChanged:
+        """A move was rolled back: the network takes no audio, and the legacy API ends.
+
+        Args:
+            network_id: the network's UUID.
+            also: what else is to be done in the same transaction.
+        """
         async with self._database.transaction(Scope(network_id)) as session:
             network = await session.get(Network, network_id)
             if network is None:
@@ -196,6 +217,8 @@ class Moves:
                 .where(col(MigrationRun.network_id) == network_id)
                 .values(status="rolled_back")
             )
+            await also(session)
+            return await networks.set_status(session, network_id, "inactive", self.now())
 
     def now(self) -> datetime:
         """The hub's time."""
