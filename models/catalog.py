@@ -42,10 +42,10 @@ class Wheel(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Weight(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one recogniser, or one set of samples, consists of; see `catalog.toml`."""
+    """What one recogniser, encoder or set of samples consists of; see `catalog.toml`."""
 
     about: Text
-    kind: Literal["recogniser", "speech"]
+    kind: Literal["recogniser", "speech", "voice"]
     language: Text
     licence: Text
     files: Annotated[tuple[WeightFile, ...], Meta(min_length=1)]
@@ -53,17 +53,32 @@ class Weight(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     wheel: str = ""
     folder: str = ""
     url: Annotated[str, Meta(pattern="^(https?://.+/)?$")] = ""
+    converted_from: WeightFile | None = None
 
     def __post_init__(self) -> None:
         if bool(self.wheel) == bool(self.url):
             raise ValueError("a weight comes either from a wheel or from a url")
         if (self.kind == "recogniser") != bool(self.engine):
             raise ValueError("a recogniser, and nothing else, names its engine")
+        if self.converted_from and not (
+            self.kind == "voice" and self.wheel and len(self.files) == 1
+        ):
+            raise ValueError("only a voice's one file, out of a wheel, can be converted")
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """Bytes of all files that are kept."""
         return sum(file.size for file in self.files)
+
+    @property
+    def published(self) -> tuple[WeightFile, ...]:
+        """The files that are fetched: those that are kept, or what they are converted from."""
+        return (self.converted_from,) if self.converted_from else self.files
+
+    @property
+    def room(self) -> int:
+        """Bytes that are taken while it is fetched, its wheel not counted."""
+        return self.size + (self.converted_from.size if self.converted_from else 0)
 
 
 class Catalog(Struct, frozen=True, forbid_unknown_fields=True):

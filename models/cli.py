@@ -36,10 +36,10 @@ def add_models_commands(subparsers: Subparsers) -> None:
     returns the exit code."""
     models = subparsers.add_parser(
         "models",
-        help="list, fetch and verify the recognisers' weights",
-        description="Weights are the recognisers' data. They are fetched once and kept in the "
-        "user's cache, in the service's state directory, or in the folder that MIRA_WEIGHTS "
-        "names; afterwards no network is needed.",
+        help="list, fetch and verify weights",
+        description="Weights are what recognisers and the encoder of voices have learnt. They are "
+        "fetched once and kept in the user's cache, in the service's state directory, or in the "
+        "folder that MIRA_WEIGHTS names; afterwards no network is needed.",
     )
     commands = models.add_subparsers(required=True, metavar="COMMAND")
 

