@@ -16,6 +16,7 @@ from hub.account_commands import add_account_commands
 from hub.config import HubConfig, load_hub_config
 from hub.migration.commands import add_migrate_commands
 from hub.pair_command import https_url, pair
+from hub.voice_command import add_voice_commands
 from models.cli import add_models_commands
 from shared.discovery import Browser, DeviceRecord, open_mdns
 from shared.errors import ConfigError, MiraError
@@ -85,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_json(command)
     _add_config(command)
     command.set_defaults(handler=_transcribe)
+
+    add_voice_commands(commands)
 
     add_models_commands(commands)
     return parser

@@ -144,6 +144,39 @@ def test_real_speech_is_understood(command: Command) -> None:
     assert "no matter" in result["text"].lower()
 
 
+@pytest.mark.weights
+def test_the_voice_in_a_recording_is_printed_for_programs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    speech = str(locate("sample-speech") / "beckett.wav")
+    assert main(["voice", "embed", speech]) == 0
+    voice = json.loads(capsys.readouterr().out)
+    assert len(voice) == 256
+    assert np.linalg.norm(voice) == pytest.approx(1, abs=1e-5)
+
+    assert main(["voice", "embed", speech, "--json", "--space", "ge2e-legacy"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["file"], told["space"]) == (speech, "ge2e-legacy")
+    assert 4 < told["speech_s"] < 8
+    assert np.dot(told["embedding"], voice) < 0.95
+
+
+@pytest.mark.weights
+def test_a_recording_without_a_voice_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    silence, text = tmp_path / "silence.wav", tmp_path / "text.wav"
+    write_wav(silence, np.zeros(32_000, np.int16))
+    text.write_text("no sound")
+    assert main(["voice", "embed", str(silence)]) == 1
+    assert "0.00 s of speech; 1.6 s are needed" in capsys.readouterr().err
+    assert main(["voice", "embed", str(text)]) == 1
+    assert "not a WAV file" in capsys.readouterr().err
+    monkeypatch.setenv("MIRA_WEIGHTS", str(tmp_path))
+    assert main(["voice", "embed", str(silence)]) == 1
+    assert "mira-hub models pull voice-ge2e" in capsys.readouterr().err
+
+
 def test_a_hub_keeps_its_networks_where_database_url_says(
     command: Command, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -1,0 +1,7 @@
+"""The spaces that voices lie in: vectors of one can be compared, and with no others."""
+
+GE2E = "ge2e"
+"""Made by the GE2E encoder with its own preprocessing: `hub.speakers.silence`."""
+GE2E_LEGACY = "ge2e-legacy"
+"""Made by the same encoder through the legacy system's filters: `hub.speakers.legacy_chain`."""
+SPACES = (GE2E, GE2E_LEGACY)
