@@ -309,6 +309,56 @@ class Discovery(Struct, frozen=True, kw_only=True):
     ] = []
 
 
+class Migration(Struct, frozen=True, kw_only=True):
+    """The legacy application, as far as `mira-hub migrate` stops and starts it."""
+
+    legacy_unit: Annotated[
+        str,
+        Meta(
+            description="The legacy application's systemd unit.",
+            pattern=r"^([\w.@:-]+\.service)?$",
+            extra={"allowed": 'a unit such as "mira.service", or "" for none'},
+        ),
+    ] = ""
+    legacy_command: Annotated[
+        list[str],
+        Meta(
+            description="What starts the legacy application where systemd does not run.",
+            extra={"allowed": 'a list such as ["/opt/mira/venv/bin/python", "main.py"]'},
+        ),
+    ] = []
+    legacy_pid_file: Annotated[
+        Path | None,
+        Meta(
+            description="Where the legacy application writes its process id, for stopping it "
+            "where systemd does not run.",
+            extra={"allowed": "a path"},
+        ),
+    ] = None
+    legacy_folder: Annotated[
+        Path | None,
+        Meta(
+            description="The folder of the legacy application's code, in which it runs.",
+            extra={"allowed": "a path"},
+        ),
+    ] = None
+    legacy_folder_aside: Annotated[
+        Path | None,
+        Meta(
+            description="Where that folder was moved aside to; a rollback moves it back.",
+            extra={"allowed": "a path"},
+        ),
+    ] = None
+    hub_unit: Annotated[
+        str,
+        Meta(
+            description="The hub's own systemd unit, which a rollback stops.",
+            pattern=r"^([\w.@:-]+\.service)?$",
+            extra={"allowed": 'a unit such as "mira-hub.service", or "" for none'},
+        ),
+    ] = "mira-hub.service"
+
+
 class Paths(Struct, frozen=True, kw_only=True):
     """Where the daemon keeps its files."""
 
@@ -331,6 +381,7 @@ class HubConfig(Struct, frozen=True, kw_only=True):
     recognition: Recognition = Recognition()
     election: Election = Election()
     discovery: Discovery = Discovery()
+    migration: Migration = Migration()
     paths: Paths
     log: Log = Log()
 

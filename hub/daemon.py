@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import logging
+import os
 import signal
 import ssl
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from hub.config import HubConfig
 from hub.doorkeeper import IDLE_S, Doorkeeper, allow_many_files
 from hub.election.election import Rules
 from hub.identity import hub_id
+from hub.migration.application import SERVING_LOCK
 from hub.networks import Networks
 from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
@@ -160,7 +162,7 @@ def _alone(state_dir: Path) -> Iterator[None]:
     """Keeps a second hub from the same state: both would elect, and each only half of a home."""
     try:
         state_dir.mkdir(parents=True, exist_ok=True)
-        lock = (state_dir / "serving.lock").open("w")
+        lock = (state_dir / SERVING_LOCK).open("a")
     except OSError as error:
         raise StoreError(
             f"The folder {state_dir} cannot be used: {error.strerror}.",
@@ -174,6 +176,9 @@ def _alone(state_dir: Path) -> Iterator[None]:
                 f"Another hub runs with the state in {state_dir}.",
                 "Stop it first, or give this one a [paths] state_dir of its own.",
             ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
         yield
 
 

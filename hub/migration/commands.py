@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from hub.config import HubConfig
 from hub.migration import source
 from hub.migration.adoption import adopt, give_back
+from hub.migration.application import Applications
 from hub.migration.errors import MigrationError
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
@@ -23,6 +25,7 @@ from hub.migration.status import status
 from hub.migration.verification import verify
 from hub.store.database import Database
 from hub.store.moves import Move, Moves
+from hub.store.store import Store
 from shared.clock import steady_clock
 from shared.errors import MiraError
 
@@ -77,6 +80,12 @@ def add_migrate_commands(
         help="move only the first file that was not moved yet, and say what is left",
     )
 
+    parser.add_argument(
+        "--last",
+        action="store_true",
+        help="stop the legacy application first, and say how long nobody served",
+    )
+
     parser = migrate_commands.add_parser(
         "adopt", help="make a legacy file the hub's database itself, or (--back) undo that"
     )
@@ -101,6 +110,11 @@ def add_migrate_commands(
     )
     parser.add_argument(
         "--to", type=Path, metavar="FILE", help="write there, and leave the legacy file alone"
+    )
+    parser.add_argument(
+        "--data-only",
+        action="store_true",
+        help="stop no hub and start no legacy application",
     )
 
 
@@ -151,7 +165,10 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
             return 0
     else:
         later = []
-    outcomes, code = [], 0
+    applications = Applications(config.migration, config.paths.state_dir, _say)
+    outcomes, code, stopped_at = [], 0, time.monotonic()
+    if args.last:
+        applications.stop_legacy()
     with shown() as progress:
         for destination in destinations:
             try:
@@ -161,14 +178,24 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
                 continue
             outcomes.append(outcome)
             code = code if outcome.right else 1
+    if args.last and code:
+        _say("It is not as it should be, so the legacy application goes on.")
+        applications.start_legacy()
+    downtime_s = round(time.monotonic() - stopped_at, 1) if args.last else None
     if args.json:
-        print(json.dumps([_document(one) for one in outcomes]))
+        print(json.dumps([{**_document(one), "downtime_s": downtime_s} for one in outcomes]))
     else:
         for outcome in outcomes:
             print("\n".join(_lines(outcome)))
         for left in later:
             print(f"{left.file}: not yet moved")
+        if downtime_s is not None:
+            print(f"Nobody served for {downtime_s} s, from the legacy application's stop on.")
     return code
+
+
+def _say(what: str) -> None:
+    print(what, file=sys.stderr, flush=True)
 
 
 async def _verify(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
@@ -244,8 +271,22 @@ def _adopt(config: HubConfig, args: argparse.Namespace) -> int:
 async def _rollback(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
     rollback = Rollback(database, steady_clock(), migration_folder(config))
     move = await rollback.move_of(args.network)
+    applications = Applications(config.migration, config.paths.state_dir, _say)
+    others = [
+        one.public_id
+        for one in await Store(database, steady_clock()).networks()
+        if one.public_id != move.public_id and one.status == "active"
+    ]
+    if args.data_only or args.to is not None:
+        pass
+    elif others:
+        _say(f"The hub goes on: it serves {len(others)} other networks.")
+    else:
+        applications.stop_hub()
     with shown() as progress:
         done = await rollback.roll_back(move, args.to, progress)
+    if not args.data_only and args.to is None:
+        applications.start_legacy()
     print(json.dumps(done.document()) if args.json else "\n".join(done.lines()))
     return 0
 

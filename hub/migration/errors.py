@@ -31,3 +31,10 @@ class VerificationError(MiraError):
 
     code = "MIGRATION_NOT_VERIFIED"
     fault = Fault.HUB
+
+
+class ApplicationError(MiraError):
+    """The legacy application or the hub cannot be stopped or started."""
+
+    code = "APPLICATION_UNMANAGEABLE"
+    fault = Fault.ENVIRONMENT
