@@ -81,9 +81,10 @@ class MoveStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """All of them."""
+    """All of them, and those that were rolled back."""
 
     moves: tuple[MoveStatus, ...]
+    ended: tuple[Move, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """For programs."""
@@ -98,12 +99,18 @@ class Status:
             "duration": round(sum(one.duration for one in self.moves), 3),
             "success_rate": _share(moved, apart),
             "networks": [one.document() for one in self.moves],
+            "rolled_back": [move.public_id for move in self.ended],
         }
 
     def lines(self) -> list[str]:
         """For people."""
+        ended = [
+            f"{move.public_id}  rolled back on {move.ended_at:%Y-%m-%d %H:%M}  {move.name}"
+            for move in self.ended
+        ]
         if not self.moves:
-            return ["Nothing was moved yet: `mira-hub migrate plan FILE` says what would happen."]
+            none = "Nothing was moved: `mira-hub migrate plan FILE` says what would happen."
+            return [*ended, none]
         said = self.document()
         lines = [
             f"networks_migrated      {said['networks_migrated']} of {len(self.moves)}",
@@ -121,17 +128,20 @@ class Status:
             if one.runs and "error" in one.runs[-1].report:
                 report = one.runs[-1].report
                 lines.append(f"  the last run failed: {report['error']}: {report['message']}")
-        return lines
+        return lines + ended
 
 
 async def status(database: Database, clock: Clock) -> Status:
     """What there is now."""
     moves, found = Moves(database, clock), []
-    for move in await moves.every():
+    known = await moves.with_ended()
+    for move in known:
+        if move.ended_at is not None:
+            continue
         target = Target(database, move.network_id)
         moved, apart = await target.totals()
         found.append(MoveStatus(move, await moves.runs(move.network_id), moved, apart, moves.now()))
-    return Status(tuple(found))
+    return Status(tuple(found), tuple(move for move in known if move.ended_at is not None))
 
 
 def _share(moved: int, apart: int) -> float:

@@ -39,6 +39,7 @@ class Move:
     name: str
     source: str  # the legacy file, an absolute path
     started_at: datetime  # of the first run: the deprecation counts from here
+    ended_at: datetime | None = None  # when it was rolled back
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,10 @@ class Moves:
 
     async def every(self) -> tuple[Move, ...]:
         """All moves that were not rolled back, oldest first."""
+        return tuple(move for move in await self.with_ended() if move.ended_at is None)
+
+    async def with_ended(self) -> tuple[Move, ...]:
+        """All moves, oldest first."""
         async with self._database.session(OPERATOR) as session:
             rows = await session.exec(
                 select(Network.id, Network.network_id, Network.name, col(Network.extra)).order_by(
@@ -77,7 +82,14 @@ class Moves:
                 )
             )
             return tuple(
-                Move(id_, public_id, name, mark["source"], _time(mark["started_at"]))
+                Move(
+                    id_,
+                    public_id,
+                    name,
+                    mark["source"],
+                    _time(mark["started_at"]),
+                    _time(ended) if (ended := mark.get("ended_at")) else None,
+                )
                 for id_, public_id, name, extra in rows
                 if (mark := extra.get(MARK))
             )
@@ -101,7 +113,7 @@ class Moves:
                     created_at=now,
                     updated_at=now,
                 )
-            if MARK not in network.extra:
+            if "ended_at" in network.extra.get(MARK, {"ended_at": None}):  # none, or rolled back
                 network.extra = {**network.extra, **mark(source, now)}
             session.add(network)
             await session.flush()
@@ -210,7 +222,8 @@ class Moves:
             network = await session.get(Network, network_id)
             if network is None:
                 raise NotFoundError("There is no such network.")
-            network.extra = {k: v for k, v in network.extra.items() if k != MARK}
+            ended = {**network.extra[MARK], "ended_at": self.now().isoformat()}
+            network.extra = {**network.extra, MARK: ended}
             session.add(network)
             await session.exec(
                 update(MigrationRun)
