@@ -153,10 +153,16 @@ async def _forget_person(
         conversation.version += 1
         conversation.updated_at = now
     await session.flush()
+    theirs = col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == row_id
+    # A vector that a legacy system left and that nobody can compare stands in the free data.
+    left = cast(col(Interaction.processing_metadata), String).contains('"voice_embedding"')
+    for said in await session.exec(select(Interaction).where(*theirs, left)):
+        free = said.processing_metadata or {}
+        legacy = {k: v for k, v in free.get("legacy", {}).items() if k != "voice_embedding"}
+        said.processing_metadata = {**free, "legacy": legacy}
+    await session.flush()
     await session.exec(
-        update(Interaction)
-        .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == row_id)
-        .values(speaker_id=None, voice_embedding=None)
+        update(Interaction).where(*theirs).values(speaker_id=None, voice_embedding=None)
     )
     await session.exec(
         delete(VoiceCentroid).where(

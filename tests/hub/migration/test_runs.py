@@ -189,6 +189,20 @@ async def test_ids_that_another_network_has_are_replaced_and_what_refers_to_them
     assert again.counts["interactions"] == {"unchanged": 2}
 
 
+async def test_a_deleted_persons_voice_is_gone_from_the_free_data_too(
+    runs: Runs, file: Path, any_database: Database, clock: WoundClock
+) -> None:
+    change(file, f"UPDATE interactions SET speaker_id = '{BEN}' WHERE text = 'and milk'")  # noqa: S608
+    await run(runs, file)
+    home = await network_id(any_database, clock)
+    archive = Archive(any_database, clock)
+    milk = (await archive.interactions(home, Wanted(), 10, None)).items[1]
+    kept = [(await archive.interaction(home, milk.interaction_id)).processing_metadata]
+    await Household(any_database, clock).delete(PERSONS, home, str(uuid.UUID(BEN)))
+    kept.append((await archive.interaction(home, milk.interaction_id)).processing_metadata)
+    assert kept == [{"legacy": {"voice_embedding": "[1.0]"}}, {"legacy": {}}]
+
+
 async def test_a_row_that_cannot_be_moved_is_kept_verbatim(runs: Runs, file: Path) -> None:
     change(file, "INSERT INTO interactions (id, text) VALUES (x'00ff', 'who?')")
     change(file, f"UPDATE interactions SET text = x'01' WHERE id = '{SAID}'")  # noqa: S608
