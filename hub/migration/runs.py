@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from hub.migration.progress import Progress, Rows
 from hub.migration.source import Copy
 from hub.migration.verification import Verified, verify
 from hub.store.database import Database
+from hub.store.errors import StoreFullError
 from hub.store.moves import Move, Moves
 from hub.store.store import Store
 from shared import ids
@@ -133,6 +135,7 @@ class Runs:
         """
         folder = self._folder / destination.public_id
         with _alone(folder):
+            await self._refuse_full_disk(destination, folder)
             copy = source.copy(
                 destination.file,
                 folder / "newest.db",
@@ -148,6 +151,26 @@ class Runs:
             except BaseException as error:
                 await self._failed(move, run_id, error)
                 raise
+
+    async def _refuse_full_disk(self, destination: Destination, folder: Path) -> None:
+        """Raises StoreFullError where there is surely too little room."""
+        if not destination.file.exists():
+            return  # which is told by whoever opens it
+        size = destination.file.stat().st_size
+        needed = {folder: size}
+        if self._database.path is not None and not await self.completed(destination):
+            needed[self._database.path.parent] = size
+        disks: Counter[int] = Counter()
+        for where, bytes_ in needed.items():
+            disk = where.stat().st_dev
+            disks[disk] += bytes_
+            free = shutil.disk_usage(where).free
+            if free < disks[disk]:
+                raise StoreFullError(
+                    f"{where} has {free / 1e6:.0f} MB left, and at least "
+                    f"{disks[disk] / 1e6:.0f} MB are needed.",
+                    "Free some space; nothing was changed.",
+                )
 
     async def _run(
         self,

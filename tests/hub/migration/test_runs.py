@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import uuid
 from contextlib import closing
@@ -16,6 +17,7 @@ from hub.migration.errors import MigrationError
 from hub.migration.runs import Outcome, Runs
 from hub.store.archive import Archive, Wanted
 from hub.store.database import Database
+from hub.store.errors import StoreFullError
 from hub.store.household import Household
 from hub.store.household_kinds import ACTIONS, CONVERSATIONS, PERSONS
 from hub.store.moves import Moves
@@ -211,6 +213,20 @@ async def test_a_row_that_cannot_be_moved_is_kept_verbatim(runs: Runs, file: Pat
     assert outcome.counts["interactions"] == {"moved": 1, "quarantined": 2, "repaired": 1}
     assert outcome.verified.tables["interactions"].quarantined == 2
     assert (await run(runs, file)).counts["interactions"] == {"unchanged": 3}
+
+
+async def test_a_disk_without_room_is_noticed_before_anything_is_changed(
+    runs: Runs,
+    file: Path,
+    any_database: Database,
+    clock: WoundClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usage = shutil.disk_usage(file.parent)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=10_000))
+    with pytest.raises(StoreFullError, match="0 MB left"):
+        await run(runs, file)
+    assert await Moves(any_database, clock).every() == ()
 
 
 async def test_a_foreign_file_is_refused_where_others_data_is(
