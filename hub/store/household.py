@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -147,6 +147,25 @@ class Household:
             row.updated_at = now = self._now()
             await session.flush()
             return await _shown(session, kind, row), await _told(session, kind, row, now)
+
+    async def learn_voice(
+        self,
+        network_id: str,
+        person_id: str,
+        learn: Callable[[list[float] | None], list[float]],
+    ) -> tuple[Event, ...]:
+        """Gives a person another vector, made of theirs; gives what devices are to be told.
+
+        Raises:
+            NotFoundError: the network has no such person.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            row = await _one(session, PERSONS, network_id, person_id, lock=True)
+            row.voice_embedding = learn(row.voice_embedding)
+            row.version += 1
+            row.updated_at = now = self._now()
+            await session.flush()
+            return await _told(session, PERSONS, row, now)
 
     async def delete(self, kind: Kind[R, D], network_id: str, row_id: str) -> tuple[Event, ...]:
         """Deletes a row with what hangs on it; gives what devices are to be told.

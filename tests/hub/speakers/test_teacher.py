@@ -1,0 +1,112 @@
+"""A voice is taught by recordings, as the legacy system did, and nobody else's changes."""
+
+from __future__ import annotations
+
+import io
+import json
+import uuid
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlmodel import select
+
+from hub.speakers.encoder import TooLittleSpeechError
+from hub.speakers.teacher import Teacher, taught
+from hub.store.database import Database
+from hub.store.errors import NotFoundError
+from hub.store.household import Household
+from hub.store.scope import Scope
+from hub.store.store import Store
+from hub.store.tables import Person
+from models.location import WeightStore
+from shared.audio import SAMPLE_RATE, Pcm
+from shared.errors import AudioFormatError
+from shared.wire.events import Event, PersonChanged
+from tests.hub.speakers.clips import clips
+from tests.hub.store.conftest import clock, database, path, template
+from tests.hub.store.making import WoundClock
+
+__all__ = ("clock", "database", "path", "template")
+
+GOLDEN: dict[str, Any] = json.loads(Path(__file__).with_name("golden.json").read_text())
+
+
+def wav(pcm: Pcm) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(SAMPLE_RATE)
+        writer.writeframes(pcm.tobytes())
+    return file.getvalue()
+
+
+async def voice(database: Database, network_id: str, person_id: str) -> list[float] | None:
+    async with database.session(Scope(network_id)) as session:
+        found = await session.exec(select(Person.voice_embedding).where(Person.id == person_id))
+        known = found.one()
+        return None if known is None else list(known)
+
+
+@pytest.mark.weights
+async def test_a_voice_is_the_first_recordings_and_then_a_running_mean(
+    database: Database, clock: WoundClock
+) -> None:
+    household, told = Household(database, clock), list[Event]()
+    network, _ = await Store(database, clock).create_network("Home")
+    home = network.network_id
+    anna, _ = await household.add_person(home, "Anna")
+    ben, _ = await household.add_person(home, "Ben")
+    teach = Teacher(household, lambda _, *events: told.extend(events))
+    spoken = clips()
+    assert await teach(home, anna.person_id, wav(spoken["times"]), None)
+    first = np.array(await voice(database, home, anna.person_id))
+    golden = np.array(GOLDEN["times"]["ge2e-legacy"])
+    assert first @ golden / np.linalg.norm(golden) > 0.999
+    assert await teach(home, anna.person_id, wav(spoken["tried"]), "Ever tried")
+    second = np.array(await voice(database, home, anna.person_id))
+    other = np.array(GOLDEN["tried"]["ge2e-legacy"])
+    wanted = 0.8 * first + 0.2 * other / np.linalg.norm(other)
+    np.testing.assert_allclose(second, wanted, atol=0.01)
+    assert np.linalg.norm(second) < 0.999
+    assert await voice(database, home, ben.person_id) is None
+    assert [event.person_id for event in told if isinstance(event, PersonChanged)] == [
+        anna.person_id
+    ] * 2
+
+
+@pytest.mark.weights
+async def test_what_teaches_nothing_changes_nothing(database: Database, clock: WoundClock) -> None:
+    household, told = Household(database, clock), list[Event]()
+    network, _ = await Store(database, clock).create_network("Home")
+    home = network.network_id
+    anna, _ = await household.add_person(home, "Anna")
+    teach = Teacher(household, lambda _, *events: told.extend(events))
+    with pytest.raises(TooLittleSpeechError):
+        await teach(home, anna.person_id, wav(clips()["times"][:SAMPLE_RATE]), None)
+    with pytest.raises(AudioFormatError):
+        await teach(home, anna.person_id, b"", None)
+    with pytest.raises(NotFoundError):
+        await teach(home, str(uuid.uuid4()), wav(clips()["times"]), None)
+    assert await voice(database, home, anna.person_id) is None
+    assert told == []
+
+
+async def test_without_weights_nothing_is_learned(
+    database: Database, clock: WoundClock, tmp_path: Path
+) -> None:
+    household = Household(database, clock)
+    network, _ = await Store(database, clock).create_network("Home")
+    anna, _ = await household.add_person(network.network_id, "Anna")
+    teach = Teacher(household, lambda *_: None, WeightStore(tmp_path))
+    noise = np.random.default_rng(0).integers(-9, 9, SAMPLE_RATE).astype(np.int16)
+    assert not await teach(network.network_id, anna.person_id, wav(noise), None)
+
+
+def test_a_vector_that_is_none_is_replaced() -> None:
+    heard = np.full(256, 0.0625, np.float32)
+    assert taught(None, heard) == taught([1.0], heard) == [0.0625] * 256
+    assert taught([0.0] * 256, heard) == pytest.approx([0.0125] * 256)
