@@ -90,6 +90,13 @@ def add_account_commands(
     command.set_defaults(handler=bound(_list_networks))
 
     command = network_commands.add_parser(
+        "token", help="make another token of a network; prints it, once"
+    )
+    command.add_argument("network", metavar="ID", help="net_...")
+    add_config(command)
+    command.set_defaults(handler=bound(_network_token))
+
+    command = network_commands.add_parser(
         "status", help="activate a network, deactivate it (no audio) or suspend it (no access)"
     )
     command.add_argument("network", metavar="ID", help="net_...")
@@ -180,6 +187,15 @@ async def _create_network(open_: _Open, args: argparse.Namespace) -> None:
     print(f"network_id  {network.public_id}")
     print(f"token       {token}")
     print("Keep the token: it is not shown again, and it opens everything of the network.")
+
+
+async def _network_token(open_: _Open, args: argparse.Namespace) -> None:
+    network = await _network(open_.store, args.network)
+    print(await open_.store.issue_token(network.network_id))
+    print(
+        "Keep the token: it is not shown again, and it opens everything of the network.",
+        file=sys.stderr,
+    )
 
 
 async def _list_networks(open_: _Open, _: argparse.Namespace) -> None:
