@@ -10,6 +10,7 @@ import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from hub.network.room import NotAllowedError
 from hub.network.uploads import HubStoppingError
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.store.errors import (
@@ -100,6 +101,7 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (AccessDeniedError, 401),
     (NoMemberError, 410),
     (ForbiddenError, 403),
+    (NotAllowedError, 403),
     (SuspendedError, 403),
     (PairingRefusedError, 403),
     (PairingUnavailableError, 409),

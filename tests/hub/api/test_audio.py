@@ -206,16 +206,20 @@ async def test_so_many_recordings_are_taken_at_once_and_who_sends_more_is_told(
 
 
 async def test_where_listening_is_off_nothing_is_taken(site: Site, home: Household) -> None:
+    async def refused() -> None:
+        answer = await send(site, home, file("WAV"))
+        assert (answer.status, answer.code) == (403, "FORBIDDEN")
+
     client = f"{home.base}/clients/kitchen"
     await site.ask("PUT", client, home.token, json={"listening": False})
-    assert (await send(site, home, file("WAV"))).code == "FORBIDDEN"
+    await refused()
     await site.ask("PUT", client, home.token, json={"listening": True})
     await site.ask("PUT", home.base, home.token, json={"settings": {"listening": False}})
-    assert (await send(site, home, file("WAV"))).code == "FORBIDDEN"
+    await refused()
     await site.ask(
         "PUT", home.base, home.token, json={"settings": {"listening": True}, "status": "inactive"}
     )
-    assert (await send(site, home, file("WAV"))).code == "FORBIDDEN"
+    await refused()
     assert SENTENCE not in await texts(site, home)
 
 
