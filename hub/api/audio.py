@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import msgspec
-from aiohttp import BodyPartReader
-from aiohttp.http_exceptions import HttpProcessingError
 from msgspec import Meta, Struct
 
 from hub.api.body import keeping_pace
-from hub.api.errors import BodyTooLargeError, InvalidRequestError
-from hub.api.route import Call
+from hub.api.errors import InvalidRequestError
+from hub.api.form import read_form, read_limited
+from hub.api.route import Call, Services
 from hub.audio_file import read_recording
-from hub.network.uploads import ProcessingError
+from hub.network.uploads import ProcessingError, Verdict
 from hub.store.errors import NotFoundError
+from hub.store.records import Access, ClientInfo
+from shared.audio import Pcm
 from shared.ids import new_id
 from shared.wire.fields import ClientId, Timestamp, Uuid
 
-MAX_BYTES = 12 * 2**20
-"""30 s of 48 kHz stereo with 32 bits, and some."""
 TIMEOUT_S = 90.0
+_NOT_WANTED = frozenset({"metrics"})
+"""The hub measures by itself, for all alike."""
 
 
 class Upload(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,17 +91,11 @@ async def upload(call: Call) -> Processed:
         client = await call.services.store.client(call.network_id, client_id)
         pcm = await asyncio.to_thread(read_recording, data, said.sample_rate)
         del data
-    room = await call.services.networks.room(call.access)
     started_us = None if said.started_at is None else round(said.started_at.timestamp() * 1e6)
     processing_id = said.processing_id or new_id()
-    score, waiting = await room.upload(processing_id, client, pcm, started_us)
-    try:
-        async with asyncio.timeout(TIMEOUT_S):
-            verdict = await asyncio.shield(waiting)
-    except TimeoutError:
-        raise ProcessingError(
-            "The recording was not recognised in time.", "Send it again, with its processing_id."
-        ) from None
+    score, verdict = await elected(
+        call.services, call.access, client, pcm, processing_id, started_us
+    )
     status: Literal["completed", "not_selected", "failed"] = "not_selected"
     if verdict.selected:
         status = "failed" if verdict.failed else "completed"
@@ -113,6 +107,41 @@ async def upload(call: Call) -> Processed:
         status=status,
         election_id=verdict.election_id,
     )
+
+
+async def elected(
+    services: Services,
+    access: Access,
+    client: ClientInfo,
+    pcm: Pcm,
+    processing_id: str,
+    started_us: int | None = None,
+) -> tuple[float, Verdict]:
+    """Has a recording compete, and waits until its election is over and stored.
+
+    Args:
+        services: what routes work with.
+        access: to the network.
+        client: who heard it.
+        pcm: shape (n,), int16, 16 kHz, of whole frames.
+        processing_id: a new one, or that of before for what is sent again.
+        started_us: the hub's time of the first sample; None: it has just ended.
+
+    Returns:
+        Its score, 0 to 100, and what became of it.
+
+    Raises:
+        MiraError: the network takes no audio, or it was not recognised in time.
+    """
+    room = await services.networks.room(access)
+    score, waiting = await room.upload(processing_id, client, pcm, started_us)
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            return score, await asyncio.shield(waiting)
+    except TimeoutError:
+        raise ProcessingError(
+            "The recording was not recognised in time.", "Send it again, with its processing_id."
+        ) from None
 
 
 async def status(call: Call) -> AudioStatus:
@@ -153,42 +182,17 @@ async def best_stream(call: Call) -> BestStream:
 async def _received(call: Call) -> tuple[Upload, bytes]:
     """What is said of the recording, and its bytes."""
     if not call.request.content_type.startswith("multipart/"):
-        return call.query, await _limited(call.request.content.iter_any())
+        return call.query, await read_limited(call.request.content.iter_any())
     said: dict[str, str] = {
-        name: value for name, value in call.request.query.items() if name != "metrics"
+        name: value for name, value in call.request.query.items() if name not in _NOT_WANTED
     }
-    data = None
-    try:
-        async for part in await call.request.multipart():
-            if not isinstance(part, BodyPartReader) or part.name is None:
-                raise InvalidRequestError("Each part of the body needs a name, and no parts.")
-            content = await _limited(_chunks(part))
-            if part.name == "audio":
-                data = content
-            elif part.name != "metrics":  # the hub measures by itself, for all alike
-                said[part.name] = content.decode()
-    except (ValueError, AssertionError, HttpProcessingError) as error:
-        raise InvalidRequestError(f"The body is no multipart form: {str(error)[:200]}") from error
+    parts, data = await read_form(call.request, _NOT_WANTED)
     if data is None:
         raise InvalidRequestError("The part `audio` is missing.")
     try:
-        return msgspec.convert(said, Upload, strict=False), data
+        return msgspec.convert(said | parts, Upload, strict=False), data
     except msgspec.ValidationError as error:
         raise InvalidRequestError(f"A part cannot be used: {str(error)[:200]}") from error
-
-
-async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:
-    while chunk := await part.read_chunk():
-        yield chunk
-
-
-async def _limited(chunks: AsyncIterable[bytes]) -> bytes:
-    data = bytearray()
-    async for chunk in chunks:
-        data += chunk
-        if len(data) > MAX_BYTES:
-            raise BodyTooLargeError(f"A recording has at most {MAX_BYTES // 2**20} MiB.")
-    return bytes(data)
 
 
 def _time(us: int) -> datetime:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from hub.api.audio import MAX_BYTES
+from hub.api.form import MAX_BYTES
 from hub.networks import RECEIVING, RECEIVING_OF_NETWORK
 from shared.audio import SAMPLE_RATE, Pcm, pcm_to_bytes
 from shared.ids import new_id
