@@ -14,15 +14,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
-from aiohttp import web
 
 from hub.api.route import Services
 from hub.app import make_app
 from hub.authority import Authority
 from hub.config import HubConfig
-from hub.doorkeeper import IDLE_S, Doorkeeper, allow_many_files
+from hub.doorkeeper import Doorkeeper, allow_many_files
 from hub.election.election import Rules
 from hub.identity import hub_id
+from hub.listening import ServerError, listen
 from hub.migration.application import SERVING_LOCK
 from hub.networks import Networks
 from hub.recognition.choice import load_pair, load_recogniser
@@ -50,7 +50,7 @@ from shared.discovery import (
     open_mdns,
     own_addresses,
 )
-from shared.errors import Fault, MiraError, StoreError
+from shared.errors import StoreError
 from shared.logs import Trouble
 from shared.service import Notifier, Watchdog, watchdog_interval
 from shared.tasks import until_first_ends
@@ -62,22 +62,9 @@ ROUND_TRIP_S = 5.0
 """How often the hub asks itself whether it still answers."""
 RENEW_S = 3600.0
 """How often the hub looks whether its certificate is good for long enough."""
-BACKLOG = 512
-"""Connections that wait to be accepted."""
-LINGER_S = 5.0
-"""How long what is left of a refused body is read, so that the answer gets through."""
 DRAIN_S = 8.0
 """How long what had begun may take to be recognised and stored when the hub stops. With all that
 follows it is to be within 15 s."""
-SHUTDOWN_S = 2.0
-"""Connections have this long to end after that, and those that do not, again so long."""
-
-
-class ServerError(MiraError):
-    """The hub cannot listen where it is told to."""
-
-    code = "SERVER_UNAVAILABLE"
-    fault = Fault.ENVIRONMENT
 
 
 async def run(config: HubConfig, notifier: Notifier) -> None:
@@ -117,7 +104,11 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
             ca=authority.ca if authority and public_url is None else None,
             public_url=public_url,
         )
-        port = await _listen(config, services, context, stack)
+        server = config.server
+        allow_many_files()
+        doorkeeper = Doorkeeper(server.proxies)
+        app = make_app(services, config.api, server.proxies, doorkeeper)
+        port = await listen(app, doorkeeper, (server.host, server.port), stack, context)
         # After the server in the stack, so before it at the end: sessions end, then the server.
         # So does recognition, whose callers are told then; closed twice, it takes no notice.
         stack.push_async_callback(desks.close)
@@ -209,43 +200,6 @@ async def _open_desks(config: HubConfig, stack: AsyncExitStack) -> Desks:
     stack.push_async_callback(opened.close)
     log.info("recognising with %s", opened.state.engine)
     return opened
-
-
-async def _listen(
-    config: HubConfig, services: Services, context: ssl.SSLContext | None, stack: AsyncExitStack
-) -> int:
-    """Starts the server; returns its port."""
-    allow_many_files()
-    server = config.server
-    doorkeeper = Doorkeeper(server.proxies)
-    stack.callback(doorkeeper.close)
-    runner = web.AppRunner(
-        make_app(services, config.api, server.proxies, doorkeeper),
-        access_log=None,
-        keepalive_timeout=IDLE_S,  # the default keeps idle connections for an hour
-        lingering_time=LINGER_S,
-        shutdown_timeout=SHUTDOWN_S,
-    )
-    await runner.setup()
-    stack.push_async_callback(runner.cleanup)
-    if runner.server is None:
-        raise AssertionError
-    try:
-        listening = await asyncio.get_running_loop().create_server(
-            doorkeeper.watching(runner.server, context),
-            server.host,
-            server.port,
-            backlog=BACKLOG,
-            reuse_address=True,
-        )
-    except OSError as error:
-        raise ServerError(
-            f"The hub cannot listen on {server.host} port {server.port}: {error.strerror}.",
-            "Is another hub running? Else choose another [server] port.",
-        ) from error
-    stack.callback(listening.close)
-    port: int = listening.sockets[0].getsockname()[1]
-    return port
 
 
 async def _renew(authority: Authority, context: ssl.SSLContext) -> None:
