@@ -16,7 +16,9 @@ from hub.config import HubConfig
 from hub.identity import hub_id
 from hub.store.accounts import Accounts
 from hub.store.database import Database
+from hub.store.details import ClientDetails
 from hub.store.errors import NotFoundError
+from hub.store.legacy_rows import counted
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.clock import steady_clock
@@ -260,17 +262,25 @@ async def _add_clients(open_: _Open, args: argparse.Namespace) -> None:
 
 
 async def _list_clients(open_: _Open, args: argparse.Namespace) -> None:
-    store = open_.store
-    network = await _network(store, args.network)
-    for client in await store.clients(network.network_id):
+    network = await _network(open_.store, args.network)
+    for client in await open_.accounts.clients(network.network_id):
         seen = client.last_seen.isoformat(timespec="seconds") if client.last_seen else "never"
         listening = "may listen" if client.listening else "switched off"
         if not network.settings.listening:
             listening = "off for the whole network"
         print(
             f"{client.client_id}  {client.connection_status}  {listening}  "
-            f"last seen {seen}  {client.name}"
+            f"last seen {seen}  {_legacy_calls(client)}{client.name}"
         )
+
+
+def _legacy_calls(client: ClientDetails) -> str:
+    """Whether a client still has to move; empty where it never called the legacy API."""
+    found = counted(client.device_info)
+    if found is None:
+        return ""
+    last = found.last_call.isoformat(timespec="seconds")
+    return f"legacy calls {found.calls}, the last {last} from {found.address}  "
 
 
 async def _network(store: Store, public_id: str) -> NetworkInfo:

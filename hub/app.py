@@ -13,6 +13,8 @@ from hub.api.route import Services
 from hub.api.routes import ROUTES
 from hub.config import Api
 from hub.doorkeeper import Doorkeeper
+from hub.legacy.app import PREFIX, under_prefix
+from hub.legacy.call import Legacy
 
 
 def make_app(
@@ -20,6 +22,7 @@ def make_app(
     api: Api,
     proxies: Collection[str] = (),
     doorkeeper: Doorkeeper | None = None,
+    legacy: Legacy | None = None,
 ) -> web.Application:
     """The application that answers to every route of the table, and to nothing else.
 
@@ -28,10 +31,13 @@ def make_app(
         api: who may create networks, and how many requests there may be.
         proxies: IP addresses whose X-Forwarded-For is believed.
         doorkeeper: watches the connections that the requests come over.
+        legacy: what the legacy API works with, where it is served too.
     """
     gate = Gate(services, api, proxies)
     watched = [doorkeeper.middleware] if doorkeeper else []
     app = web.Application(middlewares=[*watched, counted, errors], client_max_size=MAX_BODY_BYTES)
     for route in ROUTES:
         app.router.add_route(route.method, route.path, gate.handler(route))
+    if legacy is not None:
+        app.add_subapp(PREFIX, under_prefix(legacy))
     return app

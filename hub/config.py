@@ -14,6 +14,7 @@ from shared.config import default_state_dir, load
 from shared.config_keys import IPV4, Secret
 from shared.errors import ConfigError
 from shared.logs import Log
+from shared.wire.fields import NetworkId
 
 PREFIX = "MIRA_HUB_"
 
@@ -25,6 +26,7 @@ ENGINES_FOR_PEOPLE = (
 
 
 PublicUrl = Annotated[str, Meta(pattern=r"^https://[^/\s#?]+(/[^\s#?]*)?$")]
+GuideUrl = Annotated[str, Meta(pattern=r"^https?://[!#-;=?-~]+\Z", max_length=2048)]
 POSTGRES = ("postgresql://", "postgres://")
 
 
@@ -359,6 +361,51 @@ class Migration(Struct, frozen=True, kw_only=True):
     ] = "mira-hub.service"
 
 
+class Legacy(Struct, frozen=True, kw_only=True):
+    """The legacy system's API, for old clients of a household that moved here."""
+
+    access: Annotated[
+        Literal["off", "token", "lan"],
+        Meta(
+            description="Who may use it. `off`: nobody, it is not there. `token`: whoever shows a "
+            "token of the network that the legacy data moved into, or of a client of it. `lan`: "
+            "also everybody on the local network, without a token, until the legacy API ends "
+            "(docs/legacy-api.md).",
+        ),
+    ] = "off"
+    port: Annotated[
+        Annotated[int, Meta(ge=0, le=65_535)] | None,
+        Meta(
+            description="A TCP port of its own (plain HTTP), where old clients find it at its old "
+            "paths; they called port 8000. 0: any that is free. Left out: it is under `/legacy` on "
+            "the hub's own port only.",
+        ),
+    ] = None
+    host: Annotated[
+        str,
+        Meta(
+            description="The address that this port listens on. 0.0.0.0: all of the machine's.",
+            min_length=1,
+        ),
+    ] = "0.0.0.0"  # noqa: S104 - old clients are all over the home; `access` says who may come in
+    network: Annotated[
+        NetworkId | None,
+        Meta(
+            description="The network that it acts on, where legacy data moved into several. Left "
+            "out: the only one.",
+            extra={"allowed": "the id of a network that `mira-hub network list` shows"},
+        ),
+    ] = None
+    guide_url: Annotated[
+        GuideUrl | None,
+        Meta(
+            description="Where old clients are sent to read how to move. Left out: a page of the "
+            "hub's own.",
+            extra={"allowed": 'an address such as "https://home.example.org/moving"'},
+        ),
+    ] = None
+
+
 class Paths(Struct, frozen=True, kw_only=True):
     """Where the daemon keeps its files."""
 
@@ -382,6 +429,7 @@ class HubConfig(Struct, frozen=True, kw_only=True):
     election: Election = Election()
     discovery: Discovery = Discovery()
     migration: Migration = Migration()
+    legacy: Legacy = Legacy()
     paths: Paths
     log: Log = Log()
 

@@ -22,6 +22,9 @@ from hub.config import HubConfig
 from hub.doorkeeper import Doorkeeper, allow_many_files
 from hub.election.election import Rules
 from hub.identity import hub_id
+from hub.legacy.call import Legacy
+from hub.legacy.home import Home
+from hub.legacy.serving import keep_counts, open_legacy, store_the_rest
 from hub.listening import ServerError, listen
 from hub.migration.application import SERVING_LOCK
 from hub.networks import Networks
@@ -35,6 +38,8 @@ from hub.store.archive import Archive
 from hub.store.database import Database
 from hub.store.event_log import EventLogs
 from hub.store.household import Household
+from hub.store.legacy_rows import LegacyRows
+from hub.store.moves import Moves
 from hub.store.pairing import PairingCodes
 from hub.store.retention import Retention
 from hub.store.store import Store
@@ -93,6 +98,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
             authority = Authority.open(config.paths.state_dir, own_id)
             context = authority.server_context(own_addresses(), datetime.now(UTC))
         public_url = config.server.public_url
+        home = Home(Moves(database, clock), config.legacy, clock)
         services = Services(
             store,
             Accounts(database, clock),
@@ -103,12 +109,20 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
             own_id,
             ca=authority.ca if authority and public_url is None else None,
             public_url=public_url,
+            legacy=home,
         )
         server = config.server
+        legacy = None
+        if config.legacy.access != "off":
+            rows = LegacyRows(database)
+            legacy = Legacy.of(services, rows, home, config.api, server.proxies)
+            stack.push_async_callback(store_the_rest, legacy.tally)
         allow_many_files()
         doorkeeper = Doorkeeper(server.proxies)
-        app = make_app(services, config.api, server.proxies, doorkeeper)
+        app = make_app(services, config.api, server.proxies, doorkeeper, legacy)
         port = await listen(app, doorkeeper, (server.host, server.port), stack, context)
+        if legacy is not None:
+            await open_legacy(legacy, config, port, stack)
         # After the server in the stack, so before it at the end: sessions end, then the server.
         # So does recognition, whose callers are told then; closed twice, it takes no notice.
         stack.push_async_callback(desks.close)
@@ -134,6 +148,8 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         ]
         if authority and context:
             jobs.append(_renew(authority, context))
+        if legacy is not None:
+            jobs.append(keep_counts(legacy.tally))
         await until_first_ends(*jobs)
 
 

@@ -25,6 +25,12 @@ CONNECTIONS = Gauge(
 DISCONNECTED = Counter(
     "mira_disconnected_total", "Sockets that the hub closed, by code.", ["code"], registry=REGISTRY
 )
+LEGACY_CALLS = Counter(
+    "mira_legacy_calls_total",
+    "Calls of the legacy API: client (one that is known), unknown (nobody said whose), refused.",
+    ["caller"],
+    registry=REGISTRY,
+)
 REFUSED = Counter(
     "mira_connections_refused_total",
     "Connections that were refused or ended for taking too long: too_many, slow_head, "

@@ -123,17 +123,21 @@ class Gate:
             raise AccessDeniedError("The operator's token is needed.")
 
     def _caller(self, request: web.Request) -> str:
-        """Where a request comes from."""
-        direct = request.remote or ""
-        if direct not in self._proxies:
-            return direct
-        # The last entry is the proxy's own; those before it are whatever the caller wrote.
-        return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or direct
+        return caller_of(request, self._proxies)
 
     def _throttle(self, caller: str) -> None:
         wait_s = self._limits.take(caller, asyncio.get_running_loop().time())
         if wait_s > 0:
             raise RateLimitError("Too many requests.", retry_after_s=round(wait_s, 3))
+
+
+def caller_of(request: web.Request, proxies: Collection[str]) -> str:
+    """Where a request comes from, as far as proxies are to be believed."""
+    direct = request.remote or ""
+    if direct not in proxies:
+        return direct
+    # The last entry is the proxy's own; those before it are whatever the caller wrote.
+    return request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or direct
 
 
 def bearer(request: web.Request) -> str:

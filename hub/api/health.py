@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from hub import metrics
 from hub.api.route import Call
+from hub.legacy.home import LegacyHealth
 
 
 class StoreHealth(Struct, frozen=True, kw_only=True):
@@ -39,6 +40,7 @@ class Health(Struct, frozen=True, kw_only=True):
     store_ms: float
     store: StoreHealth
     recogniser: RecogniserHealth
+    legacy: LegacyHealth
 
 
 async def health(call: Call) -> Health:
@@ -57,6 +59,7 @@ async def health(call: Call) -> Health:
         recogniser=RecogniserHealth(
             status="failing" if state.failing else "ok", engine=state.engine, waiting=state.waiting
         ),
+        legacy=await services.legacy.health() if services.legacy else LegacyHealth(access="off"),
     )
 
 

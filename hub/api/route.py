@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from hub.api.teaching import Teach, learn_nothing
+from hub.legacy.home import Home
 from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
@@ -39,6 +41,8 @@ class Services:
     hub_id: str
     ca: str | None = None  # of the hub's own, in PEM, where devices see its certificates
     public_url: str | None = None  # under which the hub is reached, where it knows
+    teach: Teach = learn_nothing  # a voice
+    legacy: Home | None = None  # of legacy calls; None: there are none
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from hub.api.route import Services
@@ -116,7 +117,11 @@ class Site:
             "hub_1",
             public_url=PUBLIC_URL,
         )
-        self.client = TestClient(TestServer(make_app(services, api, ["127.0.0.1"])))
+        self.client = TestClient(TestServer(self.application(services, api)))
+
+    def application(self, services: Services, api: Api) -> web.Application:
+        """What answers."""
+        return make_app(services, api, ["127.0.0.1"])
 
     async def ask(
         self,

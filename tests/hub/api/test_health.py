@@ -33,6 +33,7 @@ async def test_health_pings_what_the_hub_needs(site: Site) -> None:
     assert answer.body["store"]["ms"] > 0
     assert answer.body["store"]["engine"] in ("sqlite", "postgresql")
     assert answer.body["recogniser"] == {"status": "ok", "engine": "fake", "waiting": 0}
+    assert answer.body["legacy"]["access"] == "off"
 
 
 async def test_a_recogniser_that_fails_is_seen_and_is_no_reason_to_be_restarted(
