@@ -70,7 +70,7 @@ def test_a_new_network_is_shown_with_its_token_to_people_and_programs(command: C
 def test_a_network_gets_another_token(command: Command, network: str) -> None:
     first, second = (command("network", "token", network).strip() for _ in range(2))
     assert first != second
-    assert all(token.startswith("mira_network_") for token in (first, second))
+    assert all(token.startswith("mira_net_") for token in (first, second))
     assert "no such network" in command.failing("network", "token", "net_" + "0" * 32)
 
 
