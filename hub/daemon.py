@@ -27,12 +27,14 @@ from hub.legacy.home import Home
 from hub.legacy.serving import keep_counts, open_legacy, store_the_rest
 from hub.listening import ServerError, listen
 from hub.migration.application import SERVING_LOCK
+from hub.migration.status import status
 from hub.networks import Networks
 from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
 from hub.recognition.desks import Desks
 from hub.recognition.recogniser import Recogniser
 from hub.retention import keep_retention, keep_wal_empty
+from hub.speakers.teacher import Teacher
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -99,17 +101,20 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
             context = authority.server_context(own_addresses(), datetime.now(UTC))
         public_url = config.server.public_url
         home = Home(Moves(database, clock), config.legacy, clock)
+        household = Household(database, clock)
         services = Services(
             store,
             Accounts(database, clock),
             Archive(database, clock),
-            Household(database, clock),
+            household,
             networks,
             PairingCodes(database, clock),
             own_id,
             ca=authority.ca if authority and public_url is None else None,
             public_url=public_url,
+            teach=Teacher(household, networks.publish),
             legacy=home,
+            migrations=lambda: status(database, clock),
         )
         server = config.server
         legacy = None

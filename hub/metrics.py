@@ -1,4 +1,5 @@
-"""Figures of what the hub does, for Prometheus. They name no network, no device and no text."""
+"""Figures of what the hub does, for Prometheus. They name no device and no text, and a network
+only where a legacy installation was moved into it."""
 
 from __future__ import annotations
 
@@ -109,6 +110,18 @@ STORE_RETRIES = Counter(
 STORE_SECONDS = Gauge(
     "mira_store_seconds", "A round trip to the data, when this was asked for.", registry=REGISTRY
 )
+MIGRATION = {
+    name: Gauge(f"mira_migration_{name}", about, ["network"], registry=REGISTRY)
+    for name, about in {
+        "networks_migrated": "Networks that a legacy installation was moved into as a whole.",
+        "interactions_migrated": "Interactions that were moved from legacy installations.",
+        "errors": "Legacy rows that could not be moved, and runs that failed.",
+        "start_time": "When the move began, in seconds since the Unix epoch; 0: there is none.",
+        "duration": "How long all runs of the move took, in seconds.",
+        "success_rate": "The share of legacy rows that were moved, 0 to 1.",
+    }.items()
+}
+"""By a network's public id, and `all`: an operator's figures of moves (docs/migration.md)."""
 
 
 def exposition() -> bytes:

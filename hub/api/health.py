@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import time
+from datetime import datetime
 from typing import Literal
 
 from aiohttp import web
@@ -12,6 +13,7 @@ from msgspec import Struct
 from hub import metrics
 from hub.api.route import Call
 from hub.legacy.home import LegacyHealth
+from hub.migration.status import Status
 
 
 class StoreHealth(Struct, frozen=True, kw_only=True):
@@ -74,10 +76,27 @@ async def prometheus(call: Call) -> web.Response:
     metrics.EVENTS_BEHIND.set(load.events_behind)
     metrics.ELECTION_AUDIO_BYTES.set(load.audio_bytes)
     metrics.ELECTIONS_QUEUED.set(load.elections_queued)
+    if call.services.migrations is not None:
+        _set_migrations(await call.services.migrations())
     return web.Response(
         body=metrics.exposition(),
         headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
     )
+
+
+def _set_migrations(status: Status) -> None:
+    said = status.document()
+    for gauge in metrics.MIGRATION.values():
+        gauge.clear()  # of networks that were rolled back or deleted since
+    for network, figures in (
+        ("all", said),
+        *((one["network_id"], one) for one in said["networks"]),
+    ):
+        for name, gauge in metrics.MIGRATION.items():
+            value = figures[name]
+            if name == "start_time":
+                value = datetime.fromisoformat(value).timestamp() if value else 0
+            gauge.labels(network).set(value)
 
 
 async def _store_ms(call: Call) -> float:

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from hub.api.teaching import Teach, learn_nothing
 from hub.legacy.home import Home
+from hub.migration.status import Status
 from hub.networks import Networks
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
@@ -43,6 +44,7 @@ class Services:
     public_url: str | None = None  # under which the hub is reached, where it knows
     teach: Teach = learn_nothing  # a voice
     legacy: Home | None = None  # of legacy calls; None: there are none
+    migrations: Callable[[], Awaitable[Status]] | None = None  # how far they are; None: no matter
 
 
 @dataclass(frozen=True)

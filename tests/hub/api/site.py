@@ -15,6 +15,7 @@ from hub.api.route import Services
 from hub.app import make_app
 from hub.audio_file import as_flac
 from hub.config import Api
+from hub.migration.status import status
 from hub.networks import Networks
 from hub.recognition.desks import Desks
 from hub.store.accounts import Accounts
@@ -116,6 +117,7 @@ class Site:
             self.pairing,
             "hub_1",
             public_url=PUBLIC_URL,
+            migrations=lambda: status(database, clock),
         )
         self.client = TestClient(TestServer(self.application(services, api)))
 

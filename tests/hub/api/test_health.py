@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
+from hub.migration.runs import Runs
 from shared.audio import pcm_to_bytes
 from tests.hub.api.site import OPERATOR_TOKEN, Household, Site
+from tests.hub.migration.test_runs import ROWS, run
+from tests.hub.store import legacy
 from tests.voice import say
 
 ELSEWHERE = {"X-Forwarded-For": "192.0.2.7"}
@@ -76,6 +80,24 @@ async def test_metrics_count_what_happened_and_name_nobody(site: Site, home: Hou
         assert re.search(rf"^{line} 0.0$", after, re.MULTILINE), line
     for secret in (home.network.public_id, home.network.network_id, "kitchen", "hall", "ba de"):
         assert secret not in after
+
+
+async def test_moves_from_a_legacy_system_are_counted(site: Site, tmp_path: Path) -> None:
+    before = await metrics(site)
+    legacy.write(tmp_path / "legacy.db", ROWS)
+    await run(Runs(site.database, site.clock, tmp_path), tmp_path / "legacy.db")
+    after = await metrics(site)
+    for name, was, now in (
+        ("networks_migrated", 0, 1),
+        ("interactions_migrated", 0, 2),
+        ("errors", 0, 0),
+        ("success_rate", 1, 1),
+    ):
+        assert figure(before, f'mira_migration_{name}{{network="all"}}') == was
+        assert figure(after, f'mira_migration_{name}{{network="all"}}') == now
+        line = f'mira_migration_{name}{{network="legacy_migration_network"}}'
+        assert figure(after, line) == now
+    assert figure(after, 'mira_migration_start_time{network="all"}') == site.clock.now_us / 1e6
 
 
 @pytest.mark.parametrize(("token", "status"), [("", 401), ("wrong", 401), (OPERATOR_TOKEN, 200)])
