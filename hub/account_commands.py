@@ -13,6 +13,7 @@ from typing import Any
 
 from hub.authority import Authority
 from hub.config import HubConfig
+from hub.device_config import DeviceConfig
 from hub.identity import hub_id
 from hub.store.accounts import Accounts
 from hub.store.database import Database
@@ -236,24 +237,16 @@ async def _add_clients(open_: _Open, args: argparse.Namespace) -> None:
     for client, token in added:
         if len(added) > 1:
             print(f"# {client.name}")
-        # A JSON string is a TOML string.
-        print(
-            "\n".join(
-                (
-                    "[hub]",
-                    f"hub_id = {json.dumps(own_id)}",
-                    f"network_id = {json.dumps(network.public_id)}",
-                    f"client_id = {json.dumps(client.client_id)}",
-                    f"token = {json.dumps(token)}",
-                    *([f"ca = {json.dumps(ca)}"] if ca else []),
-                    "",
-                    "[device]",
-                    f"name = {json.dumps(client.name, ensure_ascii=False)}",
-                    f"room = {json.dumps(args.room, ensure_ascii=False)}",
-                )
-            ),
-            end="\n\n" if len(added) > 1 else "\n",
+        config = DeviceConfig(
+            hub_id=own_id,
+            hub_url=None,
+            network_id=network.public_id,
+            client_id=client.client_id,
+            ca=ca,
+            name=client.name,
+            room=args.room,
         )
+        print(config.toml(token), end="\n" if len(added) > 1 else "")
     print(
         "Put this into the device's edge.toml, readable by its daemon only; "
         "the token is not shown again.",

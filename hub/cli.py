@@ -15,7 +15,8 @@ from pathlib import Path
 from hub.account_commands import add_account_commands
 from hub.config import HubConfig, load_hub_config
 from hub.migration.commands import add_migrate_commands
-from hub.pair_command import https_url, pair
+from hub.own_address import https_url
+from hub.pair_command import pair
 from hub.voice_command import add_voice_commands
 from models.cli import add_models_commands
 from shared.discovery import Browser, DeviceRecord, open_mdns

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import socket
 import sys
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 import segno
 
 from hub.authority import Authority
 from hub.config import HubConfig
 from hub.identity import hub_id
+from hub.own_address import own_url
 from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.clock import steady_clock
-from shared.discovery import announced_addresses, own_addresses
 from shared.errors import ConfigError
 from shared.pairing import LIFETIME_S, Link
 
@@ -32,7 +30,7 @@ async def pair(config: HubConfig, args: argparse.Namespace) -> None:
         ConfigError: it cannot be said where devices reach the hub.
         NotFoundError: no such network, or it has to be named.
     """
-    base = args.url or config.server.public_url or _own_url(config)
+    base = args.url or config.server.public_url or own_url(config)
     ca_sha256 = ""
     if not config.server.public_url:
         if config.server.tls == "off":
@@ -61,14 +59,6 @@ async def pair(config: HubConfig, args: argparse.Namespace) -> None:
     print(f"mira-edge pair {code}      (typed; the hub is found by mDNS)")
 
 
-def https_url(text: str) -> str:
-    """Checks what is given on the command line."""
-    parts = urlsplit(text)
-    if parts.scheme != "https" or not parts.netloc or parts.fragment:
-        raise argparse.ArgumentTypeError(f"{text!r} is not https://ADDRESS:PORT")
-    return text
-
-
 def _the_network(networks: Sequence[NetworkInfo], public_id: str | None) -> NetworkInfo:
     """The one that is named, or the only one there is."""
     if public_id is None and len(networks) == 1:
@@ -83,28 +73,3 @@ def _the_network(networks: Sequence[NetworkInfo], public_id: str | None) -> Netw
             "There are several networks.", "Say with --network which; `mira-hub network list`."
         )
     raise NotFoundError("There is no such network.", "`mira-hub network list` shows all.")
-
-
-def _own_url(config: HubConfig) -> str:
-    """Where devices of the local network reach the hub."""
-    if config.server.port == 0:
-        raise ConfigError(
-            "[server] port is 0, so only the running hub knows its port.",
-            "Say with --url where devices reach it.",
-        )
-    found = announced_addresses(
-        config.server.host, config.discovery.interfaces, own_addresses()
-    ) or [config.server.host]
-    # Of several the one that this machine reaches others from: not that of a container's bridge.
-    host = primary if (primary := _primary_address()) in found else found[0]
-    return f"https://{f'[{host}]' if ':' in host else host}:{config.server.port}"
-
-
-def _primary_address() -> str | None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # nothing is sent; it picks the way
-        except OSError:
-            return None
-        address: str = probe.getsockname()[0]
-    return address

@@ -21,7 +21,7 @@ from hub.api.errors import (
     answer_of,
 )
 from hub.api.limits import RateLimits
-from hub.api.route import UNKNOWN_ACCESS, Call, Route, Services, Versioned
+from hub.api.route import UNKNOWN_ACCESS, Call, Route, Services, Text, Versioned
 from hub.config import Api
 from hub.store.errors import NotFoundError
 from hub.store.records import Access
@@ -166,6 +166,9 @@ def _response(route: Route, answer: Any) -> web.Response:
         answer = answer.answer
     if answer is None:
         return web.Response(status=204, headers=headers)
+    if isinstance(answer, Text):
+        headers["Content-Type"] = f"{answer.content_type}; charset=utf-8"
+        return web.Response(body=answer.text.encode(), status=route.status, headers=headers)
     return web.Response(
         body=msgspec.json.encode(answer),
         status=route.status,

@@ -99,6 +99,8 @@ def _responses(route: Route) -> dict[str, Any]:
     success: dict[str, Any] = {"description": "Done."}
     if route.answer is not None:
         success["content"] = {"application/json": {"schema": _reference(route.answer)}}
+        if route.text is not None:
+            success["content"][route.text] = {}
     failure = {
         "description": "What went wrong, with a code.",
         "content": {"application/json": {"schema": _reference(ErrorAnswer)}},

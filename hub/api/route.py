@@ -76,6 +76,14 @@ class Versioned:
     version: int
 
 
+@dataclass(frozen=True)
+class Text:
+    """An answer that is no JSON."""
+
+    text: str
+    content_type: str
+
+
 Handler = Callable[[Call], Awaitable[Any]]
 
 
@@ -90,6 +98,7 @@ class Route:
         summary: a sentence for the document.
         handler: does it.
         answer: the type of what comes back; None: nothing does.
+        text: the content type in which the answer comes as a `Text`, for who asks for that.
         body: the type of what is sent.
         query: the type of the parameters.
         status: of success.
@@ -106,6 +115,7 @@ class Route:
     summary: str
     handler: Handler
     answer: Any = None
+    text: str | None = None
     body: Any = None
     query: Any = None
     status: int = 200

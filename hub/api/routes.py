@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.api import audio, clients, interactions, networks, pairing
+from hub.api import audio, clients, device_config, interactions, networks, pairing
 from hub.api.health import Health, health, prometheus
 from hub.api.household_routes import HOUSEHOLD_ROUTES
 from hub.api.openapi import answering
@@ -158,6 +158,18 @@ _ROUTES = (
         "Removes a device and its tokens; a device may remove itself.",
         clients.remove,
         status=204,
+        missing="INVALID_CLIENT_ID",
+        own=True,
+    ),
+    Route(
+        "GET",
+        CLIENT + "/config",
+        _HOUSEHOLD,
+        "Shows what a device has to be configured with, without its token; its own, or any.",
+        device_config.read,
+        device_config.ClientConfig,
+        text=device_config.TOML,
+        query=device_config.Form,
         missing="INVALID_CLIENT_ID",
         own=True,
     ),

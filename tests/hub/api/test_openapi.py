@@ -47,6 +47,7 @@ async def test_an_answer_has_the_fields_that_the_document_says(site: Site, home:
         ("", "NetworkDetails"),
         ("/clients", "Clients"),
         ("/clients/kitchen", "ClientDetails"),
+        ("/clients/kitchen/config", "ClientConfig"),
         ("/interactions", "Interactions"),
         (f"/interactions/{home.interaction_id}", "InteractionDetails"),
         (f"/elections/{home.election_id}", "ElectionDetails"),

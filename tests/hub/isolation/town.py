@@ -128,6 +128,10 @@ SHOWN: dict[str, tuple[_Shown, _Known]] = {
         lambda b: (b["client_id"], b["name"], b["listening"]),
         lambda h, key: (key, h.devices[key].name, h.devices[key].listening),
     ),
+    CLIENT + "/config": (
+        lambda b: (b["network_id"], b["client_id"], b["name"]),
+        lambda h, key: (h.public_id, key, h.devices[key].name),
+    ),
     NETWORK + "/interactions": (
         lambda b: [_of_interaction(each) for each in b["interactions"]],
         lambda h, _: [h.digest(each) for each in h.newest_first()],
