@@ -16,6 +16,7 @@ from hub.config import HubConfig
 from hub.migration import source
 from hub.migration.adoption import adopt, give_back
 from hub.migration.application import Applications
+from hub.migration.clients import add_client_arguments, clients_command
 from hub.migration.errors import MigrationError
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
@@ -115,6 +116,9 @@ def add_migrate_commands(
         "--data-only",
         action="store_true",
         help="stop no hub and start no legacy application",
+    )
+    add_client_arguments(
+        add("clients", clients_command, "give legacy clients records and configurations")
     )
 
 
