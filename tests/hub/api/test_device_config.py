@@ -42,6 +42,11 @@ async def test_a_device_is_told_where_its_hub_is_and_who_it_is(site: Site, home:
         }
 
 
+async def test_another_devices_is_not_shown_to_a_device(site: Site, home: Household) -> None:
+    answer = await site.ask("GET", f"{home.base}/clients/kitchen/config", home.clients["hall"])
+    assert (answer.status, answer.code) == (404, "INVALID_CLIENT_ID")
+
+
 async def test_as_toml_it_is_its_configuration_but_for_the_token(
     site: Site, home: Household, tmp_path: Path
 ) -> None:

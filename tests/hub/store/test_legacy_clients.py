@@ -77,6 +77,13 @@ async def test_who_is_there_already_is_left_as_it_is(
     assert tuple(client for client in after if client.client_id != "bath") == before
 
 
+async def test_whoever_is_named_twice_gets_one_record(
+    legacy: LegacyClients, home: NetworkInfo
+) -> None:
+    twice = [LegacyClient("bath", "Bath"), LegacyClient("bath", "Again")]
+    assert [r.added for r in await legacy.add(home.network_id, twice)] == [True, False]
+
+
 async def test_all_are_added_or_none(
     legacy: LegacyClients, accounts: Accounts, home: NetworkInfo
 ) -> None:
