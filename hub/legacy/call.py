@@ -18,10 +18,11 @@ from hub.api.route import Services
 from hub.config import Api
 from hub.legacy.forms import row_id
 from hub.legacy.home import Home
-from hub.legacy.streams import Stream, Streams, public_id
+from hub.legacy.streams import Stream, Streams
 from hub.legacy.tally import Tally
 from hub.network.room import Room
 from hub.store.errors import NotFoundError
+from hub.store.legacy_clients import public_id
 from hub.store.legacy_rows import LegacyRows
 from hub.store.moves import Move
 from hub.store.records import Access, NetworkInfo

@@ -7,16 +7,15 @@ from typing import Any
 
 from hub.legacy.call import LegacyCall
 from hub.legacy.deprecation import Deprecation, new_endpoints
-from hub.legacy.streams import public_id
 from hub.store.accounts import check_registration
 from hub.store.errors import ClientExistsError, NotFoundError
+from hub.store.legacy_clients import DEVICE_TYPE, public_id
 from shared.errors import LimitExceededError
 from shared.tls import fingerprint
 
 VERSION = "4.3.0"
 """What the legacy system called itself last; old clients may look at it."""
 RECENT = 10
-DEVICE_TYPE = "legacy"
 MAX_CLIENTS = 250
 """Records of legacy clients in a network: without a token anybody near may make some."""
 MAX_NAME = 64

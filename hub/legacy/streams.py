@@ -5,14 +5,13 @@ Kept in memory, as the legacy system did: a client that is not among them regist
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any
 
 from hub.legacy.forms import naive_us
 from hub.legacy.hearing import Hearing
-from shared import ids
+from hub.store.legacy_clients import public_id
 
 NOTHING = Hearing()
 """Of who has sent nothing yet."""
@@ -104,10 +103,3 @@ def _put(kept: OrderedDict[str, Any], name: str, value: Any) -> None:
     kept.move_to_end(name)
     if len(kept) > MAX_STREAMS:
         kept.popitem(last=False)
-
-
-def public_id(name: str) -> str:
-    """The id of a legacy client's record: its own name, or one made of it where that is none."""
-    if ids.CLIENT_ID.fullmatch(name):
-        return name
-    return f"client_{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:16]}"

@@ -198,9 +198,13 @@ class LegacyRows:
                 except NotFoundError:
                     continue
                 info = row.device_info or {}
-                before = counted(info)
+                before, known = counted(info), info.get(COUNTED)
                 row.device_info = info | {
                     COUNTED: {
+                        # What it called itself, as `hub.store.legacy_clients` noted it.
+                        **(
+                            {"id": known["id"]} if isinstance(known, dict) and "id" in known else {}
+                        ),
                         "calls": (before.calls if before else 0) + new.calls,
                         "last_call": new.last_call.isoformat(timespec="seconds"),
                         "address": new.address,

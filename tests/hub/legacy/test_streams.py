@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.legacy.hearing import Hearing
-from hub.legacy.streams import MAX_STREAMS, NOTHING, Streams, public_id
+from hub.legacy.streams import MAX_STREAMS, NOTHING, Streams
+from hub.store.legacy_clients import public_id
 from shared import ids
 
 

@@ -7,6 +7,7 @@ import pytest
 from hub.legacy.serving import store_the_rest
 from hub.legacy.tally import Tally
 from hub.metrics import REGISTRY
+from hub.store.legacy_clients import LegacyClient, LegacyClients, public_id
 from hub.store.legacy_rows import Calls, LegacyRows, counted
 from shared.errors import StoreError
 from tests.hub.legacy.site import LegacySite
@@ -62,6 +63,19 @@ async def test_what_a_client_says_of_itself_stays_beside_the_count(site: LegacyS
     client = await site.accounts.client(network_id, "kitchen")
     assert client.device_info["model"] == "x"
     assert client.device_info["legacy"]["calls"] == 2
+
+
+async def test_what_a_client_called_itself_stays_beside_the_count(site: LegacySite) -> None:
+    network_id, now = site.home.network.network_id, site.house.now
+    legacy = LegacyClients(site.database, site.clock)
+    await legacy.add(network_id, [LegacyClient("Wohnzimmer 1", "Living", address="10.0.0.1")])
+    for _ in range(2):
+        await site.legacy.rows.note_calls(
+            network_id, {public_id("Wohnzimmer 1"): Calls(1, now, "10.0.0.2")}
+        )
+    info = (await site.accounts.client(network_id, public_id("Wohnzimmer 1"))).device_info
+    assert info["legacy"]["id"] == "Wohnzimmer 1"
+    assert counted(info) == Calls(2, now, "10.0.0.2")
 
 
 @pytest.mark.parametrize(
