@@ -137,7 +137,9 @@ def _with_free_index(
     taken = new.execute('SELECT 1 FROM persons WHERE "index" = ?', (row[2],)).fetchone()
     if taken is None:
         return row
-    (highest,) = new.execute('SELECT max("index") FROM persons').fetchone()
+    (highest,) = new.execute(
+        'SELECT coalesce(max("index"), 0) FROM persons WHERE typeof("index") = \'integer\''
+    ).fetchone()
     exported.renumbered += 1
     return (*row[:2], int(highest) + 1, *row[3:])
 
