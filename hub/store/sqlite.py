@@ -38,7 +38,7 @@ def engine(path: Path) -> AsyncEngine:
         pool_size=CONNECTIONS,
         max_overflow=0,
     )
-    event.listen(made.sync_engine, "connect", _set_up)
+    event.listen(made.sync_engine, "connect", set_up)
     event.listen(made.sync_engine, "begin", _begin)
     return made
 
@@ -74,7 +74,8 @@ def truncate_wal(path: Path) -> bool:
     return not busy
 
 
-def _set_up(connection: Any, _record: object) -> None:
+def set_up(connection: Any, _record: object) -> None:
+    """Sets a new connection of the driver's up as the hub's are."""
     cursor = connection.cursor()
     for pragma in _PRAGMAS:
         cursor.execute(pragma)

@@ -13,6 +13,9 @@ import pytest
 from edge.simulation.speech import murmur
 from tests.bench.api import ENGINES, KINDS, Sizes
 from tests.bench.api import measure as measure_lists
+from tests.bench.migrate import QUICK as QUICK_MOVE
+from tests.bench.migrate import STORES
+from tests.bench.migrate import measure as measure_move
 from tests.bench.slow import measure
 from tests.bench.streams import HurryingLoop, listen
 from tests.bench.sync import QUICK
@@ -37,6 +40,7 @@ ROOT = Path(__file__).parents[3]
         "grouping",
         "enhancement",
         "torture",
+        "migrate",
     ],
 )
 def test_a_bench_explains_itself(bench: str) -> None:
@@ -95,6 +99,15 @@ def test_a_device_catches_up_and_many_are_told_beside_one_that_is_stuck() -> Non
     for figure in ("fan_out_per_s", "bare_per_s", "one_to_a_commit_per_s"):
         assert figures[figure] > QUICK.devices
     assert min(figures["p99_ms_since_change"]) > 0
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("store", STORES)
+def test_a_move_is_timed_alone_and_beside_a_hub_that_serves(store: str) -> None:
+    figures = measure_move(QUICK_MOVE, store)
+    assert figures["rows"] == QUICK_MOVE.rows
+    assert min(*figures["p95_ms"], figures["rows_per_s"], figures["peak_mb"]) > 0
+    assert ("ratio" in figures) == (store == "sqlite")
 
 
 @pytest.mark.parametrize(("percent", "value"), [(50, 5), (95, 10), (90, 9), (1, 1), (100, 10)])
