@@ -6,11 +6,12 @@ SQLite keeps as text what PostgreSQL types; to a migration, all of it is text.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
-import sqlalchemy as sa
-from sqlalchemy import text
+from sqlalchemy import Dialect, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.migration.conversion import FREE_DATA
 from hub.migration.legacy_rows import TABLES
@@ -27,6 +28,17 @@ class Sql:
 
     def __init__(self, *, postgres: bool) -> None:
         self.postgres = postgres
+
+    async def run(
+        self, connection: AsyncConnection, statement: str, rows: Sequence[Mapping[str, Any]]
+    ) -> int:
+        """Executes a statement for each of the rows; how many it changed.
+
+        It goes to the driver as it is: SQLAlchemy would look at every row's parameters.
+        """
+        sql, order = _for_driver(statement, connection.dialect)
+        given = rows if order is None else [tuple([row[name] for name in order]) for row in rows]
+        return (await connection.exec_driver_sql(sql, list(given))).rowcount
 
     def uuid(self, name: str) -> str:
         """A parameter that is an id."""
@@ -59,21 +71,21 @@ class Sql:
             return f"CAST({name} AS text)"
         return name
 
-    def insert(self, table: str) -> sa.TextClause:
+    def insert(self, table: str) -> str:
         columns = ("id", "network_id", *columns_of(table), FREE_DATA[table])
         return self._insert(table, columns, "ON CONFLICT (id) DO NOTHING")
 
-    def update(self, table: str) -> sa.TextClause:
+    def update(self, table: str) -> str:
         columns = (*columns_of(table), FREE_DATA[table])
         changes = ", ".join(f'"{name}" = {self.given(table, name)}' for name in columns)
         if "version" in Row.metadata.tables[table].columns:
             changes += ", version = version + 1"
-        return text(
+        return (
             f"UPDATE {table} SET {changes} WHERE network_id = {self.uuid('network_id')}"
             f" AND id = {self.uuid('id')}"
         )
 
-    def quarantine(self) -> sa.TextClause:
+    def quarantine(self) -> str:
         columns = ("id", "network_id", "migration_run_id", "source_table", "source_row")
         return self._insert(
             "quarantine",
@@ -82,7 +94,7 @@ class Sql:
             " reason = excluded.reason",
         )
 
-    def map_ids(self) -> sa.TextClause:
+    def map_ids(self) -> str:
         columns = ("network_id", "source_table", "legacy_id", "row_id", "checksum", "quarantined")
         return self._insert(
             "id_map",
@@ -92,26 +104,34 @@ class Sql:
             " quarantined = excluded.quarantined",
         )
 
-    def log(self) -> sa.TextClause:
+    def log(self) -> str:
         return self._insert("events", ("network_id", "seq", "kind", "row_id", "created_at"), "")
 
-    def touch(self) -> sa.TextClause:
+    def touch(self) -> str:
         at = self.given("conversations", "last_interaction_at", "at")
-        return text(
+        return (
             f"UPDATE conversations SET last_interaction_at = {at}"
             f" WHERE network_id = {self.uuid('network')} AND id = {self.uuid('id')}"
             f" AND (last_interaction_at IS NULL OR last_interaction_at < {at})"
         )
 
-    def _insert(self, table: str, columns: Sequence[str], end: str) -> sa.TextClause:
+    def _insert(self, table: str, columns: Sequence[str], end: str) -> str:
         names = ", ".join(f'"{name}"' for name in columns)
         given = ", ".join(self.given(table, name) for name in columns)
-        return text(f"INSERT INTO {table} ({names}) VALUES ({given}) {end}")
+        return f"INSERT INTO {table} ({names}) VALUES ({given}) {end}"
 
 
 def columns_of(table: str) -> tuple[str, ...]:
     """Those of the hub's table that a legacy row fills, but for its id."""
     return tuple(column.target for column in TABLES[table] if column.target and column.name != "id")
+
+
+@cache
+def _for_driver(statement: str, dialect: Dialect) -> tuple[str, tuple[str, ...] | None]:
+    """A statement as the driver takes it, and the order of its parameters; None: by name."""
+    compiled = text(statement).compile(dialect=dialect)
+    order = compiled.positiontup if compiled.positional else None
+    return str(compiled), None if order is None else tuple(order)
 
 
 def _type(table: str, column: str) -> Any:

@@ -205,7 +205,7 @@ class Target:
             for key, (row_id, sum_) in places.items()
         ]
         if lines:
-            await (await session.connection()).execute(self._sql.map_ids(), lines)
+            await self._sql.run(await session.connection(), self._sql.map_ids(), lines)
 
     async def present(self, table: str, ids: Collection[str]) -> dict[str, Present]:
         """Rows as they are now, by id."""
@@ -253,8 +253,10 @@ class Target:
             if batch.new:
                 await self._insert(connection, batch)
             if batch.changed:
-                await connection.execute(
-                    self._sql.update(batch.table), self._parameters(batch.table, batch.changed)
+                await self._sql.run(
+                    connection,
+                    self._sql.update(batch.table),
+                    self._parameters(batch.table, batch.changed),
                 )
             await self._keep_apart(connection, batch, run_id, now)
             await self._map(connection, batch, sums)
@@ -306,10 +308,10 @@ class Target:
             )
 
     async def _insert(self, connection: AsyncConnection, batch: Batch) -> None:
-        done = await connection.execute(
-            self._sql.insert(batch.table), self._parameters(batch.table, batch.new)
+        inserted = await self._sql.run(
+            connection, self._sql.insert(batch.table), self._parameters(batch.table, batch.new)
         )
-        if done.rowcount == len(batch.new):
+        if inserted == len(batch.new):
             return
         ids = [row.row_id for row in batch.new]
         mine: set[str] = set()
@@ -328,7 +330,8 @@ class Target:
         self, connection: AsyncConnection, batch: Batch, run_id: str, now: datetime
     ) -> None:
         if batch.quarantined:
-            await connection.execute(
+            await self._sql.run(
+                connection,
                 self._sql.quarantine(),
                 [
                     {
@@ -364,7 +367,7 @@ class Target:
             for key, row_id, apart in places
         ]
         if lines:
-            await connection.execute(self._sql.map_ids(), lines)
+            await self._sql.run(connection, self._sql.map_ids(), lines)
 
     async def _touch_conversations(
         self, connection: AsyncConnection, rows: Iterable[Moved]
@@ -375,7 +378,8 @@ class Target:
             if isinstance(conversation, str) and isinstance(at, str):
                 newest[conversation] = max(at, newest.get(conversation, at))
         if newest:
-            await connection.execute(
+            await self._sql.run(
+                connection,
                 self._sql.touch(),
                 [
                     {"network": self._network(), "id": id_, "at": at}
@@ -396,7 +400,8 @@ class Target:
         if seq is None:
             raise NotFoundError("The network that is being filled is gone.")
         first = int(seq) - len(row_ids) + 1
-        await connection.execute(
+        await self._sql.run(
+            connection,
             self._sql.log(),
             [
                 {
