@@ -9,6 +9,7 @@ stands under `dangling`, as the schema's own history keeps it.
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -296,6 +297,7 @@ def _time(value: Value) -> Converted:
     return canonical, "time_written_otherwise", "written as all others are"
 
 
+_HEX = re.compile("[0-9a-f]{32}")
 _FLOATS = msgspec.json.Decoder(list[float])
 _STRINGS = msgspec.json.Decoder(list[str])
 
@@ -356,6 +358,8 @@ CONVERTERS: dict[str, Callable[[Value], Converted]] = {
 
 def _hex_of(key: str) -> str | None:
     """The 32 digits of a UUID, however it is written; None: it is none."""
+    if _HEX.fullmatch(key):
+        return key
     try:
         return uuid.UUID(key).hex
     except ValueError:

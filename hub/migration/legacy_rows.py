@@ -96,20 +96,17 @@ CHECKSUM_BYTES = 16
 
 def checksum(row: Sequence[Value]) -> str:
     """A canonical checksum of a row: 32 hex digits that tell any two different rows apart."""
-    digest = blake2b(digest_size=CHECKSUM_BYTES)
+    parts: list[bytes] = []
     for value in row:
         if value is None:
-            digest.update(b"n")
-            continue
-        if isinstance(value, bytes):
-            tag, data = (b"t" if isinstance(value, Text) else b"b"), value
-        elif isinstance(value, float):
-            tag, data = b"r", value.hex().encode()
+            parts.append(b"n")
+        elif isinstance(value, bytes):
+            tag = b"t" if isinstance(value, Text) else b"b"
+            parts += (b"%b%d:" % (tag, len(value)), value)
         else:
-            tag, data = b"i", str(value).encode()
-        digest.update(b"%b%d:" % (tag, len(data)))
-        digest.update(data)
-    return digest.hexdigest()
+            kind, data = ("r", value.hex()) if isinstance(value, float) else ("i", str(value))
+            parts.append(f"{kind}{len(data)}:{data}".encode())
+    return blake2b(b"".join(parts), digest_size=CHECKSUM_BYTES).hexdigest()
 
 
 def key_of(value: Value) -> str | None:

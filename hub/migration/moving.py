@@ -40,6 +40,8 @@ from shared.clock import Clock
 
 BATCH_ROWS = 200
 """In one transaction: some 20 ms, for which the hub's own writers wait."""
+MOST_PLACES = 10_000
+"""Rows that others refer to of which it is kept in mind where they are: some 2 MB."""
 NOTE_EVERY = 20
 """Batches between two notes of how far a run is, for those who ask from elsewhere."""
 
@@ -90,6 +92,7 @@ class Mover:
         self._moves = Moves(database, clock)
         self._archive = Archive(database, clock)
         self._household = Household(database, clock)
+        self._places: dict[str, dict[str, str]] = {table: {} for table in TABLES}
         self._list = list_oddity
         self._tell = tell
 
@@ -152,21 +155,26 @@ class Mover:
         if not new and not changed:
             return
         present = await self._target.present(table, [one.row_id for one in changed.values()])
-        ids = {uid for key in new if (uid := _own_id(key))}
-        taken = await self._target.taken(table, ids)
+        taken: set[str] = set()
+        listed: set[Oddity] = set()
         while True:
             around = await self._surroundings(table, by_key, changed, present)
             around.taken = set(taken)
             batch, oddities = self._batch(table, new, changed, present, around, by_key, sums)
             for oddity in oddities:
-                self._list(oddity)
+                if oddity not in listed:
+                    self._list(oddity)
+            listed.update(oddities)
             try:
                 await self._target.write(batch, self._run_id, sums, self._now())
                 break
             except IdsTakenError as refused:
-                if refused.ids <= taken:
+                # Seldom enough: only then is asked which ids this network's own rows have.
+                own = {uid for key in new if (uid := _own_id(key))}
+                more = refused.ids | await self._target.taken(table, own)
+                if more <= taken:
                     raise StoreConflictError("Rows contradict each other's ids.") from refused
-                taken |= refused.ids
+                taken |= more
         counted = self.counts.by_table[table]
         counted["moved"] += len(batch.new)
         counted["changed"] += len(batch.changed)
@@ -241,20 +249,24 @@ class Mover:
                 wanted["persons"] = {
                     key for row in by_key.values() for key in _people(row[position])
                 }
-        found = {
-            other: {
-                key: known.row_id
-                for key, known in (await self._target.known(other, keys)).items()
-                if not known.quarantined
-            }
-            for other, keys in wanted.items()
-        }
+        found = {other: await self._places_of(other, keys) for other, keys in wanted.items()}
         found[table] = found.get(table, {}) | {key: one.row_id for key, one in changed.items()}
         indexes: set[int] = set()
         if table == "persons":
             indexes = await self._target.indexes()
             indexes -= {int(str(one.values["index"])) for one in present.values()}
         return Surroundings(self._move.network_id, found, indexes=indexes)
+
+    async def _places_of(self, table: str, keys: set[str]) -> dict[str, str]:
+        """Where rows are that others refer to, by key; a row that was moved stays there."""
+        places = self._places[table]
+        if missing := keys - places.keys():
+            if len(places) > MOST_PLACES:
+                places.clear()
+                missing = keys
+            known = await self._target.known(table, missing)
+            places |= {key: one.row_id for key, one in known.items() if not one.quarantined}
+        return {key: places[key] for key in keys if key in places}
 
     async def _remove(self, connection: sqlite3.Connection, table: str) -> None:
         """What the legacy system has no more goes here too, unless it was changed here."""

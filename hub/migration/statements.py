@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+import msgspec
 from sqlalchemy import Dialect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,6 +44,16 @@ class Sql:
     def uuid(self, name: str) -> str:
         """A parameter that is an id."""
         return f"CAST(:{name} AS uuid)" if self.postgres else f":{name}"
+
+    def among(self, column: str, *, uuids: bool = False) -> str:
+        """A condition: the column is one of `ids`, a single parameter however many they are."""
+        if self.postgres:
+            return f"{column} = ANY(CAST(:ids AS {'uuid' if uuids else 'text'}[]))"
+        return f"{column} IN (SELECT value FROM json_each(:ids))"
+
+    def ids(self, ids: Sequence[str]) -> str | list[str]:
+        """That parameter."""
+        return list(ids) if self.postgres else msgspec.json.encode(ids).decode()
 
     def given(self, table: str, column: str, name: str | None = None) -> str:
         """A parameter for a column."""

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -108,7 +108,8 @@ class Target:
         """What was moved before, by key."""
         found = await self._select(
             f"SELECT legacy_id, {self._sql.read('id_map', 'row_id')}, checksum, quarantined"
-            f" FROM id_map WHERE {self._mine} AND source_table = :table AND legacy_id IN :ids",
+            f" FROM id_map WHERE {self._mine} AND source_table = :table"
+            f" AND {self._sql.among('legacy_id')}",
             keys,
             table=table,
         )
@@ -155,7 +156,9 @@ class Target:
     async def taken(self, table: str, ids: Collection[str]) -> set[str]:
         """Those of the ids that rows have, as far as this network may see."""
         found = await self._select(
-            f"SELECT {self._sql.read(table, 'id')} FROM {table} WHERE id IN :ids", ids, uuids=True
+            f"SELECT {self._sql.read(table, 'id')} FROM {table}"
+            f" WHERE {self._sql.among('id', uuids=True)}",
+            ids,
         )
         return {row_id for (row_id,) in found}
 
@@ -212,7 +215,9 @@ class Target:
         columns, free = columns_of(table), FREE_DATA[table]
         selected = ", ".join(self._sql.read(table, name) for name in ("id", *columns, free))
         found = await self._select(
-            f"SELECT {selected} FROM {table} WHERE {self._mine} AND id IN :ids", ids, uuids=True
+            f"SELECT {selected} FROM {table}"
+            f" WHERE {self._mine} AND {self._sql.among('id', uuids=True)}",
+            ids,
         )
         return {
             row[0]: Present(
@@ -227,9 +232,8 @@ class Target:
         row = self._sql.read("quarantine", "source_row")
         found = await self._select(
             f"SELECT {self._sql.read('quarantine', 'id')}, {row} FROM quarantine"
-            f" WHERE {self._mine} AND id IN :ids",
+            f" WHERE {self._mine} AND {self._sql.among('id', uuids=True)}",
             ids,
-            uuids=True,
         )
         return {row_id: msgspec.json.decode(kept) for row_id, kept in found}
 
@@ -319,9 +323,9 @@ class Target:
             found = await connection.execute(
                 text(
                     f"SELECT {self._sql.read(batch.table, 'id')} FROM {batch.table}"
-                    f" WHERE {self._mine} AND id IN :ids"
-                ).bindparams(bindparam("ids", expanding=True)),
-                {"network": self._network(), "ids": self._ids(some)},
+                    f" WHERE {self._mine} AND {self._sql.among('id', uuids=True)}"
+                ),
+                {"network": self._network(), "ids": self._sql.ids(some)},
             )
             mine |= {row_id for (row_id,) in found}
         raise IdsTakenError(set(ids) - mine)
@@ -399,7 +403,7 @@ class Target:
         )
         if seq is None:
             raise NotFoundError("The network that is being filled is gone.")
-        first = int(seq) - len(row_ids) + 1
+        first, at = int(seq) - len(row_ids) + 1, _time(now)
         await self._sql.run(
             connection,
             self._sql.log(),
@@ -409,7 +413,7 @@ class Target:
                     "seq": number,
                     "kind": kind,
                     "row_id": row_id,
-                    "created_at": _time(now),
+                    "created_at": at,
                 }
                 for number, row_id in enumerate(row_ids, first)
             ],
@@ -428,19 +432,17 @@ class Target:
             for row in rows
         ]
 
-    async def _select(
-        self, sql: str, ids: Collection[str], *, uuids: bool = False, **more: Any
-    ) -> list[Any]:
-        """Rows for ids that stand in `:ids`, as many at a time as a statement bears."""
-        statement = text(sql).bindparams(bindparam("ids", expanding=True))
+    async def _select(self, sql: str, ids: Collection[str], **more: Any) -> list[Any]:
+        """Rows for ids that stand in `:ids`, some at a time."""
+        statement = text(sql)
         network = {"network": self._network()} if ":network" in sql else {}
         found: list[Any] = []
         if ids:
             async with self._database.session(Scope(self.network_id)) as session:
                 connection = await session.connection()
                 for some in _some(list(ids)):
-                    given = self._ids(some) if uuids else some
-                    rows = await connection.execute(statement, {**network, **more, "ids": given})
+                    given = {**network, **more, "ids": self._sql.ids(some)}
+                    rows = await connection.execute(statement, given)
                     found += rows.all()
         return found
 
@@ -450,11 +452,6 @@ class Target:
 
     def _network(self) -> str:
         return self.network_id.replace("-", "")
-
-    def _ids(self, ids: Sequence[str]) -> list[Any]:
-        if not self._sql.postgres:
-            return list(ids)
-        return [uuid.UUID(one) for one in ids]
 
 
 def _json(document: Any) -> str:
