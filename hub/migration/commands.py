@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,9 @@ from hub.store.moves import Move, Moves
 from hub.store.store import Store
 from shared.clock import steady_clock
 from shared.errors import MiraError
+
+NICE = 10
+"""The priority of a move, of 0 to 19, 0 being everybody's."""
 
 Command = Callable[[HubConfig, Database, argparse.Namespace], Awaitable[int]]
 
@@ -173,7 +179,7 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
     outcomes, code, stopped_at = [], 0, time.monotonic()
     if args.last:
         applications.stop_legacy()
-    with shown() as progress:
+    with _gently(), shown() as progress:
         for destination in destinations:
             try:
                 outcome = await runs.run(destination, progress)
@@ -196,6 +202,17 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
         if downtime_s is not None:
             print(f"Nobody served for {downtime_s} s, from the legacy application's stop on.")
     return code
+
+
+@contextmanager
+def _gently() -> Iterator[None]:
+    """Others come first: the hub that serves waits for no processor because of a move."""
+    os.nice(NICE)
+    gc.freeze()  # what was imported is not looked at again and again while rows come and go
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _say(what: str) -> None:

@@ -242,6 +242,9 @@ class Target:
     ) -> None:
         """Writes a batch, the map of ids and the events, in one transaction.
 
+        It is on the disk with the next transaction that is not `bulk`, such as the note that the
+        run is complete: what a power failure takes before, the next run moves again.
+
         Args:
             batch: what to write.
             run_id: of the run in `migration_runs`.
@@ -252,7 +255,7 @@ class Target:
             IdsTakenError: rows have to be given other ids; nothing was written.
             StoreError: the database failed; nothing was written.
         """
-        async with self._database.transaction(Scope(self.network_id)) as session:
+        async with self._database.transaction(Scope(self.network_id), bulk=True) as session:
             connection = await session.connection()
             if batch.new:
                 await self._insert(connection, batch)

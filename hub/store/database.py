@@ -48,6 +48,7 @@ class Database:
         file: DatabaseFile | None = None,
     ) -> None:
         self._engine = engine
+        self._bulk = engine.execution_options(bulk=True)
         self._readers = readers
         self._explain = explain
         self._turn = turn
@@ -129,8 +130,13 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def transaction(self, scope: Scope) -> AsyncIterator[AsyncSession]:
+    async def transaction(self, scope: Scope, *, bulk: bool = False) -> AsyncIterator[AsyncSession]:
         """For writing: committed when the block ends, rolled back when it raises.
+
+        Args:
+            scope: for whom.
+            bulk: one of many. It survives the end of this program, but is on the disk only with
+                the next transaction that is not one of many.
 
         Raises:
             StoreError: the database failed; nothing of the block was stored.
@@ -138,7 +144,7 @@ class Database:
         async with (
             self._explained(),
             self._my_turn(),
-            self._open(self._engine, scope) as session,
+            self._open(self._bulk if bulk else self._engine, scope) as session,
             session.begin(),
         ):
             yield session

@@ -6,7 +6,7 @@ is in them. Row-level security binds the hub's role only if nothing exempts it, 
 
 from __future__ import annotations
 
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -44,13 +44,20 @@ def address(url: str) -> URL:
 
 def engine(url: URL) -> AsyncEngine:
     """The engine that the hub works with."""
-    return create_async_engine(
+    made = create_async_engine(
         url,
         pool_size=POOL,
         max_overflow=POOL,
         pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
     )
+    event.listen(made.sync_engine, "begin", _begin)
+    return made
+
+
+def _begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("bulk", False):
+        connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 
 def prepare(url: URL, owner: URL | None) -> None:

@@ -23,7 +23,12 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",  # what is deleted is overwritten
 )
-
+_BULK = (
+    "PRAGMA synchronous=NORMAL",  # the log is synchronised with the next commit that is FULL
+    "PRAGMA cache_size=-65536",  # KiB: indexes over random ids are written all over
+    "PRAGMA wal_autocheckpoint=4000",  # pages: the same ones are written again soon
+)
+_NO_BULK = ("PRAGMA synchronous=FULL",)  # the rest does no harm to a program that does both
 
 CONNECTIONS = 4
 """Each is a thread with a page cache of its own; whoever comes when all are busy waits."""
@@ -85,8 +90,16 @@ def set_up(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     # A writer takes its turn at once: a transaction that reads first and writes later would be
     # refused whenever somebody else wrote in between.
-    read_only = connection.get_execution_options().get("read_only", False)
-    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if options.get("read_only", False):
+        connection.exec_driver_sql("BEGIN")
+        return
+    bulk = options.get("bulk", False)
+    if connection.info.get("bulk", False) != bulk:
+        for pragma in _BULK if bulk else _NO_BULK:
+            connection.exec_driver_sql(pragma)
+        connection.info["bulk"] = bulk
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def explain(error: BaseException | None) -> StoreError:

@@ -12,6 +12,14 @@ from tests.hub.migration.test_runs import ROWS, change
 from tests.hub.store import legacy
 
 
+@pytest.fixture(autouse=True)
+def niceness(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """By how much the tests' own process would have stepped back."""
+    asked: list[int] = []
+    monkeypatch.setattr("os.nice", asked.append)
+    return asked
+
+
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "legacy.db"
@@ -119,3 +127,12 @@ def test_adopt_and_back(file: Path, config: Path, capsys: pytest.CaptureFixture[
     assert json.loads(capsys.readouterr().out)["network_id"] == "legacy_migration_network"
     assert migrate(config, "adopt", "--back", file) == 0
     assert legacy.read(file) == before
+
+
+def test_a_move_leaves_the_processor_to_others(
+    file: Path, config: Path, niceness: list[int]
+) -> None:
+    assert migrate(config, "status") == 0
+    assert niceness == []
+    assert migrate(config, "run", file) == 0
+    assert niceness == [10]

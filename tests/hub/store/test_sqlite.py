@@ -31,6 +31,17 @@ async def test_every_connection_is_durable_and_enforces_references(database: Dat
                 assert await connection.scalar(text(f"PRAGMA {pragma}")) == value
 
 
+async def test_one_of_many_waits_for_no_disk_and_the_next_that_is_not_does(
+    database: Database,
+) -> None:
+    found = []
+    for bulk in (False, True, False):
+        async with database.transaction(OPERATOR, bulk=bulk) as session:
+            found.append(await (await session.connection()).scalar(text("PRAGMA synchronous")))
+    full, normal = 2, 1
+    assert found == [full, normal, full]
+
+
 @contextmanager
 def _opened(path: Path | str, script: str = "") -> Iterator[sqlite3.Connection]:
     uri = str(path).startswith("file:")
