@@ -114,7 +114,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
             public_url=public_url,
             teach=Teacher(household, networks.publish),
             legacy=home,
-            migrations=lambda: status(database, clock),
+            migrations=lambda: status(database, clock, config.paths.state_dir / "migration"),
         )
         server = config.server
         legacy = None

@@ -20,6 +20,7 @@ from hub.migration.errors import LegacyBusyError, LegacyFileError, VerificationE
 from hub.migration.legacy_rows import TABLES, checksum
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows
+from hub.migration.runs import private
 from hub.migration.source import Copy
 from hub.migration.target import Target
 from hub.store import schema
@@ -76,23 +77,30 @@ async def adopt(file: Path, folder: Path, clock: Clock, progress: Progress) -> A
     """
     file = file.resolve()
     work = file.with_name(f"{file.name}.adopting")
-    with _unused(file):
-        copied = source.copy(
-            file, folder / f"{file.name}.backup", lambda done, of: progress("copy", done, of)
-        )
+    _refuse_used(file)
+    copied = source.copy(
+        file, private(folder) / "candidate.db", lambda done, of: progress("copy", done, of)
+    )
+    copied = source.keep(copied, folder / f"{file.name}.{copied.sha256[:16]}.backup")
+    was = file.stat()
+    with source.open_copy(copied.path) as connection:
+        _refuse_oddities(connection, copied, progress)
+    try:
+        source.copy_bytes(copied.path, work)
+        _stamp(work)
+        change_schema(work, schema.HEAD)
+        network_id = await _verify(work, copied, clock, progress)
         with source.open_copy(copied.path) as connection:
-            _refuse_oddities(connection, copied, progress)
-        try:
-            source.copy_bytes(copied.path, work)
-            _stamp(work)
-            change_schema(work, schema.HEAD)
-            network_id = await _verify(work, copied, clock, progress)
-            with source.open_copy(copied.path) as connection:
-                rows = source.counts(connection)
-            source.take_place(work, file)
-        finally:
-            for leftover in ("", ".lock", "-wal", "-shm", ".migrating"):
-                work.with_name(work.name + leftover).unlink(missing_ok=True)
+            rows = source.counts(connection)
+        # Nobody may open and close the file from here on: that would let go of the lock.
+        with _locked(file):
+            now = file.stat()
+            if (now.st_mtime_ns, now.st_size) != (was.st_mtime_ns, was.st_size):
+                raise LegacyBusyError(f"{file} was written meanwhile.", "Stop the legacy system.")
+            source.take_place(work, file, copied.path)
+    finally:
+        for leftover in ("", ".lock", "-wal", "-shm", ".migrating"):
+            work.with_name(work.name + leftover).unlink(missing_ok=True)
     return Adopted(file, copied.path, rows, network_id)
 
 
@@ -104,28 +112,40 @@ def give_back(file: Path) -> None:
         StoreError: it is in use, or cannot be changed; it is as it was.
         LegacyFileError: it is no database of a hub's.
     """
-    if not file.exists() or revision_of(file) in (None, schema.LEGACY):
+    file = file.resolve()
+    if not file.is_file() or revision_of(file) in (None, schema.LEGACY):
         raise LegacyFileError(f"{file} is no database of a hub's.", "Name the adopted file.")
     change_schema(file, schema.LEGACY)
 
 
+def _refuse_used(file: Path) -> None:
+    if not file.is_file():
+        raise LegacyFileError(f"{file} is no file.", "Name the legacy mira.db.")
+    log = file.with_name(f"{file.name}-wal")
+    users = source.users_of(file)
+    if users or (log.exists() and log.stat().st_size):
+        by = f" by process {users[0]}" if users else ""
+        raise LegacyBusyError(f"{file} is in use{by}.", "Stop the legacy system first.")
+    with _locked(file):
+        pass
+
+
 @contextmanager
-def _unused(file: Path) -> Iterator[None]:
-    """Keeps a legacy system from its file; reading goes on."""
-    if file.with_name(f"{file.name}-wal").exists():
-        raise LegacyBusyError(f"{file} is in use.", "Stop the legacy system first.")
-    if not file.exists():
-        raise LegacyFileError(f"{file} is not there.", "Name the legacy mira.db.")
-    with closing(sqlite3.connect(file, timeout=0.5, isolation_level=None)) as guard:
-        try:
+def _locked(file: Path) -> Iterator[None]:
+    """Keeps others from writing; reading goes on."""
+    try:
+        with closing(sqlite3.connect(file, timeout=0.5, isolation_level=None)) as guard:
             guard.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            raise LegacyBusyError(f"{file} is in use.", "Stop the legacy system first.") from error
-        except sqlite3.DatabaseError as error:
-            raise LegacyFileError(
-                f"{file} is damaged or no SQLite file. SQLite: {error}.", "Nothing was changed."
-            ) from error
-        yield
+            yield
+    except sqlite3.OperationalError as error:
+        raise LegacyBusyError(
+            f"{file} is in use, or may not be written. SQLite: {error}.",
+            "Stop the legacy system first, and do this as the file's owner or as root.",
+        ) from error
+    except sqlite3.DatabaseError as error:
+        raise LegacyFileError(
+            f"{file} is damaged or no SQLite file. SQLite: {error}.", "Nothing was changed."
+        ) from error
 
 
 def _refuse_oddities(connection: sqlite3.Connection, copied: Copy, progress: Progress) -> None:
@@ -179,7 +199,13 @@ async def _verify(work: Path, copied: Copy, clock: Clock, progress: Progress) ->
                                 "Nothing was changed. Use `mira-hub migrate run`, and report this.",
                             )
                     tell(table, len(rows))
-        await Moves(database, clock).open(network.public_id, network.name, str(copied.source))
+        moves = Moves(database, clock)
+        await moves.open(network.public_id, network.name, str(copied.source))
+        run_id = await moves.begin(network.network_id, str(copied.source), copied.sha256)
+        tables = {table: {"moved": rows, "quarantined": 0} for table, rows in counts.items()}
+        moved = {table: {"moved": rows} for table, rows in counts.items()}
+        report = {"adopted": True, "tables": tables}
+        await moves.note(network.network_id, run_id, moved, "completed", report)
         await database.truncate_wal()
         return network.public_id
     finally:

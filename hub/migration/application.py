@@ -54,6 +54,11 @@ class Applications:
         process = _started(self._state_dir / "migration" / STARTED)
         if process is None and config.legacy_pid_file is not None:
             process = _written(config.legacy_pid_file)
+        if process is None and config.legacy_pid_file is None and not config.legacy_command:
+            raise ApplicationError(
+                "How the legacy application is stopped is not configured.",
+                "Set legacy_unit, or legacy_pid_file, under [migration].",
+            )
         if process is None:
             self._say("The legacy application does not run.")
             return
@@ -77,11 +82,13 @@ class Applications:
             self._say("How the legacy application is started is not configured: start it now.")
             return
         record = self._state_dir / "migration" / STARTED
-        if _started(record) is not None:
+        pid_file = config.legacy_pid_file
+        if _started(record) is not None or (pid_file and _written(pid_file) is not None):
             self._say("The legacy application runs.")
             return
         log = self._state_dir / "migration" / "legacy.log"
         try:
+            log.touch(mode=0o600)  # it may hold what is said
             with log.open("ab") as output:
                 process = self.started = subprocess.Popen(  # noqa: S603 - what the operator configured
                     config.legacy_command,
@@ -107,6 +114,11 @@ class Applications:
             )
         record.write_text(json.dumps({"pid": process.pid, "born": _born(process.pid)}))
         self._say(f"The legacy application runs as process {process.pid}; its output: {log}")
+
+    @property
+    def hub_runs(self) -> bool:
+        """Whether a hub serves from this state folder."""
+        return _serving(self._state_dir / SERVING_LOCK) is not None
 
     def stop_hub(self) -> None:
         """Stops the hub of this state folder; raises ApplicationError where it cannot be."""
@@ -189,10 +201,19 @@ def _started(record: Path) -> int | None:
 def _written(pid_file: Path) -> int | None:
     """A process that wrote its id into a file and still runs."""
     try:
-        text = pid_file.read_text().strip()
+        text, at_s = pid_file.read_text().strip(), pid_file.stat().st_mtime
     except OSError:
         return None
-    return int(text) if text.isdigit() and _born(int(text)) is not None else None
+    if not text.isdigit() or (born := _born(int(text))) is None:
+        return None
+    # One that began after that is another, which has got the id of one that is gone.
+    return int(text) if _boot_s() + int(born) / os.sysconf("SC_CLK_TCK") <= at_s + 1 else None
+
+
+def _boot_s() -> float:
+    """When the machine began, in seconds since the Unix epoch."""
+    lines = Path("/proc/stat").read_text().splitlines()
+    return float(next(line.split()[1] for line in lines if line.startswith("btime ")))
 
 
 def _born(process: int) -> str | None:

@@ -7,6 +7,7 @@ import asyncio
 import gc
 import json
 import os
+import sqlite3
 import sys
 import tempfile
 import time
@@ -15,16 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from hub.account_commands import name
 from hub.config import HubConfig
 from hub.migration import source
 from hub.migration.adoption import adopt, give_back
 from hub.migration.application import Applications
 from hub.migration.clients import add_client_arguments, clients_command
-from hub.migration.errors import MigrationError
+from hub.migration.errors import LegacyFileError, MigrationError
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
 from hub.migration.rollback import Rollback
-from hub.migration.runs import Destination, Outcome, Runs
+from hub.migration.runs import Destination, Outcome, Runs, private
 from hub.migration.status import status
 from hub.migration.verification import verify
 from hub.store.database import Database
@@ -35,6 +37,9 @@ from shared.errors import MiraError
 
 NICE = 10
 """The priority of a move, of 0 to 19, 0 being everybody's."""
+
+SETTLE_S = 4.0
+"""So long after a network was suspended, a hub that runs has noticed, and has stored the last."""
 
 Command = Callable[[HubConfig, Database, argparse.Namespace], Awaitable[int]]
 
@@ -55,7 +60,8 @@ def add_migrate_commands(
             config = config_of(args)
             database = await Database.open(config.store.where, config.store.owner_url)
             try:
-                return await command(config, database, args)
+                with _explained(config):
+                    return await command(config, database, args)
             finally:
                 await database.close()
 
@@ -77,6 +83,7 @@ def add_migrate_commands(
     _add_files(parser)
     parser.add_argument(
         "--network",
+        type=name,
         metavar="NAME",
         help="the name of a new network, or the id of one that the file went into before "
         "(default for one file: legacy_migration_network)",
@@ -143,8 +150,10 @@ def _plan(config: HubConfig, args: argparse.Namespace) -> int:
     with shown() as progress:
         for file in args.files:
             try:
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                with tempfile.TemporaryDirectory(prefix="plan-", dir=folder) as here:
+                with (
+                    _explained(config),
+                    tempfile.TemporaryDirectory(prefix="plan-", dir=private(folder)) as here,
+                ):
                     copied = source.copy(
                         file,
                         Path(here) / "copy.db",
@@ -176,18 +185,24 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
     else:
         later = []
     applications = Applications(config.migration, config.paths.state_dir, _say)
-    outcomes, code, stopped_at = [], 0, time.monotonic()
+    outcomes: list[Outcome] = []
+    code, stopped_at = 0, time.monotonic()
     if args.last:
         applications.stop_legacy()
-    with _gently(), shown() as progress:
-        for destination in destinations:
-            try:
-                outcome = await runs.run(destination, progress)
-            except MiraError as error:
-                code = _complain(destination.file, error)
-                continue
-            outcomes.append(outcome)
-            code = code if outcome.right else 1
+    try:
+        with _gently(), shown() as progress:
+            for destination in destinations:
+                try:
+                    outcome = await runs.run(destination, progress)
+                except MiraError as error:
+                    code = _complain(destination.file, error)
+                    continue
+                outcomes.append(outcome)
+                code = code if outcome.right else 1
+    except BaseException:
+        if args.last:
+            applications.start_legacy()
+        raise
     if args.last and code:
         _say("It is not as it should be, so the legacy application goes on.")
         applications.start_legacy()
@@ -213,6 +228,28 @@ def _gently() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+
+
+@contextmanager
+def _explained(config: HubConfig) -> Iterator[None]:
+    """What fails in a folder or file is told in words; what root makes is the service's."""
+    try:
+        yield
+    except OSError as error:
+        raise LegacyFileError(
+            f"{error.filename or 'A file'} cannot be used: {error.strerror}.",
+            "Check the path, and that this user may read and write there.",
+        ) from error
+    except sqlite3.Error as error:
+        raise LegacyFileError(
+            f"A file is damaged or no SQLite file. SQLite: {error}.", "Nothing was replaced."
+        ) from error
+    finally:
+        folder = migration_folder(config)
+        if os.geteuid() == 0 and folder.exists():
+            owner = config.paths.state_dir.stat()
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def _say(what: str) -> None:
@@ -241,7 +278,7 @@ async def _verified(
     config: HubConfig, database: Database, file: Path, move: Move, progress: Progress
 ) -> dict[str, Any]:
     folder = migration_folder(config)
-    with tempfile.TemporaryDirectory(prefix="verify-", dir=folder) as here:
+    with tempfile.TemporaryDirectory(prefix="verify-", dir=private(folder)) as here:
         copied = source.copy(file, Path(here) / "copy.db")
         with source.open_copy(copied.path) as connection:
             rows = sum(source.counts(connection).values())
@@ -264,22 +301,24 @@ def _of(report: dict[str, Any]) -> str:
     return "\n".join([f"{report['source']} in {report['network_id']}", *report["lines"]])
 
 
-async def _status(_: HubConfig, database: Database, args: argparse.Namespace) -> int:
-    found = await status(database, steady_clock())
+async def _status(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
+    found = await status(database, steady_clock(), migration_folder(config))
     print(json.dumps(found.document()) if args.json else "\n".join(found.lines()))
     return 0
 
 
 def _adopt(config: HubConfig, args: argparse.Namespace) -> int:
     if args.back:
-        give_back(args.file)
+        with _explained(config):
+            give_back(args.file)
         print(
             json.dumps({"file": str(args.file)}) if args.json else f"{args.file} is legacy again."
         )
         return 0
     with shown() as progress:
         folder = migration_folder(config) / "adopted"
-        done = asyncio.run(adopt(args.file, folder, steady_clock(), progress))
+        with _explained(config):
+            done = asyncio.run(adopt(args.file, folder, steady_clock(), progress))
     if args.json:
         print(json.dumps(done.document()))
         return 0
@@ -293,22 +332,32 @@ async def _rollback(config: HubConfig, database: Database, args: argparse.Namesp
     rollback = Rollback(database, steady_clock(), migration_folder(config))
     move = await rollback.move_of(args.network)
     applications = Applications(config.migration, config.paths.state_dir, _say)
-    others = [
-        one.public_id
-        for one in await Store(database, steady_clock()).networks()
-        if one.public_id != move.public_id and one.status == "active"
-    ]
-    if args.data_only or args.to is not None:
-        pass
-    elif others:
-        _say(f"The hub goes on: it serves {len(others)} other networks.")
-    else:
-        applications.stop_hub()
+    alone = args.data_only or args.to is not None  # applications go on as they do
+    if not alone:
+        await rollback.check(move, args.to)
+        legacy = config.migration
+        if legacy.legacy_unit or legacy.legacy_command or legacy.legacy_pid_file:
+            applications.stop_legacy()  # it may not have the file open that is replaced
+        others = [
+            one.public_id
+            for one in await Store(database, steady_clock()).networks()
+            if one.public_id != move.public_id and one.status == "active"
+        ]
+        if others:
+            _say(f"The hub goes on: it serves {len(others)} other networks.")
+        else:
+            applications.stop_hub()
+
+    async def settle() -> None:
+        if applications.hub_runs:
+            _say("The hub ends what it does for this network.")
+            await asyncio.sleep(SETTLE_S)
+
     with shown() as progress:
-        done = await rollback.roll_back(move, args.to, progress)
-    if not args.data_only and args.to is None:
+        done = await rollback.roll_back(move, args.to, progress, settle)
+    print(json.dumps(done.document()) if args.json else "\n".join(done.lines()), flush=True)
+    if not alone:
         applications.start_legacy()
-    print(json.dumps(done.document()) if args.json else "\n".join(done.lines()))
     return 0
 
 

@@ -58,6 +58,16 @@ class Oddity:
     kind: str
     rule: str  # what became of it
 
+    def document(self) -> dict[str, str]:
+        """For programs."""
+        return {
+            "table": self.table,
+            "row": self.key,
+            "column": self.column,
+            "kind": self.kind,
+            "rule": self.rule,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Moved:

@@ -40,14 +40,13 @@ class Exported:
     changed: dict[str, int] = field(default_factory=dict)
     deleted: dict[str, int] = field(default_factory=dict)
     places: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    renumbered: int = 0
 
     @property
     def anything(self) -> bool:
         """Whether the network holds anything but what came from the legacy system."""
         counted = (self.new, self.changed, self.deleted)
         return any(count for by_table in counted for count in by_table.values())
-
-    renumbered: int = 0
 
 
 async def export(before: Path, into: Path, target: Target, tell: Tell) -> Exported:
@@ -104,7 +103,9 @@ async def _bring_up_to_date(
                 deleted += 1
                 continue
             back = legacy_row(table, where.row_id, now.values, now.free, target.network_id)
-            if (sum_ := checksum(back)) != checksum(row):
+            sum_ = checksum(back)
+            # What the last run did not get to is as it was here, not changed here.
+            if sum_ not in (checksum(row), where.checksum):
                 _delete(new, table, row)
                 _insert(new, table, back)
                 changed += 1

@@ -114,24 +114,6 @@ class Mover:
                     await self._note()
         await self._note()
 
-    async def refuse_strangers(self, connection: sqlite3.Connection) -> None:
-        """Raises MigrationError where a file has nothing in common with what was moved before.
-
-        What is gone from a file is deleted here: another installation's would delete all.
-        """
-        for table in TABLES:
-            if not await self._target.keys(table, "", 1):
-                continue
-            for rows in source.batches(connection, table):
-                keys = [source.key_or_stand_in(row) for row in rows]
-                if await self._target.known(table, keys):
-                    return
-        if any([await self._target.map_size(table) for table in TABLES]):
-            raise MigrationError(
-                "The file has no row in common with what was moved into this network before.",
-                "It is another installation's: give it a network of its own with --network.",
-            )
-
     async def _note(self) -> None:
         await self._moves.note(self._move.network_id, self._run_id, self.counts.document())
 
@@ -312,6 +294,33 @@ class Mover:
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock() / 1e6, UTC)
+
+
+async def refuse_strangers(connection: sqlite3.Connection, target: Target) -> None:
+    """Raises MigrationError where a file has nothing in common with what was moved before.
+
+    What is gone from a file is deleted here: another installation's would delete all.
+    """
+    for table in TABLES:
+        if not await target.keys(table, "", 1):
+            continue
+        for rows in source.batches(connection, table):
+            if await target.known(table, [source.key_or_stand_in(row) for row in rows]):
+                return
+    if any([await target.map_size(table) for table in TABLES]):
+        raise MigrationError(
+            "The file has no row in common with what was moved into this network before.",
+            "It is another installation's: give it a network of its own with --network NAME.",
+        )
+
+
+async def shares_rows(connection: sqlite3.Connection, target: Target) -> bool:
+    """Whether most of a file's first rows were moved into a network."""
+    for table in TABLES:
+        for rows in source.batches(connection, table):
+            known = await target.known(table, [source.key_or_stand_in(row) for row in rows])
+            return 2 * len(known) > len(rows)
+    return False
 
 
 _KINDS: dict[str, Kind[Any, Any]] = {

@@ -66,16 +66,7 @@ class Plan:
             "rows": self.rows,
             "quarantined": dict(self.unmovable),
             "seconds": self.seconds,
-            "oddities": [
-                {
-                    "table": one.table,
-                    "row": one.key,
-                    "column": one.column,
-                    "kind": one.kind,
-                    "rule": one.rule,
-                }
-                for one in self.oddities
-            ],
+            "oddities": [one.document() for one in self.oddities],
         }
 
     def lines(self) -> list[str]:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import re
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,29 +17,41 @@ from typing import Any
 from hub.migration import source
 from hub.migration.conversion import Oddity
 from hub.migration.errors import LegacyFileError, MigrationError
-from hub.migration.moving import Mover
+from hub.migration.moving import Mover, refuse_strangers, shares_rows
 from hub.migration.progress import Progress, Rows
 from hub.migration.source import Copy
+from hub.migration.target import Target
 from hub.migration.verification import Verified, verify
 from hub.store.database import Database
 from hub.store.errors import StoreFullError
-from hub.store.moves import Move, Moves
+from hub.store.moves import EXPORTED, Move, Moves
 from hub.store.store import Store
 from shared import ids
 from shared.clock import Clock
 from shared.errors import MiraError, StoreError
 
+NEWEST = "newest.db"
+"""The copy of the legacy file as it was moved last, in the network's folder."""
+LOCK = "lock"
 DEFAULT_ID = "legacy_migration_network"
 DEFAULT_NAME = "Legacy Data Migration"
 
 
 @dataclass(frozen=True)
 class Destination:
-    """Where a legacy file is to go."""
+    """Where a legacy file is to go.
+
+    Args:
+        file: an absolute path.
+        public_id: of the network.
+        name: its name.
+        chosen: somebody said so; it may hold the same rows as another network.
+    """
 
     file: Path
     public_id: str
     name: str
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,27 +95,13 @@ class Runs:
         """
         if network is not None and len(files) > 1:
             raise MigrationError("--network names the network of one file.", "Run each by itself.")
-        known = await self._store.networks()
-        before = {move.source: move for move in await self._moves.every()}
+        moves = await self._moves.with_ended()
+        before = {move.source: move for move in moves if move.ended_at is None}
         found = []
-        for file in files:
-            path = str(file.resolve())
-            move = before.get(path)
+        for file in dict.fromkeys(file.resolve() for file in files):
+            move = before.get(str(file))
             if network is not None:
-                named = [one for one in known if network in (one.public_id, one.name)]
-                if len(named) > 1:
-                    raise MigrationError(
-                        f"Several networks are named {network}.", "Give its id, net_..."
-                    )
-                if not named and ids.NETWORK_ID.fullmatch(network):
-                    raise MigrationError(f"There is no network {network}.", "Give another name.")
-                public_id = named[0].public_id if named else ids.new_network_id()
-                if move is not None and move.public_id != public_id:
-                    raise MigrationError(
-                        f"{path} went into {move.public_id} before.",
-                        "Leave --network out; or roll that move back first.",
-                    )
-                found.append(Destination(file, public_id, named[0].name if named else network))
+                found.append(await self._chosen(file, network, move, moves))
             elif move is not None:
                 found.append(Destination(file, move.public_id, move.name))
             elif len(files) == 1:
@@ -110,14 +109,36 @@ class Runs:
                 if other:
                     raise MigrationError(
                         f"{DEFAULT_ID} holds what came from {other[0]}.",
-                        f"If {path} is another installation, name a network for it: --network "
+                        f"If {file} is another installation, name a network for it: --network "
                         f"NAME. If it is the same file elsewhere: --network {DEFAULT_ID}.",
                     )
                 found.append(Destination(file, DEFAULT_ID, DEFAULT_NAME))
             else:
-                name = re.sub(r"[^\w .-]", "_", file.resolve().parent.name) or file.stem
-                found.append(Destination(file, ids.new_network_id(), name[:64]))
+                name = re.sub(r"[^\w .-]", "_", file.parent.name) or file.stem
+                found.append(Destination(file, ids.new_network_id(), name[:64], chosen=True))
         return found
+
+    async def _chosen(
+        self, file: Path, network: str, move: Move | None, moves: Sequence[Move]
+    ) -> Destination:
+        known = await self._store.networks()
+        named = [one for one in known if network in (one.public_id, one.name)]
+        if len(named) > 1:
+            raise MigrationError(f"Several networks are named {network}.", "Give its id, net_...")
+        if not named and ids.NETWORK_ID.fullmatch(network):
+            raise MigrationError(f"There is no network {network}.", "Give a new one's name.")
+        if named and named[0].public_id not in {one.public_id for one in moves}:
+            raise MigrationError(
+                f"{network} is a network that nothing was moved into: what is in it is others'.",
+                "Give a name that no network has.",
+            )
+        public_id = named[0].public_id if named else ids.new_network_id()
+        if move is not None and move.public_id != public_id:
+            raise MigrationError(
+                f"{file} went into {move.public_id} before.",
+                "Leave --network out; or roll that move back first.",
+            )
+        return Destination(file, public_id, named[0].name if named else network, chosen=True)
 
     async def completed(self, destination: Destination) -> bool:
         """Whether a file was moved as a whole once."""
@@ -133,24 +154,55 @@ class Runs:
         Raises:
             MiraError: it failed; what was moved stays, and the next run goes on from there.
         """
-        folder = self._folder / destination.public_id
-        with _alone(folder):
+        with alone(self._folder, destination.public_id) as folder:
             await self._refuse_full_disk(destination, folder)
-            copy = source.copy(
+            candidate = folder / "candidate.db"
+            copied = source.copy(
                 destination.file,
-                folder / "newest.db",
+                candidate,
                 lambda done, of: progress(f"{destination.name}: copy", done, of),
             )
-            with source.open_copy(copy.path) as connection:
+            with source.open_copy(candidate) as connection:
                 rows = sum(source.counts(connection).values())
-            move = await self._moves.open(destination.public_id, destination.name, str(copy.source))
-            run_id = await self._moves.begin(move.network_id, str(copy.source), copy.sha256)
+                await self._refuse_others(connection, destination, copied)
+            # From here on it is the network's file; whoever is killed now begins again.
+            copied = source.keep(copied, folder / NEWEST)
+            move = await self._moves.open(
+                destination.public_id, destination.name, str(copied.source)
+            )
+            await self._moves.came_from(move.network_id, str(copied.source))
+            run_id = await self._moves.begin(move.network_id, str(copied.source), copied.sha256)
             listed = folder / f"{run_id}.oddities.jsonl"
             try:
-                return await self._run(destination, move, run_id, copy, listed, rows, progress)
+                return await self._run(destination, move, run_id, copied, listed, rows, progress)
             except BaseException as error:
                 await self._failed(move, run_id, error)
                 raise
+
+    async def _refuse_others(
+        self, connection: sqlite3.Connection, destination: Destination, copied: Copy
+    ) -> None:
+        """Raises MigrationError where a file is not what went into its network before."""
+        for move in await self._moves.with_ended():
+            target = Target(self._database, move.network_id)
+            if move.public_id == destination.public_id:
+                await refuse_strangers(connection, target)
+                runs = await self._moves.runs(move.network_id)
+                if (
+                    move.ended_at is None
+                    and runs
+                    and runs[-1].report.get(EXPORTED) == copied.sha256
+                ):
+                    raise MigrationError(
+                        "A rollback was begun and did not end.",
+                        "Let `mira-hub migrate rollback` finish it first.",
+                    )
+            elif not destination.chosen and await shares_rows(connection, target):
+                raise MigrationError(
+                    f"Most of it went into {move.public_id} before, from {move.source}.",
+                    f"If it is the same installation: --network {move.public_id}. If it is a copy "
+                    "that went its own way: --network NAME.",
+                )
 
     async def _refuse_full_disk(self, destination: Destination, folder: Path) -> None:
         """Raises StoreFullError where there is surely too little room."""
@@ -187,14 +239,7 @@ class Runs:
 
             def list_oddity(oddity: Oddity) -> None:
                 kinds[f"{oddity.table}.{oddity.column}: {oddity.kind}"] += 1
-                document = {
-                    "table": oddity.table,
-                    "row": oddity.key,
-                    "column": oddity.column,
-                    "kind": oddity.kind,
-                    "rule": oddity.rule,
-                }
-                list_.write(json.dumps(document) + "\n")
+                list_.write(json.dumps(oddity.document()) + "\n")
 
             label = destination.name
             mover = Mover(
@@ -205,8 +250,6 @@ class Runs:
                 list_oddity,
                 Rows(progress, f"{label}: rows moved", rows),
             )
-            await mover.refuse_strangers(connection)
-            await self._moves.came_from(move.network_id, str(copy.source))
             await mover.move(connection)
             verified = await verify(
                 connection,
@@ -217,10 +260,13 @@ class Runs:
         runs = await self._moves.runs(move.network_id)
         first = not any(run.status == "completed" for run in runs)
         counts = mover.counts.document()
-        meanwhile = source.sha256_of(copy.source) != copy.sha256
+        sha256_after = source.sha256_of(copy.source) if copy.source.exists() else ""
+        meanwhile = sha256_after != copy.sha256
         report: dict[str, Any] = {
             "oddities": dict(kinds),
             "listed": str(listed),
+            "source_sha256": copy.sha256,
+            "source_sha256_after": sha256_after,
             "written_meanwhile": meanwhile,
             **verified.document(),
         }
@@ -251,14 +297,15 @@ class Runs:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keeps a second run from the same network."""
+def alone(base: Path, public_id: str) -> Iterator[Path]:
+    """Keeps others from the same network's move, and gives its folder."""
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        lock = (folder / "lock").open("w")
+        folder = private(base) / public_id
+        folder.mkdir(exist_ok=True, mode=0o700)
+        lock = (folder / LOCK).open("w")
     except OSError as error:
         raise LegacyFileError(
-            f"The folder {folder} cannot be used: {error.strerror}.",
+            f"The folder {base} cannot be used: {error.strerror}.",
             "Check [paths] state_dir, and that this user may write there.",
         ) from error
     with lock:
@@ -268,4 +315,23 @@ def _alone(folder: Path) -> Iterator[None]:
             raise MigrationError(
                 "Another `mira-hub migrate` is at work on this network.", "Let it finish."
             ) from None
-        yield
+        yield folder
+
+
+def at_work(base: Path, public_id: str) -> bool:
+    """Whether somebody is at work on a network's move just now."""
+    try:
+        with (base / public_id / LOCK).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except (BlockingIOError, PermissionError):
+        return True
+    return False
+
+
+def private(folder: Path) -> Path:
+    """A folder that only its owner may look into, made where it is not there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return folder

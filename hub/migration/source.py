@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hub.migration.errors import LegacyBusyError, LegacyFileError
@@ -42,7 +43,7 @@ class Copy:
     Args:
         path: of the copy, which SQLite may open.
         source: the legacy file, an absolute path.
-        sha256: of the legacy file, hex.
+        sha256: of the legacy file, hex; see `sha256_of`.
         size: of the legacy file, in bytes.
     """
 
@@ -72,9 +73,33 @@ class _State:
 
 
 def sha256_of(path: Path) -> str:
-    """Of a file, hex; raises OSError."""
+    """Of a file, hex, and of what waits in its write-ahead log, if anything; raises OSError."""
+    wal = _log_of(path)
+    log = _sha256(wal) if wal.exists() and wal.stat().st_size else ""
+    return _together(_sha256(path), log)
+
+
+def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _together(main: str, log: str) -> str:
+    return hashlib.sha256(f"{main} {log}".encode()).hexdigest() if log else main
+
+
+def users_of(path: Path) -> list[int]:
+    """Processes that have a file open, as far as this user may see; never this one."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            if int(folder.name) != os.getpid() and any(
+                link.samefile(path) for link in (folder / "fd").iterdir()
+            ):
+                found.append(int(folder.name))
+        except OSError:
+            continue  # gone, or not ours to look at
+    return found
 
 
 def copy(source: Path, target: Path, progress: Progress = _nobody) -> Copy:
@@ -96,6 +121,7 @@ def copy(source: Path, target: Path, progress: Progress = _nobody) -> Copy:
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             before, sha256 = _copied_at_rest(source, partial, progress)
+            _remember_rights(source, target)
             if before.log[0]:  # the copy takes it in; the backup stays as it was
                 _copied(partial, _raw_of(partial), _nobody)
                 _copied(_log_of(partial), _log_of(_raw_of(partial)), _nobody)
@@ -105,6 +131,7 @@ def copy(source: Path, target: Path, progress: Progress = _nobody) -> Copy:
         except BaseException:
             _clear(partial)
             _clear(_raw_of(partial))
+            _rights_file(target).unlink(missing_ok=True)
             raise
         _clear(_raw_of(target))
         if before.log[0]:
@@ -112,6 +139,16 @@ def copy(source: Path, target: Path, progress: Progress = _nobody) -> Copy:
             _raw_of(partial).replace(_raw_of(target))
         partial.replace(target)
     return Copy(target, source, sha256, before.size)
+
+
+def keep(copied: Copy, target: Path) -> Copy:
+    """Gives a copy, and what belongs to it, another name; what was there goes."""
+    _clear(_raw_of(target))
+    for of in (_rights_file, _raw_of, lambda path: _log_of(_raw_of(path))):
+        if of(copied.path).exists():
+            of(copied.path).replace(of(target))
+    copied.path.replace(target)
+    return replace(copied, path=target)
 
 
 def put_back(copied: Path, sha256: str, file: Path) -> None:
@@ -128,17 +165,25 @@ def put_back(copied: Path, sha256: str, file: Path) -> None:
     """
     with _explained(file):
         raw = _raw_of(copied)
+        log = _log_of(raw)
         beside = file.with_name(f"{file.name}.new")
         _clear(beside)
-        if _copied(raw if raw.exists() else copied, beside, _nobody) != sha256:
+        try:
+            main = _copied(raw if raw.exists() else copied, beside, _nobody)
+            if _together(main, _copied(log, _log_of(beside), _nobody) if raw.exists() else "") != (
+                sha256
+            ):
+                raise LegacyFileError(
+                    f"The backup {copied} is not what was copied.",
+                    "Take another backup of the file.",
+                )
+            rights = _rights_of(copied)
+            if raw.exists():
+                _give(_log_of(beside), rights)
+                _log_of(beside).replace(_log_of(file))
+            _take_place(beside, file, rights)
+        finally:
             _clear(beside)
-            raise LegacyFileError(
-                f"The backup {copied} is not what was copied.", "Take another backup of the file."
-            )
-        if raw.exists():
-            _log_of(file).unlink(missing_ok=True)
-            _copied(_log_of(raw), _log_of(file), _nobody)
-        _take_place(beside, file)
 
 
 def copy_bytes(copied: Path, target: Path) -> None:
@@ -148,22 +193,55 @@ def copy_bytes(copied: Path, target: Path) -> None:
         _copied(copied, target, _nobody)
 
 
-def take_place(made: Path, file: Path) -> None:
-    """Puts one file in the place of another, with its owner and rights, and on the disk."""
+def take_place(made: Path, file: Path, copied: Path) -> None:
+    """Puts one file in the place of another, with its owner and rights, and on the disk.
+
+    Args:
+        made: goes.
+        file: what is there, and its write-ahead log, is replaced.
+        copied: a copy of what was there, which remembers the rights.
+    """
     with _explained(file):
         beside = file.with_name(f"{file.name}.new")
         _clear(beside)
         _copied(made, beside, _nobody)
-        _take_place(beside, file)
+        for suffix in ("-wal", "-shm", "-journal"):  # or SQLite would play it into the new one
+            file.with_name(file.name + suffix).unlink(missing_ok=True)
+        _take_place(beside, file, _rights_of(copied))
         made.unlink()
 
 
-def _take_place(made: Path, file: Path) -> None:
-    like = (file if file.exists() else file.parent).stat()
-    if file.exists():
-        made.chmod(like.st_mode)
+@dataclass(frozen=True)
+class _Rights:
+    mode: int
+    uid: int
+    gid: int
+
+
+def _remember_rights(source: Path, copied: Path) -> None:
+    at = source.stat()
+    _rights_file(copied).write_text(json.dumps([at.st_mode & 0o777, at.st_uid, at.st_gid]))
+
+
+def _rights_of(copied: Path) -> _Rights:
+    try:
+        return _Rights(*json.loads(_rights_file(copied).read_text()))
+    except (OSError, ValueError, TypeError):
+        return _Rights(0o600, os.geteuid(), os.getegid())
+
+
+def _rights_file(copied: Path) -> Path:
+    return copied.with_name(copied.name + ".rights")
+
+
+def _give(made: Path, rights: _Rights) -> None:
+    made.chmod(rights.mode)
     if os.geteuid() == 0:
-        os.chown(made, like.st_uid, like.st_gid)
+        os.chown(made, rights.uid, rights.gid)
+
+
+def _take_place(made: Path, file: Path, rights: _Rights) -> None:
+    _give(made, rights)
     made.replace(file)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
@@ -248,11 +326,11 @@ def _copied_at_rest(source: Path, partial: Path, progress: Progress) -> tuple[_S
         _clear(partial)
         _clear(_raw_of(partial))
         before = _at_rest(source)
-        sha256 = _copied(source, partial, progress)
+        sha256, log = _copied(source, partial, progress), ""
         if before.log[0]:
-            _copied(_log_of(source), _log_of(partial), _nobody)
+            log = _copied(_log_of(source), _log_of(partial), _nobody)
         if _at_rest(source) == before:
-            return before, sha256
+            return before, _together(sha256, log)
         time.sleep(0.2)
     raise LegacyBusyError(
         f"{source} is being written all the time.",
@@ -263,8 +341,11 @@ def _copied_at_rest(source: Path, partial: Path, progress: Progress) -> tuple[_S
 def _at_rest(source: Path) -> _State:
     """The file's state at a moment when nobody is in the midst of a write."""
     with source.open("rb") as file:
-        if not file.read(16).startswith(b"SQLite format 3"):
-            raise LegacyFileError(f"{source} is no SQLite file.", "Name the legacy mira.db.")
+        head = file.read(20)
+    if not head.startswith(b"SQLite format 3"):
+        raise LegacyFileError(f"{source} is no SQLite file.", "Name the legacy mira.db.")
+    if head[18:20] == b"\x02\x02" and not _log_of(source).exists():
+        return _State.of(source)  # whoever has it open has a log; SQLite would make one for us
     uri = f"{source.as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
         connection.execute("BEGIN")

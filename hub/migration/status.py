@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from hub.migration.legacy_rows import TABLES
+from hub.migration.runs import at_work
 from hub.migration.target import Target
 from hub.store.database import Database
 from hub.store.moves import Move, Moves, Run
@@ -22,19 +23,22 @@ class MoveStatus:
         runs: all of them, oldest first.
         moved: rows by legacy table.
         quarantined: rows that are kept verbatim.
-        now: the hub's time.
+        at_work: somebody is at work on it just now.
     """
 
     move: Move
     runs: tuple[Run, ...]
     moved: dict[str, int]
     quarantined: int
-    now: datetime
+    at_work: bool
 
     @property
     def state(self) -> str:
         """Of the newest run: running, interrupted, completed or failed; waiting: there is none."""
-        return self.runs[-1].status if self.runs else "waiting"
+        if not self.runs:
+            return "waiting"
+        found = self.runs[-1].status
+        return "interrupted" if found == "running" and not self.at_work else found
 
     @property
     def completed(self) -> bool:
@@ -49,12 +53,8 @@ class MoveStatus:
     @property
     def duration(self) -> float:
         """How long the runs took, in seconds."""
-        spans = (
-            (run.finished_at or self.now) - run.started_at
-            for run in self.runs
-            if run.finished_at or run.status == "running"
-        )
-        return sum(span.total_seconds() for span in spans)
+        ends = ((run, run.finished_at or run.started_at) for run in self.runs)
+        return sum((end - run.started_at).total_seconds() for run, end in ends)
 
     @property
     def success_rate(self) -> float:
@@ -131,16 +131,22 @@ class Status:
         return lines + ended
 
 
-async def status(database: Database, clock: Clock) -> Status:
-    """What there is now."""
+async def status(database: Database, clock: Clock, folder: Path) -> Status:
+    """What there is now; `folder` is where copies and reports are kept."""
     moves, found = Moves(database, clock), []
     known = await moves.with_ended()
     for move in known:
         if move.ended_at is not None:
             continue
+        runs = await moves.runs(move.network_id)
         target = Target(database, move.network_id)
-        moved, apart = await target.totals()
-        found.append(MoveStatus(move, await moves.runs(move.network_id), moved, apart, moves.now()))
+        if runs and runs[-1].status == "completed":  # it has counted them
+            tables = runs[-1].report["tables"]
+            moved = {table: int(tables[table]["moved"]) for table in TABLES}
+        else:
+            moved = await target.totals()
+        busy = at_work(folder, move.public_id)
+        found.append(MoveStatus(move, runs, moved, await target.apart(), busy))
     return Status(tuple(found), tuple(move for move in known if move.ended_at is not None))
 
 

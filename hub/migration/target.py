@@ -125,20 +125,29 @@ class Target:
             )
             return int(counted.scalar_one())
 
-    async def totals(self) -> tuple[dict[str, int], int]:
-        """How many rows were moved, by table, and how many are in quarantine."""
+    async def totals(self) -> dict[str, int]:
+        """How many rows were moved, by table."""
         async with self._database.session(Scope(self.network_id)) as session:
             connection = await session.connection()
             found = await connection.execute(
                 text(
-                    f"SELECT source_table, quarantined, count(*) FROM id_map WHERE {self._mine}"
-                    " GROUP BY source_table, quarantined"
+                    f"SELECT source_table, count(*) FROM id_map WHERE {self._mine}"
+                    " AND NOT quarantined GROUP BY source_table"
                 ),
                 {"network": self._network()},
             )
-            counted = {(table, bool(apart)): int(count) for table, apart, count in found}
-        apart = sum(count for (_, is_apart), count in counted.items() if is_apart)
-        return {table: counted.get((table, False), 0) for table in TABLES}, apart
+            counted = {table: int(count) for table, count in found}
+        return {table: counted.get(table, 0) for table in TABLES}
+
+    async def apart(self) -> int:
+        """How many legacy rows are in quarantine, those included that were changed here, too."""
+        async with self._database.session(Scope(self.network_id)) as session:
+            connection = await session.connection()
+            found = await connection.execute(
+                text(f"SELECT count(*) FROM quarantine WHERE {self._mine}"),
+                {"network": self._network()},
+            )
+            return int(found.scalar_one())
 
     async def keys(self, table: str, after: str, limit: int = IDS_AT_ONCE) -> list[str]:
         """Keys in the map of ids behind a key, in their order."""

@@ -174,8 +174,7 @@ class Moves:
             run.counts, run.status = dict(counts), status
             if report is not None:
                 run.report = dict(report)
-            if status != "running":
-                run.finished_at = self.now()
+            run.finished_at = self.now()  # of one that is killed, it is when it was seen last
             session.add(run)
 
     async def runs(self, network_id: str) -> tuple[Run, ...]:

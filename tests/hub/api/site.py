@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -117,7 +118,7 @@ class Site:
             self.pairing,
             "hub_1",
             public_url=PUBLIC_URL,
-            migrations=lambda: status(database, clock),
+            migrations=lambda: status(database, clock, Path()),
         )
         self.client = TestClient(TestServer(self.application(services, api)))
 

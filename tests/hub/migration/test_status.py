@@ -26,9 +26,9 @@ def file(tmp_path: Path) -> Path:
 
 
 async def test_before_anything_nothing_is_divided_by(
-    any_database: Database, clock: WoundClock
+    any_database: Database, clock: WoundClock, tmp_path: Path
 ) -> None:
-    found = await status(any_database, clock)
+    found = await status(any_database, clock, tmp_path)
     assert found.document() == {
         "networks_migrated": 0,
         "interactions_migrated": 0,
@@ -43,11 +43,11 @@ async def test_before_anything_nothing_is_divided_by(
 
 
 async def test_what_was_moved_and_what_was_not_is_counted(
-    runs: Runs, file: Path, any_database: Database, clock: WoundClock
+    runs: Runs, file: Path, any_database: Database, clock: WoundClock, tmp_path: Path
 ) -> None:
     change(file, "INSERT INTO interactions (id, text) VALUES (x'00', 'no id')")
     await run(runs, file)
-    found = (await status(any_database, clock)).document()
+    found = (await status(any_database, clock, tmp_path)).document()
     assert (found["networks_migrated"], found["interactions_migrated"]) == (1, 2)
     assert (found["errors"], found["success_rate"]) == (1, round(6 / 7, 6))
     (one,) = found["networks"]
@@ -62,6 +62,7 @@ async def test_a_run_that_failed_is_told_with_its_reason_and_one_that_died_is_in
     file: Path,
     any_database: Database,
     clock: WoundClock,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def fail(*_: object) -> None:
@@ -70,7 +71,7 @@ async def test_a_run_that_failed_is_told_with_its_reason_and_one_that_died_is_in
     monkeypatch.setattr("hub.migration.runs.verify", fail)
     with pytest.raises(LegacyFileError):
         await run(runs, file)
-    found = await status(any_database, clock)
+    found = await status(any_database, clock, tmp_path)
     assert found.document()["networks"][0]["state"] == "failed"
     assert found.document()["errors"] == 1
     assert any("It broke." in line for line in found.lines())
@@ -86,7 +87,7 @@ async def test_a_run_that_failed_is_told_with_its_reason_and_one_that_died_is_in
     monkeypatch.undo()
     clock.now_us += 1_000_000
     assert (await run(runs, file)).right
-    (one,) = (await status(any_database, clock)).moves
+    (one,) = (await status(any_database, clock, tmp_path)).moves
     assert sorted(seen.status for seen in one.runs) == ["completed", "failed", "interrupted"]
 
 
@@ -96,10 +97,10 @@ async def test_what_was_rolled_back_is_told_apart(
     await run(runs, file)
     rollback = Rollback(any_database, clock, tmp_path / "migration")
     await rollback.roll_back(await rollback.move_of(None), None, quiet)
-    found = await status(any_database, clock)
+    found = await status(any_database, clock, tmp_path)
     assert found.document()["rolled_back"] == ["legacy_migration_network"]
     assert found.document()["networks_migrated"] == 0
     clock.now_us += 86_400_000_000
     await run(runs, file)
-    (one,) = (await status(any_database, clock)).moves
+    (one,) = (await status(any_database, clock, tmp_path)).moves
     assert one.move.started_at == Moves(any_database, clock).now()
