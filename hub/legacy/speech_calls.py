@@ -20,6 +20,7 @@ from hub.legacy.listing import listed
 from hub.legacy.service_calls import switch
 from hub.legacy.streams import Stream
 from hub.network.uploads import ProcessingError
+from hub.store.errors import NotFoundError
 from hub.store.tables import Interaction
 from shared.audio import SAMPLE_RATE, Pcm
 from shared.errors import AudioFormatError
@@ -57,7 +58,11 @@ async def take(call: LegacyCall) -> Any:
 
 
 async def _understood(call: LegacyCall, stream: Stream, pcm: Pcm) -> Any:
-    client = await call.services.store.client(call.network_id, stream.public_id)
+    try:
+        client = await call.services.store.client(call.network_id, stream.public_id)
+    except NotFoundError:
+        call.streams.connected.pop(stream.name, None)  # somebody removed it: it may register anew
+        raise
     if not client.listening:
         raise ListeningOffError("Listening is switched off for this client.")
     hearing = await asyncio.to_thread(measure, pcm)

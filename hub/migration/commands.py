@@ -190,7 +190,7 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
     if args.last:
         applications.stop_legacy()
     try:
-        with _gently(), shown() as progress:
+        with _gently(last=args.last), shown() as progress:
             for destination in destinations:
                 try:
                     outcome = await runs.run(destination, progress)
@@ -220,9 +220,14 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
 
 
 @contextmanager
-def _gently() -> Iterator[None]:
-    """Others come first: the hub that serves waits for no processor because of a move."""
-    os.nice(NICE)
+def _gently(*, last: bool) -> Iterator[None]:
+    """Others come first: the hub that serves waits for no processor because of a move.
+
+    For the `last` run people wait; and it may start the legacy application, which would be as
+    patient as this process.
+    """
+    if not last:
+        os.nice(NICE)
     gc.freeze()  # what was imported is not looked at again and again while rows come and go
     try:
         yield

@@ -246,6 +246,29 @@ class Target:
         )
         return {row_id: msgspec.json.decode(kept) for row_id, kept in found}
 
+    async def told_gone(self, table: str, ids: Collection[str]) -> set[str]:
+        """Those of the ids that the event log says are gone; all, where it does not reach back.
+
+        Of conversations and actions nobody is told, and so of all that the log was cut off of.
+        """
+        if table not in TOLD_AS:
+            return set(ids)
+        async with self._database.session(Scope(self.network_id)) as session:
+            connection = await session.connection()
+            floor = await connection.execute(
+                text(f"SELECT event_floor FROM networks WHERE id = {self._sql.uuid('network')}"),
+                {"network": self._network()},
+            )
+            if floor.scalar_one():
+                return set(ids)
+        found = await self._select(
+            f"SELECT {self._sql.read('events', 'row_id')} FROM events"
+            f" WHERE {self._mine} AND kind = :kind AND {self._sql.among('row_id', uuids=True)}",
+            ids,
+            kind=TOLD_AS[table].partition("_")[0] + "_deleted",
+        )
+        return {row_id for (row_id,) in found}
+
     async def write(
         self, batch: Batch, run_id: str, sums: Mapping[str, str], now: datetime
     ) -> None:

@@ -154,6 +154,8 @@ async def _compare(
     moved = [one.row_id for one in known.values() if not one.quarantined]
     present = await target.present(table, moved)
     kept = await target.quarantined([one.row_id for one in known.values() if one.quarantined])
+    missing = [row_id for row_id in moved if row_id not in present]
+    gone = await target.told_gone(table, missing)
     for key, wanted in by_key.items():
         check.source += 1
         sums[0] += int(wanted, 16)
@@ -163,8 +165,11 @@ async def _compare(
             continue
         found = _found(table, where, present, kept, network_id)
         if found is None:
-            check.deleted_here += 1
-            check.lists(key, "was deleted here")
+            if where.row_id in gone:
+                check.deleted_here += 1
+                check.lists(key, "was deleted here")
+            else:
+                check.differs(key, "is not here, and nobody deleted it")
             continue
         sums[1] += int(found, 16)
         if where.quarantined:

@@ -54,6 +54,7 @@ class Teacher:
         self._publish = publish
         self._weights = weights
         self._encoder: SpeakerEncoder | None = None
+        self._loading = asyncio.Lock()
 
     async def __call__(
         self, network_id: str, person_id: str, recording: bytes, expected_text: str | None
@@ -67,8 +68,9 @@ class Teacher:
         """
         pcm = await asyncio.to_thread(read_recording, recording, SAMPLE_RATE)
         try:
-            if self._encoder is None:
-                self._encoder = await asyncio.to_thread(SpeakerEncoder.load, self._weights)
+            async with self._loading:
+                if self._encoder is None:
+                    self._encoder = await asyncio.to_thread(SpeakerEncoder.load, self._weights)
         except WeightsError as error:
             log.warning("no voice can be taught: %s", error)
             return False

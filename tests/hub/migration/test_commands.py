@@ -136,3 +136,5 @@ def test_a_move_leaves_the_processor_to_others(
     assert niceness == []
     assert migrate(config, "run", file) == 0
     assert niceness == [10]
+    assert migrate(config, "run", file, "--last") == 0
+    assert niceness == [10]
