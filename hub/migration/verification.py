@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from hub.migration.conversion import legacy_row
 from hub.migration.legacy_rows import TABLES, Value, checksum, unpacked
 from hub.migration.target import Known, Target
 from hub.store.database import Database
+from hub.store.store import Store
 
 MOST_LISTED = 100
 """Differences that are named one by one; the others are counted."""
@@ -125,19 +127,20 @@ async def verify(
         tell: is told of which table how many more rows are done.
     """
     target, tables = Target(database, network_id), {}
+    absent: dict[str, list[str]] = {}
     for table in TABLES:
         check, sums = TableCheck(), [0, 0]
         for rows in source.batches(connection, table):
-            await _compare(target, table, rows, check, sums, network_id)
+            absent.setdefault(table, []).extend(await _compare(target, table, rows, check, sums))
             tell(table, len(rows))
         check.source_checksum, check.target_checksum = (f"{one % MODULUS:032x}" for one in sums)
         mapped = await target.map_size(table)
         if mapped != check.source and not check.differences:
             check.differs("", f"the hub knows of {mapped} rows, the legacy file has {check.source}")
         tables[table] = check
-    problems: list[str] = []
-    if database.path is not None:  # a server looks after its own, and holds rows to their network
-        problems = await asyncio.to_thread(_file_problems, database.path, network_id)
+    problems = await _strays(database, network_id, absent)
+    if database.path is not None:  # a server looks after its own
+        problems += await asyncio.to_thread(_file_problems, database.path)
     return Verified(tables, tuple(problems))
 
 
@@ -147,8 +150,8 @@ async def _compare(
     rows: Sequence[tuple[Value, ...]],
     check: TableCheck,
     sums: list[int],
-    network_id: str,
-) -> None:
+) -> list[str]:
+    """Compares some rows; gives the ids of those that are not in the network."""
     by_key = {source.key_or_stand_in(row): checksum(row) for row in rows}
     known = await target.known(table, list(by_key))
     moved = [one.row_id for one in known.values() if not one.quarantined]
@@ -163,7 +166,7 @@ async def _compare(
         if where is None:
             check.differs(key, "was not moved")
             continue
-        found = _found(table, where, present, kept, network_id)
+        found = _found(table, where, present, kept, target.network_id)
         if found is None:
             if where.row_id in gone:
                 check.deleted_here += 1
@@ -183,6 +186,7 @@ async def _compare(
             check.lists(key, "was changed here")
         else:
             check.differs(key, "was changed in the legacy system since")
+    return missing
 
 
 def _found(
@@ -198,8 +202,27 @@ def _found(
     return checksum(legacy_row(table, where.row_id, now.values, now.free, network_id))
 
 
-def _file_problems(path: Path, network_id: str) -> list[str]:
-    """What SQLite itself finds wrong with the hub's database, and rows in a foreign network."""
+async def _strays(database: Database, network_id: str, absent: dict[str, list[str]]) -> list[str]:
+    """Which rows that are not in their network are in another.
+
+    An id is in a database once: a row that is in its network is in no other.
+    """
+    found: Counter[str] = Counter()
+    if any(absent.values()):
+        for move in await Store(database, lambda: 0).networks():
+            if move.network_id != network_id:
+                other = Target(database, move.network_id)
+                for table, ids in absent.items():
+                    found[table] += len(await other.present(table, ids))
+    return [
+        f"isolation: {count} rows of {table} are in another network"
+        for table, count in found.items()
+        if count
+    ]
+
+
+def _file_problems(path: Path) -> list[str]:
+    """What SQLite itself finds wrong with the hub's database."""
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
         found = [
             f"integrity_check: {row[0]}"
@@ -207,14 +230,4 @@ def _file_problems(path: Path, network_id: str) -> list[str]:
             if row[0] != "ok"
         ]
         rows = connection.execute("PRAGMA foreign_key_check").fetchmany(MOST_LISTED)
-        found += [f"foreign_key_check: {row[0]} row {row[1]} to {row[2]}" for row in rows]
-        for table in TABLES:
-            (strays,) = connection.execute(
-                f"SELECT count(*) FROM id_map JOIN {table} ON {table}.id = id_map.row_id"  # noqa: S608 - a name of the schema's
-                " WHERE id_map.network_id = ? AND id_map.source_table = ? AND NOT quarantined"
-                f" AND {table}.network_id <> id_map.network_id",
-                (network_id.replace("-", ""), table),
-            ).fetchone()
-            if strays:
-                found.append(f"isolation: {strays} rows of {table} are in another network")
-        return found
+        return found + [f"foreign_key_check: {row[0]} row {row[1]} to {row[2]}" for row in rows]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import update
+from sqlalchemy import func, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -146,6 +146,14 @@ class Moves:
                 )
                 .values(status="interrupted")
             )
+            newest = await session.exec(
+                select(func.max(MigrationRun.started_at)).where(
+                    MigrationRun.network_id == network_id
+                )
+            )
+            before, now = newest.one(), self.now()
+            # Their times tell runs apart, also where the clock was set back.
+            started_at = now if before is None else max(now, before + timedelta(microseconds=1))
             run = MigrationRun(
                 id=ids.new_id(),
                 network_id=network_id,
@@ -153,7 +161,7 @@ class Moves:
                 source_sha256=sha256,
                 status="running",
                 counts={},
-                started_at=self.now(),
+                started_at=started_at,
             )
             session.add(run)
             return run.id

@@ -136,5 +136,7 @@ def test_a_move_leaves_the_processor_to_others(
     assert niceness == []
     assert migrate(config, "run", file) == 0
     assert niceness == [10]
+    assert migrate(config, "run", file, "--last") == 1  # it is not known what to stop
+    config.write_text(config.read_text() + '[migration]\nlegacy_command = ["legacy"]\n')
     assert migrate(config, "run", file, "--last") == 0
     assert niceness == [10]
