@@ -262,7 +262,8 @@ def _say(what: str) -> None:
 
 
 async def _verify(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
-    moves = {move.source: move for move in await Moves(database, steady_clock()).every()}
+    known = Moves(database, steady_clock())
+    moves = {move.source: move for move in await known.every()}
     files = [file.resolve() for file in args.files] or [Path(one) for one in moves]
     reports, code = [], 0
     with shown() as progress:
@@ -271,6 +272,12 @@ async def _verify(config: HubConfig, database: Database, args: argparse.Namespac
                 move = moves.get(str(file))
                 if move is None:
                     raise MigrationError(f"{file} was not moved.", "`migrate status` lists all.")
+                runs = await known.runs(move.network_id)
+                if runs and runs[-1].report.get("adopted"):
+                    raise MigrationError(
+                        f"{file} was adopted: it is the hub's database itself.",
+                        "Every row was compared then.",
+                    )
                 reports.append(await _verified(config, database, file, move, progress))
                 code = code if reports[-1]["verified"] else 1
             except MiraError as error:

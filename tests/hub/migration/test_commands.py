@@ -125,6 +125,13 @@ def test_adopt_and_back(file: Path, config: Path, capsys: pytest.CaptureFixture[
     before = legacy.read(file)
     assert migrate(config, "adopt", file, "--json") == 0
     assert json.loads(capsys.readouterr().out)["network_id"] == "legacy_migration_network"
+    adopted = f'[store]\npath = "{file}"\n'
+    config.write_text(config.read_text() + adopted)
+    assert migrate(config, "status", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["interactions_migrated"] == 2
+    for command in ("verify", "rollback"):
+        assert migrate(config, command) == 1
+        assert "was adopted" in capsys.readouterr().err
     assert migrate(config, "adopt", "--back", file) == 0
     assert legacy.read(file) == before
 
