@@ -28,7 +28,8 @@ from shared.wire.events import Event
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL_S = 1.0
-"""How soon what another process committed or revoked is noticed at the latest."""
+"""How soon what another process revoked is noticed at the latest; what it committed, in twice so
+long, for at the first look it may be this hub's own."""
 RECEIVING = 16
 """Recordings that come by HTTP at once, each up to 12 MiB and held twice while it is read."""
 RECEIVING_OF_NETWORK = 4

@@ -138,7 +138,7 @@ async def test_what_other_processes_commit_is_found_within_seconds_in_every_netw
     async with polling(hub):
         for network in (hub.network, other):
             await hub.store.set_network_listening(network.network_id, False)
-        await asyncio.gather(*(device.read_for(POLL_INTERVAL_S + 0.1) for device in devices))
+        await asyncio.gather(*(device.read_for(2 * POLL_INTERVAL_S + 0.1) for device in devices))
     for device in devices:
         assert [m.listening for m in device.said if isinstance(m, SettingsChanged)] == [False]
 
@@ -154,7 +154,7 @@ async def test_looking_goes_on_when_the_store_fails_now_and_then(
         assert [r.levelname for r in caplog.records] == ["WARNING"]
         store.trouble = None
         await hub.store.set_network_listening(hub.network.network_id, False)
-        await device.read_for(POLL_INTERVAL_S)
+        await device.read_for(2 * POLL_INTERVAL_S)
         assert not task.done()
     assert [m.listening for m in device.said if isinstance(m, SettingsChanged)] == [False]
     assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
