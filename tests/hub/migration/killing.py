@@ -78,6 +78,16 @@ async def adopted(folder: Path) -> Any:
 
 
 def _prepare(folder: Path, command: str) -> None:
+    """What a command begins with; made once, and copied for each point."""
+    template = folder.parent / "template"
+    if not template.exists():
+        _make(template, command)
+    shutil.copytree(template, folder)
+    if command == "rollback":
+        asyncio.run(_is_here(folder))
+
+
+def _make(folder: Path, command: str) -> None:
     folder.mkdir(parents=True)
     legacy.write(folder / "legacy.db", ROWS)
     if command == "adopt":
@@ -86,6 +96,15 @@ def _prepare(folder: Path, command: str) -> None:
     change_schema(folder / "hub.db", schema.HEAD)
     if command == "rollback":
         asyncio.run(_moved(folder))
+
+
+async def _is_here(folder: Path) -> None:
+    """A copy's legacy file is under another path than the one that was moved."""
+    database = await Database.open(folder / "hub.db")
+    moves = Moves(database, steady_clock())
+    (move,) = await moves.every()
+    await moves.came_from(move.network_id, str(folder / "legacy.db"))
+    await database.close()
 
 
 async def _moved(folder: Path) -> None:

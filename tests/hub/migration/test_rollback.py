@@ -156,7 +156,7 @@ async def test_a_backup_that_is_damaged_is_not_put_back(
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(before=odd_files.files())
 async def test_whatever_was_moved_is_in_the_file_that_is_written_back(

@@ -244,7 +244,7 @@ async def test_a_foreign_file_is_refused_where_others_data_is(
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(before=odd_files.files(), after=odd_files.files())
 async def test_whatever_a_legacy_file_holds_comes_out_of_the_network_again(
