@@ -222,6 +222,8 @@ class Course(Register):
                 self._put(election, candidate)
             if not other.candidates:
                 self._forget(other)
+            elif other.phase is Phase.STREAMING and other.chosen is None:
+                decisions += self._watch(other, now)  # those that are left may all be gone
         strangers = [
             c for c in election.ranked() if c is not anchor and affinity(anchor, c) is None
         ]

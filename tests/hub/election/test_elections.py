@@ -702,6 +702,24 @@ def test_what_is_not_known_or_too_much_is_refused() -> None:
         home.elections.claimed(Candidate(utterance, "b", 0, 0, 0, False), home.now)
 
 
+def test_an_election_whose_chosen_one_goes_elsewhere_is_not_left_without_an_end() -> None:
+    one, two = speech(1, 6.0), speech(2, 6.0)
+    home = Driver("abcd")
+    home.claim("b", heard(one, seed=ord("b"))[:HEAD], utterance="b0", score=0)
+    home.claim("d", heard(one, seed=ord("d"))[:HEAD], utterance="d0", score=0)
+    home.wait(1.16)
+    home.claim("a", heard(one, seed=ord("a"))[:HEAD], utterance="a0", score=0)
+    home.claim("c", heard(two, seed=ord("c"))[:HEAD], utterance="c0", score=0)
+    home.hear("b0", heard(one, seed=ord("b")), score=0)
+    home.lose("a")
+    home.end("b0")  # and c turns out to hear the same
+    left = home.elections.election_of("a0")
+    assert left is not None
+    assert list(left.candidates) == ["a0"]
+    home.wait(700)
+    assert home.elections.election_of("a0") is None
+
+
 ONE, TWO = speech(1, 6.0), speech(2, 6.0)
 TALKS = (ONE, TWO, [round((a + b) / 2) for a, b in zip(ONE, TWO, strict=True)])
 """Two talkers, and what is heard half-way between them."""
