@@ -84,7 +84,7 @@ def add_account_commands(
     )
     network_commands = network.add_subparsers(required=True, metavar="COMMAND")
     command = network_commands.add_parser("create", help="make a network; prints its token, once")
-    command.add_argument("name", type=name, help="for people, such as a family's name")
+    command.add_argument("name", type=printable_name, help="for people, such as a family's name")
     _add_json(command)
     add_config(command)
     command.set_defaults(handler=bound(_create_network))
@@ -124,7 +124,7 @@ def add_account_commands(
     command.add_argument(
         "names",
         nargs="+",
-        type=name,
+        type=printable_name,
         metavar="NAME",
         help="for people, such as the place where it stands",
     )
@@ -161,7 +161,7 @@ def add_account_commands(
     command.set_defaults(handler=bound(_list_clients))
 
 
-def name(text: str) -> str:
+def printable_name(text: str) -> str:
     """A name for people; raises ArgumentTypeError for what none can be."""
     if not 0 < len(text) <= MAX_NAME or not text.isprintable():
         raise argparse.ArgumentTypeError(f"a name has 1 to {MAX_NAME} printable characters")
@@ -169,7 +169,7 @@ def name(text: str) -> str:
 
 
 def _room(text: str) -> str:
-    return text if not text else name(text)
+    return text if not text else printable_name(text)
 
 
 def _seconds(text: str) -> int:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from hub.account_commands import name
+from hub.account_commands import printable_name
 from hub.config import HubConfig
 from hub.migration import source
 from hub.migration.adoption import adopt, give_back
@@ -26,7 +26,7 @@ from hub.migration.errors import LegacyFileError, MigrationError
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
 from hub.migration.rollback import Rollback
-from hub.migration.runs import Destination, Outcome, Runs, private
+from hub.migration.runs import Outcome, Runs, private
 from hub.migration.status import status
 from hub.migration.verification import verify
 from hub.store.database import Database
@@ -83,7 +83,7 @@ def add_migrate_commands(
     _add_files(parser)
     parser.add_argument(
         "--network",
-        type=name,
+        type=printable_name,
         metavar="NAME",
         help="the name of a new network, or the id of one that the file went into before "
         "(default for one file: legacy_migration_network)",
@@ -374,11 +374,10 @@ async def _rollback(config: HubConfig, database: Database, args: argparse.Namesp
 
 
 def _document(outcome: Outcome) -> dict[str, Any]:
-    destination: Destination = outcome.destination
     return {
-        "source": str(destination.file.resolve()),
-        "network_id": destination.public_id,
-        "name": destination.name,
+        "source": str(outcome.destination.file),
+        "network_id": outcome.destination.public_id,
+        "name": outcome.destination.name,
         "counts": outcome.counts,
         "oddities": dict(outcome.oddities),
         "listed": str(outcome.listed),

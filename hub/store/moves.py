@@ -86,12 +86,12 @@ class Moves:
                     id_,
                     public_id,
                     name,
-                    mark["source"],
-                    _time(mark["started_at"]),
-                    _time(ended) if (ended := mark.get("ended_at")) else None,
+                    said["source"],
+                    _time(said["started_at"]),
+                    _time(ended) if (ended := said.get("ended_at")) else None,
                 )
                 for id_, public_id, name, extra in rows
-                if (mark := extra.get(MARK))
+                if (said := extra.get(MARK))
             )
 
     async def open(self, public_id: str, name: str, source: str) -> Move:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import welch
 
-from shared.audio import FRAME_SAMPLES, FULL_SCALE, SAMPLE_RATE, Pcm
+from hub.legacy.hearing import measure
+from shared.audio import FRAME_SAMPLES, FULL_SCALE, Pcm
 from shared.quality.meter import QualityMeter
 
 
@@ -29,25 +29,6 @@ def legacy(pcm: Pcm) -> float:
     """
     if len(pcm) < 10:
         return 0.0
-    snr = min(100.0, _snr_db(pcm) / 30 * 100)
-    return 0.3 * snr + 0.3 * _clarity(pcm) + 0.1 * min(100.0, loudness(pcm) * 1000) + 30.0
-
-
-def _snr_db(pcm: Pcm) -> float:
-    """Variance of the whole over the mean of the quietest fifth of ten windows' variances."""
-    signal = pcm / FULL_SCALE
-    windows = np.array_split(signal, 10)
-    quietest = sorted(float(window.var()) for window in windows)[:2]
-    noise = sum(quietest) / len(quietest)
-    if noise <= 0:
-        return 30.0
-    return max(0.0, 10 * float(np.log10(max(float(signal.var()), 1e-12) / noise)))
-
-
-def _clarity(pcm: Pcm) -> float:
-    """How much of the power lies in the band of speech, and how little flat that band is."""
-    hz, power = welch(pcm / FULL_SCALE, SAMPLE_RATE, nperseg=min(1024, len(pcm)))
-    band = power[(hz >= 300) & (hz <= 3400)] + 1e-20
-    share = float(band.sum() / (power.sum() + 1e-20))
-    flatness = float(np.exp(np.mean(np.log(band))) / np.mean(band))
-    return 100 * (0.7 * share + 0.3 * (1 - flatness))
+    heard = measure(pcm)
+    snr = min(100.0, heard.snr / 30 * 100)
+    return 0.3 * snr + 0.3 * heard.speech_clarity + 0.1 * heard.volume_level + 30.0
