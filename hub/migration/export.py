@@ -117,9 +117,9 @@ async def _bring_up_to_date(
 async def _add(new: sqlite3.Connection, table: str, target: Target, exported: Exported) -> None:
     added = 0
     places = exported.places.setdefault(table, {})
-    after = ""
-    while ids := await target.made_here(table, after):
-        after = ids[-1]
+    made_here = await target.made_here(table)
+    for start in range(0, len(made_here), source.ROWS_AT_ONCE):
+        ids = made_here[start : start + source.ROWS_AT_ONCE]
         for row_id, now in (await target.present(table, ids)).items():
             back = legacy_row(table, row_id, now.values, now.free, target.network_id)
             if table == "actions" and back[1] is None:

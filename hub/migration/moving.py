@@ -151,10 +151,16 @@ class Mover:
                 await self._target.write(batch, self._run_id, sums, self._now())
                 break
             except IdsTakenError as refused:
-                # Seldom enough: only then is asked which ids this network's own rows have.
-                own = {uid for key in new if (uid := _own_id(key))}
-                more = refused.ids | await self._target.taken(table, own)
-                if more <= taken:
+                # Seldom enough: only now is asked who has them.
+                own = {uid: key for key in new if (uid := _own_id(key))}
+                here = await self._target.present(table, own)
+                for row_id, now in here.items():  # it went to the legacy file from here
+                    key = own[row_id]
+                    changed[key] = Known(row_id, self._sum_of(table, row_id, now), False)
+                    present[row_id] = now
+                    del new[key]
+                more = (refused.ids | await self._target.taken(table, own)) - here.keys()
+                if more <= taken and not here:
                     raise StoreConflictError("Rows contradict each other's ids.") from refused
                 taken |= more
         counted = self.counts.by_table[table]
@@ -280,7 +286,7 @@ class Mover:
             if before.checksum not in (None, self._sum_of(table, before.row_id, now)):
                 counted["changed_here"] += 1
                 return
-            await self._target.loosen(table, before.row_id)
+            await self._loosen(table, before.row_id)
             row_id = str(uuid.UUID(before.row_id))
             try:
                 if table == "interactions":
@@ -291,6 +297,20 @@ class Mover:
                 pass
             counted["removed"] += 1
         await self._target.unmap(table, key)
+
+    async def _loosen(self, table: str, row_id: str) -> None:
+        """Has rows that refer to one be written anew, since it goes; but for those of which
+        somebody wanted something otherwise here."""
+        for other, known in (await self._target.referring(table, row_id)).items():
+            present = await self._target.present(other, [one.row_id for one in known.values()])
+            as_moved = [
+                key
+                for key, one in known.items()
+                if one.row_id in present
+                and self._sum_of(other, one.row_id, present[one.row_id]) == one.checksum
+            ]
+            if as_moved:
+                await self._target.loosen(other, as_moved)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock() / 1e6, UTC)

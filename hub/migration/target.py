@@ -77,11 +77,6 @@ class Batch:
     quarantined: Sequence[Quarantined] = ()
     passed: Mapping[str, str] = field(default_factory=dict)  # row ids of what stays, by key
 
-    @property
-    def size(self) -> int:
-        """How many legacy rows it deals with."""
-        return len(self.new) + len(self.changed) + len(self.quarantined) + len(self.passed)
-
 
 class IdsTakenError(Exception):
     """Rows cannot keep these ids: another network's rows have them."""
@@ -181,12 +176,10 @@ class Target:
             )
             return {index for (index,) in found}
 
-    async def made_here(self, table: str, after: str, limit: int = IDS_AT_ONCE) -> list[str]:
-        """Ids, behind one, of rows that did not come from the legacy system, in their order."""
+    async def made_here(self, table: str) -> list[str]:
+        """Ids of rows that did not come from the legacy system, in their order."""
         id_ = f"{table}.id"
         shown = f"replace(CAST({id_} AS text), '-', '')" if self._sql.postgres else id_
-        mine = f"{table}.network_id = {self._sql.uuid('network')}"
-        beyond = f"AND {id_} > {self._sql.uuid('after')}" if after else ""
         async with self._database.session(Scope(self.network_id)) as session:
             connection = await session.connection()
             found = await connection.execute(
@@ -194,10 +187,10 @@ class Target:
                     f"SELECT {shown} FROM {table} LEFT JOIN id_map"
                     f" ON id_map.network_id = {table}.network_id AND id_map.row_id = {id_}"
                     " AND id_map.source_table = :table AND NOT id_map.quarantined"
-                    f" WHERE {mine} AND id_map.row_id IS NULL {beyond} ORDER BY {id_} LIMIT :limit"
+                    f" WHERE {table}.network_id = {self._sql.uuid('network')}"
+                    f" AND id_map.row_id IS NULL ORDER BY {id_}"
                 ),
-                {"network": self._network(), "table": table, "limit": limit}
-                | ({"after": after} if after else {}),
+                {"network": self._network(), "table": table},
             )
             return [row_id for (row_id,) in found]
 
@@ -309,9 +302,9 @@ class Target:
             if batch.table in TOLD_AS and told:
                 await self._log(connection, TOLD_AS[batch.table], told, now)
 
-    async def loosen(self, table: str, row_id: str) -> None:
-        """Has rows that refer to one be written anew, since it goes."""
-        referring = {
+    async def referring(self, table: str, row_id: str) -> dict[str, dict[str, Known]]:
+        """Rows that came from the legacy system and refer to a row, by table and key."""
+        conditions = {
             "persons": (
                 ("interactions", f"speaker_id = {self._sql.uuid('id')}"),
                 ("conversations", "CAST(participant_ids AS text) LIKE :inside"),
@@ -321,18 +314,32 @@ class Target:
             "actions": (),
         }
         these = {"network": self._network(), "id": row_id, "inside": f"%{uuid.UUID(row_id)}%"}
-        async with self._database.transaction(Scope(self.network_id)) as session:
+        found: dict[str, dict[str, Known]] = {}
+        async with self._database.session(Scope(self.network_id)) as session:
             connection = await session.connection()
-            for other, where in referring[table]:
+            for other, where in conditions[table]:
                 named = {name: these[name] for name in these if f":{name}" in where}
-                await connection.execute(
+                rows = await connection.execute(
                     text(
-                        f"UPDATE id_map SET checksum = NULL WHERE {self._mine}"
-                        " AND source_table = :table AND row_id IN"
+                        f"SELECT legacy_id, {self._sql.read('id_map', 'row_id')}, checksum"
+                        f" FROM id_map WHERE {self._mine} AND source_table = :table"
+                        " AND NOT quarantined AND row_id IN"
                         f" (SELECT id FROM {other} WHERE {self._mine} AND {where})"
                     ),
                     {"network": self._network(), "table": other, **named},
                 )
+                found[other] = {key: Known(id_, sum_, False) for key, id_, sum_ in rows}
+        return found
+
+    async def loosen(self, table: str, keys: Sequence[str]) -> None:
+        """Has rows be written anew, whatever they were like."""
+        async with self._database.transaction(Scope(self.network_id)) as session:
+            await self._sql.run(
+                await session.connection(),
+                f"UPDATE id_map SET checksum = NULL WHERE {self._mine}"
+                " AND source_table = :table AND legacy_id = :key",
+                [{"network": self._network(), "table": table, "key": key} for key in keys],
+            )
 
     async def unmap(self, table: str, key: str) -> None:
         """Forgets where a legacy row went."""

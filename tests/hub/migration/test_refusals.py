@@ -18,7 +18,7 @@ from hub.store.household import Household
 from hub.store.household_kinds import PERSONS
 from hub.store.moves import Moves
 from hub.store.store import Store
-from tests.hub.migration.test_runs import BEN, ROWS, SAID, change, quiet, run
+from tests.hub.migration.test_runs import ANNA, BEN, ROWS, SAID, change, quiet, run
 from tests.hub.store import legacy
 from tests.hub.store.making import WoundClock, election, interaction
 
@@ -242,3 +242,43 @@ async def test_a_row_that_nobody_deleted_and_is_gone_is_a_difference(
     assert outcome.verified.tables["interactions"].differences == 1
     assert await Household(database, clock).one(PERSONS, move.network_id, str(uuid.UUID(BEN)))
     assert runs
+
+
+async def test_what_was_changed_here_is_not_overwritten_because_its_speaker_is_gone(
+    runs: Runs, file: Path, any_database: Database, clock: WoundClock
+) -> None:
+    await run(runs, file)
+    (move,) = await Moves(any_database, clock).every()
+    archive, said = Archive(any_database, clock), str(uuid.UUID(SAID))
+    await archive.recognised_again(move.network_id, said, "make coffee", {"engine": "other"})
+    change(file, f"DELETE FROM persons WHERE id = '{ANNA}'")  # noqa: S608 - our own
+    outcome = await run(runs, file)
+    assert outcome.counts["persons"]["removed"] == 1
+    kept = await archive.interaction(move.network_id, said)
+    assert (kept.text, kept.speaker_id) == ("make coffee", None)
+
+
+async def test_a_row_that_went_to_the_legacy_file_from_here_does_not_come_twice(
+    runs: Runs,
+    rollback: Rollback,
+    file: Path,
+    tmp_path: Path,
+    any_database: Database,
+    clock: WoundClock,
+) -> None:
+    await run(runs, file)
+    (move,) = await Moves(any_database, clock).every()
+    said = interaction("and sugar")
+    await Store(any_database, clock).record_interaction(said, election(move.network_id))
+    await Household(any_database, clock).add_person(move.network_id, "Zoe")
+    done = await rollback.roll_back(move, tmp_path / "other.db", quiet)  # nothing is noted of it
+    done.file.replace(file)
+    outcome = await run(runs, file)
+    assert outcome.right
+    archive = Archive(any_database, clock)
+    rows = (await archive.interactions(move.network_id, Wanted(), 10, None)).items
+    assert sorted(row.text for row in rows) == ["and milk", "and sugar", "make tea"]
+    people = await Household(any_database, clock).page(PERSONS, move.network_id, (), 10, None)
+    assert sorted(str(person.name) for person in people.items) == ["Anna", "None", "Zoe"]
+    again = await run(runs, file)
+    assert {what for counted in again.counts.values() for what in counted} == {"unchanged"}
