@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.migration import source
+from hub.migration import files, placing, source
 from hub.migration.conversion import keys_of, legacy_row
 from hub.migration.errors import LegacyBusyError, LegacyFileError, VerificationError
 from hub.migration.legacy_rows import TABLES, checksum
@@ -86,7 +86,7 @@ async def adopt(file: Path, folder: Path, clock: Clock, progress: Progress) -> A
     with source.open_copy(copied.path) as connection:
         _refuse_oddities(connection, copied, progress)
     try:
-        source.copy_bytes(copied.path, work)
+        placing.copy_to(copied.path, work)
         _stamp(work)
         change_schema(work, schema.HEAD)
         network_id = await _verify(work, copied, clock, progress)
@@ -97,7 +97,7 @@ async def adopt(file: Path, folder: Path, clock: Clock, progress: Progress) -> A
             now = file.stat()
             if (now.st_mtime_ns, now.st_size) != (was.st_mtime_ns, was.st_size):
                 raise LegacyBusyError(f"{file} was written meanwhile.", "Stop the legacy system.")
-            source.take_place(work, file, copied.path)
+            placing.take_place(work, file, copied.path)
     finally:
         for leftover in ("", ".lock", "-wal", "-shm", ".migrating"):
             work.with_name(work.name + leftover).unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def _refuse_used(file: Path) -> None:
     if not file.is_file():
         raise LegacyFileError(f"{file} is no file.", "Name the legacy mira.db.")
     log = file.with_name(f"{file.name}-wal")
-    users = source.users_of(file)
+    users = files.users_of(file)
     if users or (log.exists() and log.stat().st_size):
         by = f" by process {users[0]}" if users else ""
         raise LegacyBusyError(f"{file} is in use{by}.", "Stop the legacy system first.")

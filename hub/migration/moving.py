@@ -29,7 +29,8 @@ from hub.migration.conversion import (
 )
 from hub.migration.errors import MigrationError
 from hub.migration.legacy_rows import TABLES, Text, Value, checksum, packed
-from hub.migration.target import Batch, IdsTakenError, Known, Present, Quarantined, Target
+from hub.migration.target import Known, Present, Target
+from hub.migration.writing import Batch, IdsTakenError, Quarantined, Writer
 from hub.store.archive import Archive
 from hub.store.database import Database
 from hub.store.errors import NotFoundError, StoreConflictError
@@ -89,6 +90,7 @@ class Mover:
         self._run_id = run_id
         self._clock = clock
         self._target = Target(database, move.network_id)
+        self._writer = Writer(database, move.network_id, run_id)
         self._moves = Moves(database, clock)
         self._archive = Archive(database, clock)
         self._household = Household(database, clock)
@@ -148,7 +150,7 @@ class Mover:
                     self._list(oddity)
             listed.update(oddities)
             try:
-                await self._target.write(batch, self._run_id, sums, self._now())
+                await self._writer.write(batch, sums, self._now())
                 break
             except IdsTakenError as refused:
                 # Seldom enough: only now is asked who has them.

@@ -12,7 +12,7 @@ from sqlalchemy import func
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.migration import source
+from hub.migration import files, placing, source
 from hub.migration.errors import LegacyBusyError, LegacyFileError, MigrationError
 from hub.migration.export import Exported, export
 from hub.migration.legacy_rows import TABLES
@@ -186,7 +186,7 @@ class Rollback:
         """
         with alone(self._folder, move.public_id) as folder:
             prepared = await self._prepared(move, into)
-            if prepared.there and (users := source.users_of(prepared.file)):
+            if prepared.there and (users := files.users_of(prepared.file)):
                 raise LegacyBusyError(
                     f"{prepared.file} is open in process {users[0]}.",
                     "Stop the legacy application first.",
@@ -221,9 +221,13 @@ class Rollback:
                 f"{file} is there already, or its folder is not.", "Name a new file."
             )
         sha256 = str(runs[-1].source_sha256)
-        there = source.sha256_of(file) if file.exists() else None
-        # Whoever was killed while they rolled back has put a file there already.
-        begun = there is not None and there == runs[-1].report.get(EXPORTED)
+        there = files.sha256_of(file) if file.exists() else None
+        # Whoever was killed while they rolled back has put a file there already, or has taken
+        # away the log of the one that was there.
+        left = {runs[-1].report.get(EXPORTED)}
+        if (raw := files.raw_of(newest)).exists():
+            left.add(files.sha256_alone(raw))
+        begun = there is not None and there in left
         if there not in (None, sha256) and not begun:
             raise MigrationError(
                 f"{file} was written since the last run.",
@@ -251,17 +255,15 @@ class Rollback:
         if exported.anything:
             state = "exported"
             if into is None:
-                await self._moves.exporting(
-                    move.network_id, prepared.run_id, source.sha256_of(made)
-                )
+                await self._moves.exporting(move.network_id, prepared.run_id, files.sha256_of(made))
                 kept = self._keep(prepared)
-            source.take_place(made, file, newest)
+            placing.take_place(made, file, newest)
         else:
             made.unlink()
             state = "untouched"
             if prepared.there != sha256:
                 state = "restored"
-                source.put_back(newest, sha256, file)
+                placing.put_back(newest, sha256, file)
 
         async def map_all(session: AsyncSession) -> None:
             if await events.last_seq(session, move.network_id) != seq:
@@ -275,7 +277,7 @@ class Rollback:
         if into is None:
             await self._moves.end(move.network_id, map_all)
         ended = into is None
-        sha256 = source.sha256_of(file)
+        sha256 = files.sha256_of(file)
         return RolledBack(move, file, sha256, state, kept, exported, unheld, ended)
 
     def _keep(self, prepared: _Prepared) -> Path | None:
@@ -285,7 +287,7 @@ class Rollback:
             return None  # there is none; or it was kept by whoever was killed
         now = datetime.fromtimestamp(self._clock() / 1e6).astimezone()
         kept = file.with_name(f"{file.name}.before-rollback-{now:%Y%m%d-%H%M%S}")
-        source.put_back(prepared.newest, prepared.sha256, kept)
+        placing.put_back(prepared.newest, prepared.sha256, kept)
         return kept
 
     async def _unheld(self, network_id: str) -> dict[str, int]:

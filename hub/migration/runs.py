@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hub.migration import source
+from hub.migration import files, source
 from hub.migration.conversion import Oddity
 from hub.migration.errors import LegacyFileError, MigrationError
 from hub.migration.moving import Mover, refuse_strangers, shares_rows
@@ -260,7 +260,7 @@ class Runs:
         runs = await self._moves.runs(move.network_id)
         first = not any(run.status == "completed" for run in runs)
         counts = mover.counts.document()
-        sha256_after = source.sha256_of(copy.source) if copy.source.exists() else ""
+        sha256_after = files.sha256_of(copy.source) if copy.source.exists() else ""
         meanwhile = sha256_after != copy.sha256
         report: dict[str, Any] = {
             "oddities": dict(kinds),

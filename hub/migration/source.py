@@ -7,33 +7,32 @@ file's own counter of changes is the same before and after. It is also the backu
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import json
-import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hub.migration.errors import LegacyBusyError, LegacyFileError
+from hub.migration.files import (
+    Progress,
+    clear,
+    copy_bytes,
+    explained,
+    log_of,
+    nobody,
+    raw_of,
+    remember_rights,
+    rights_file,
+    together,
+)
 from hub.migration.legacy_rows import TABLES, Text, Value, checksum, key_of
-from hub.store.errors import StoreFullError
 
-CHUNK_BYTES = 1024 * 1024
 TRIES = 5
 """A legacy system that writes once a second leaves time for a copy in between."""
 BUSY_TIMEOUT_S = 5.0
 ROWS_AT_ONCE = 500
-
-Progress = Callable[[int, int], None]
-"""Is told how much is done, of how much."""
-
-
-def _nobody(_done: int, _of: int) -> None:
-    """Is told, and tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -72,37 +71,7 @@ class _State:
             return cls(at.st_size, at.st_mtime_ns, file.read(4), log)
 
 
-def sha256_of(path: Path) -> str:
-    """Of a file, hex, and of what waits in its write-ahead log, if anything; raises OSError."""
-    wal = _log_of(path)
-    log = _sha256(wal) if wal.exists() and wal.stat().st_size else ""
-    return _together(_sha256(path), log)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _together(main: str, log: str) -> str:
-    return hashlib.sha256(f"{main} {log}".encode()).hexdigest() if log else main
-
-
-def users_of(path: Path) -> list[int]:
-    """Processes that have a file open, as far as this user may see; never this one."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if int(folder.name) != os.getpid() and any(
-                link.samefile(path) for link in (folder / "fd").iterdir()
-            ):
-                found.append(int(folder.name))
-        except OSError:
-            continue  # gone, or not ours to look at
-    return found
-
-
-def copy(source: Path, target: Path, progress: Progress = _nobody) -> Copy:
+def copy(source: Path, target: Path, progress: Progress = nobody) -> Copy:
     """Copies a legacy file as it is at one moment, and checks the copy.
 
     Args:
@@ -117,137 +86,38 @@ def copy(source: Path, target: Path, progress: Progress = _nobody) -> Copy:
     """
     source = source.resolve()
     partial = target.with_name(target.name + ".partial")
-    with _explained(source):
+    with explained(source):
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             before, sha256 = _copied_at_rest(source, partial, progress)
-            _remember_rights(source, target)
+            remember_rights(source, target)
             if before.log[0]:  # the copy takes it in; the backup stays as it was
-                _copied(partial, _raw_of(partial), _nobody)
-                _copied(_log_of(partial), _log_of(_raw_of(partial)), _nobody)
+                copy_bytes(partial, raw_of(partial), nobody)
+                copy_bytes(log_of(partial), log_of(raw_of(partial)), nobody)
                 _take_log_in(partial)
             with open_copy(partial) as connection:
                 check(connection, source)
         except BaseException:
-            _clear(partial)
-            _clear(_raw_of(partial))
-            _rights_file(target).unlink(missing_ok=True)
+            clear(partial)
+            clear(raw_of(partial))
+            rights_file(target).unlink(missing_ok=True)
             raise
-        _clear(_raw_of(target))
+        clear(raw_of(target))
         if before.log[0]:
-            _log_of(_raw_of(partial)).replace(_log_of(_raw_of(target)))
-            _raw_of(partial).replace(_raw_of(target))
+            log_of(raw_of(partial)).replace(log_of(raw_of(target)))
+            raw_of(partial).replace(raw_of(target))
         partial.replace(target)
     return Copy(target, source, sha256, before.size)
 
 
 def keep(copied: Copy, target: Path) -> Copy:
     """Gives a copy, and what belongs to it, another name; what was there goes."""
-    _clear(_raw_of(target))
-    for of in (_rights_file, _raw_of, lambda path: _log_of(_raw_of(path))):
+    clear(raw_of(target))
+    for of in (rights_file, raw_of, lambda path: log_of(raw_of(path))):
         if of(copied.path).exists():
             of(copied.path).replace(of(target))
     copied.path.replace(target)
     return replace(copied, path=target)
-
-
-def put_back(copied: Path, sha256: str, file: Path) -> None:
-    """Puts the bytes of a legacy file, of which a copy was made, into a file of that name.
-
-    Args:
-        copied: where the copy went.
-        sha256: of the legacy file then, hex.
-        file: where to; what is there is replaced once the bytes are on the disk.
-
-    Raises:
-        LegacyFileError: the copy is not what it was.
-        StoreFullError: no room.
-    """
-    with _explained(file):
-        raw = _raw_of(copied)
-        log = _log_of(raw)
-        beside = file.with_name(f"{file.name}.new")
-        _clear(beside)
-        try:
-            main = _copied(raw if raw.exists() else copied, beside, _nobody)
-            if _together(main, _copied(log, _log_of(beside), _nobody) if raw.exists() else "") != (
-                sha256
-            ):
-                raise LegacyFileError(
-                    f"The backup {copied} is not what was copied.",
-                    "Take another backup of the file.",
-                )
-            rights = _rights_of(copied)
-            if raw.exists():
-                _give(_log_of(beside), rights)
-                _log_of(beside).replace(_log_of(file))
-            _take_place(beside, file, rights)
-        finally:
-            _clear(beside)
-
-
-def copy_bytes(copied: Path, target: Path) -> None:
-    """Copies a file to a place where nothing is, or whatever is there goes."""
-    with _explained(target):
-        _clear(target)
-        _copied(copied, target, _nobody)
-
-
-def take_place(made: Path, file: Path, copied: Path) -> None:
-    """Puts one file in the place of another, with its owner and rights, and on the disk.
-
-    Args:
-        made: goes.
-        file: what is there, and its write-ahead log, is replaced.
-        copied: a copy of what was there, which remembers the rights.
-    """
-    with _explained(file):
-        beside = file.with_name(f"{file.name}.new")
-        _clear(beside)
-        _copied(made, beside, _nobody)
-        for suffix in ("-wal", "-shm", "-journal"):  # or SQLite would play it into the new one
-            file.with_name(file.name + suffix).unlink(missing_ok=True)
-        _take_place(beside, file, _rights_of(copied))
-        made.unlink()
-
-
-@dataclass(frozen=True)
-class _Rights:
-    mode: int
-    uid: int
-    gid: int
-
-
-def _remember_rights(source: Path, copied: Path) -> None:
-    at = source.stat()
-    _rights_file(copied).write_text(json.dumps([at.st_mode & 0o777, at.st_uid, at.st_gid]))
-
-
-def _rights_of(copied: Path) -> _Rights:
-    try:
-        return _Rights(*json.loads(_rights_file(copied).read_text()))
-    except (OSError, ValueError, TypeError):
-        return _Rights(0o600, os.geteuid(), os.getegid())
-
-
-def _rights_file(copied: Path) -> Path:
-    return copied.with_name(copied.name + ".rights")
-
-
-def _give(made: Path, rights: _Rights) -> None:
-    made.chmod(rights.mode)
-    if os.geteuid() == 0:
-        os.chown(made, rights.uid, rights.gid)
-
-
-def _take_place(made: Path, file: Path, rights: _Rights) -> None:
-    _give(made, rights)
-    made.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 @contextmanager
@@ -323,14 +193,14 @@ def check(connection: sqlite3.Connection, source: Path) -> None:
 def _copied_at_rest(source: Path, partial: Path, progress: Progress) -> tuple[_State, str]:
     """Copies a file while nobody writes to it; gives its state, and its SHA-256."""
     for _ in range(TRIES):
-        _clear(partial)
-        _clear(_raw_of(partial))
+        clear(partial)
+        clear(raw_of(partial))
         before = _at_rest(source)
-        sha256, log = _copied(source, partial, progress), ""
+        sha256, log = copy_bytes(source, partial, progress), ""
         if before.log[0]:
-            log = _copied(_log_of(source), _log_of(partial), _nobody)
+            log = copy_bytes(log_of(source), log_of(partial), nobody)
         if _at_rest(source) == before:
-            return before, _together(sha256, log)
+            return before, together(sha256, log)
         time.sleep(0.2)
     raise LegacyBusyError(
         f"{source} is being written all the time.",
@@ -344,7 +214,7 @@ def _at_rest(source: Path) -> _State:
         head = file.read(20)
     if not head.startswith(b"SQLite format 3"):
         raise LegacyFileError(f"{source} is no SQLite file.", "Name the legacy mira.db.")
-    if head[18:20] == b"\x02\x02" and not _log_of(source).exists():
+    if head[18:20] == b"\x02\x02" and not log_of(source).exists():
         return _State.of(source)  # whoever has it open has a log; SQLite would make one for us
     uri = f"{source.as_uri()}?mode=ro"
     with closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
@@ -353,69 +223,7 @@ def _at_rest(source: Path) -> _State:
         return _State.of(source)
 
 
-def _copied(source: Path, target: Path, progress: Progress) -> str:
-    """Copies bytes, on the disk when it returns; their SHA-256."""
-    digest, done, size = hashlib.sha256(), 0, source.stat().st_size
-    descriptor = os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with source.open("rb") as reader, os.fdopen(descriptor, "wb") as writer:
-        while chunk := reader.read(CHUNK_BYTES):
-            digest.update(chunk)
-            writer.write(chunk)
-            done += len(chunk)
-            progress(done, size)
-        writer.flush()
-        os.fsync(writer.fileno())
-    return digest.hexdigest()
-
-
 def _take_log_in(path: Path) -> None:
     """What is in the copied write-ahead log comes into the copy."""
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE").fetchone()
-
-
-def _log_of(path: Path) -> Path:
-    return path.with_name(path.name + "-wal")
-
-
-def _raw_of(path: Path) -> Path:
-    """The bytes of a file that had a write-ahead log, which is beside it."""
-    return path.with_name(path.name + ".raw")
-
-
-def _clear(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-@contextmanager
-def _explained(source: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-            raise LegacyBusyError(
-                f"{source} is locked by another program.",
-                "Nothing was changed. Let it finish, or stop it; `fuser FILE` tells which it is.",
-            ) from error
-        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
-            raise LegacyFileError(
-                f"{source} cannot be read as it is: a program stopped in the midst of a write. "
-                f"SQLite: {error}.",
-                "Nothing was changed. Start the legacy system once: it puts its file right.",
-            ) from error
-        raise LegacyFileError(
-            f"{source} is damaged or no SQLite file. SQLite: {error}.",
-            "Nothing was changed. Try `sqlite3 FILE .recover` on a copy of it, or take a backup.",
-        ) from error
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise StoreFullError(
-                "No room left for the copy of the legacy file.",
-                "Free some space; nothing was changed.",
-            ) from error
-        raise LegacyFileError(
-            f"{error.filename or source} cannot be used: {error.strerror}.",
-            "Check its path, and that this user may read it.",
-        ) from error

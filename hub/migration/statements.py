@@ -45,6 +45,11 @@ class Sql:
         """A parameter that is an id."""
         return f"CAST(:{name} AS uuid)" if self.postgres else f":{name}"
 
+    @property
+    def mine(self) -> str:
+        """A condition: the row is of the network that is the parameter `network`."""
+        return f"network_id = {self.uuid('network')}"
+
     def among(self, column: str, *, uuids: bool = False) -> str:
         """A condition: the column is one of `ids`, a single parameter however many they are."""
         if self.postgres:

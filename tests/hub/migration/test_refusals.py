@@ -144,6 +144,40 @@ async def test_nothing_that_waits_in_a_log_is_overwritten(
     assert "later" in {row["text"] for row in legacy.read(done.kept)["interactions"]}
 
 
+async def test_a_rollback_that_was_killed_between_log_and_file_is_finished(
+    runs: Runs,
+    rollback: Rollback,
+    file: Path,
+    any_database: Database,
+    clock: WoundClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = file.with_name(file.name + "-wal")
+    with closing(sqlite3.connect(file)) as writer:
+        writer.execute("PRAGMA journal_mode=WAL")
+        writer.execute("INSERT INTO interactions (id, text) VALUES ('77', 'in the log')")
+        writer.commit()
+        main, waiting = file.read_bytes(), log.read_bytes()
+    file.write_bytes(main)
+    log.write_bytes(waiting)
+    await run(runs, file)
+    (move,) = await Moves(any_database, clock).every()
+    await Household(any_database, clock).add_person(move.network_id, "Zoe")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("hub.migration.placing._take_place", die)
+        patched.setattr(Rollback, "_keep", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            await rollback.roll_back(move, None, quiet)
+    assert not log.exists()
+    await rollback.roll_back(move, None, quiet)
+    assert "in the log" in {row["text"] for row in legacy.read(file)["interactions"]}
+    assert "Zoe" in {row["name"] for row in legacy.read(file)["persons"]}
+
+
 async def test_what_is_said_while_the_file_is_written_is_noticed(
     runs: Runs, rollback: Rollback, file: Path, any_database: Database, clock: WoundClock
 ) -> None:
@@ -221,7 +255,7 @@ async def test_a_file_that_somebody_has_open_is_not_replaced(
     runs: Runs, rollback: Rollback, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await run(runs, file)
-    monkeypatch.setattr("hub.migration.source.users_of", lambda _: [4711])
+    monkeypatch.setattr("hub.migration.files.users_of", lambda _: [4711])
     with pytest.raises(LegacyBusyError, match="process 4711"):
         await rollback.roll_back(await rollback.move_of(None), None, quiet)
 

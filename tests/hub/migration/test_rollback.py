@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from hub.migration import source
+from hub.migration import files, placing
 from hub.migration.errors import LegacyFileError, MigrationError
 from hub.migration.rollback import Rollback, RolledBack
 from hub.migration.runs import Runs
@@ -150,7 +150,7 @@ async def test_a_backup_that_is_damaged_is_not_put_back(
         connection.execute("UPDATE persons SET name = 'Eve' WHERE \"index\" = 2")
         connection.commit()
     with pytest.raises(LegacyFileError, match="not what was copied"):
-        source.put_back(copy, source.sha256_of(file), file)
+        placing.put_back(copy, files.sha256_of(file), file)
     assert legacy.read(file)["persons"][1]["name"] is None
     assert legacy.read(file)["persons"][0]["id"] == ANNA
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hub.migration import source
+from hub.migration import files, source
 from hub.migration.errors import LegacyBusyError, LegacyFileError
 from hub.store.errors import StoreFullError
 from shared.errors import MiraError
@@ -41,7 +41,7 @@ def test_a_copy_is_the_same_bytes_and_the_hash_is_theirs(file: Path, tmp_path: P
     told: list[int] = []
     copied = source.copy(file, tmp_path / "copy.db", lambda done, of: told.append(of - done))
     assert copied.path.read_bytes() == file.read_bytes()
-    assert copied.sha256 == source.sha256_of(file)
+    assert copied.sha256 == files.sha256_of(file)
     assert copied.size == file.stat().st_size
     assert told[-1] == 0
 
@@ -110,7 +110,7 @@ def test_a_write_during_the_copy_has_it_made_anew(
 
     copied = source.copy(file, tmp_path / "copy.db", write)
     assert "77" in {row["id"] for row in legacy.read(copied.path)["interactions"]}
-    assert copied.sha256 == source.sha256_of(file)
+    assert copied.sha256 == files.sha256_of(file)
 
 
 def test_what_is_in_the_write_ahead_log_comes_along(file: Path, tmp_path: Path) -> None:
