@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from hub.migration import files, placing, source
-from hub.migration.conversion import keys_of, legacy_row
+from hub.migration.conversion import keys_of
 from hub.migration.errors import LegacyBusyError, LegacyFileError, VerificationError
+from hub.migration.folder import private
 from hub.migration.legacy_rows import TABLES, checksum
+from hub.migration.mapping_back import legacy_row
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows
-from hub.migration.runs import private
 from hub.migration.source import Copy
 from hub.migration.target import Target
 from hub.store import schema

@@ -23,10 +23,11 @@ from hub.migration.adoption import adopt, give_back
 from hub.migration.application import Applications
 from hub.migration.clients import add_client_arguments, clients_command
 from hub.migration.errors import LegacyFileError, MigrationError
+from hub.migration.folder import private
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
 from hub.migration.rollback import Rollback
-from hub.migration.runs import Outcome, Runs, private
+from hub.migration.runs import Outcome, Runs
 from hub.migration.status import status
 from hub.migration.verification import verify
 from hub.store.database import Database
@@ -208,10 +209,10 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
         applications.start_legacy()
     downtime_s = round(time.monotonic() - stopped_at, 1) if args.last else None
     if args.json:
-        print(json.dumps([{**_document(one), "downtime_s": downtime_s} for one in outcomes]))
+        print(json.dumps([{**one.document(), "downtime_s": downtime_s} for one in outcomes]))
     else:
         for outcome in outcomes:
-            print("\n".join(_lines(outcome)))
+            print("\n".join(outcome.lines()))
         for left in later:
             print(f"{left.file}: not yet moved")
         if downtime_s is not None:
@@ -371,33 +372,6 @@ async def _rollback(config: HubConfig, database: Database, args: argparse.Namesp
     if not alone:
         applications.start_legacy()
     return 0
-
-
-def _document(outcome: Outcome) -> dict[str, Any]:
-    return {
-        "source": str(outcome.destination.file),
-        "network_id": outcome.destination.public_id,
-        "name": outcome.destination.name,
-        "counts": outcome.counts,
-        "oddities": dict(outcome.oddities),
-        "listed": str(outcome.listed),
-        "written_meanwhile": outcome.written_meanwhile,
-        **outcome.verified.document(),
-    }
-
-
-def _lines(outcome: Outcome) -> list[str]:
-    said = [f"{outcome.destination.file} -> {outcome.destination.public_id}"]
-    for table, counted in outcome.counts.items():
-        done = ", ".join(f"{count} {what}" for what, count in counted.items() if count)
-        said.append(f"  {table}: {done or 'nothing'}")
-    said += [f"  {times} x {kind}" for kind, times in sorted(outcome.oddities.items())]
-    if outcome.oddities:
-        said.append(f"  each of them: {outcome.listed}")
-    said += [f"  {line}" for line in outcome.verified.lines()]
-    if outcome.written_meanwhile:
-        said.append("  The legacy system wrote meanwhile: run this again to take that, too.")
-    return said
 
 
 def _complain(file: Path, error: MiraError) -> int:

@@ -1,4 +1,4 @@
-"""What becomes of a legacy row, and the legacy row that a moved one came from. Pure.
+"""What becomes of a legacy row. Pure; `mapping_back` is the other direction.
 
 A value that its new column can hold goes there as it is. One that it cannot is repaired by the
 rule of its kind (see docs/migration.md), and the original stands under `legacy` in the row's free
@@ -8,18 +8,14 @@ stands under `dangling`, as the schema's own history keeps it.
 
 from __future__ import annotations
 
-import math
-import re
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
 from hub.migration.legacy_rows import (
-    EMBEDDING_LENGTH,
     TABLES,
     Column,
     Text,
@@ -27,18 +23,11 @@ from hub.migration.legacy_rows import (
     key_of,
     packed,
     readable,
-    unpacked,
 )
-from hub.store.errors import InvalidValueError
-from hub.store.types import in_utc
-
-Stored = str | int | float | None
-"""A value for a column of the hub's: ids are 32 hex digits, times and documents text."""
+from hub.migration.values import CONVERTERS, LARGEST_INTEGER, STRINGS, Stored, decoded, hex_of
 
 MAX_TEXT_BYTES = 128 * 1024
 """A longer text of an interaction fits into no message to a device, once it is escaped."""
-LARGEST_INTEGER = 2**31 - 1
-
 FREE_DATA = {
     "persons": "legacy",
     "conversations": "legacy",
@@ -114,14 +103,14 @@ def keys_of(value: Value) -> tuple[str, ...]:
     key = key_of(value)
     if key is None:
         return ()
-    written = _hex_of(key)
+    written = hex_of(key)
     return (key,) if written in (None, key) else (key, str(written))
 
 
 def people_of(value: Value) -> tuple[str, ...]:
     """The ids in a list of participants; none, where it is no list."""
     text = readable(value) if isinstance(value, Text) else None
-    return tuple(_decoded(_STRINGS, text) or ())
+    return tuple(decoded(STRINGS, text) or ())
 
 
 def replacement_id(network_id: str, table: str, key: str) -> str:
@@ -158,7 +147,7 @@ class _Conversion:
         self._dangling: dict[str, Any] = {}
 
     def take_id(self, value: Value) -> None:
-        own, column = _hex_of(self._key), Column("id", "id", "id")
+        own, column = hex_of(self._key), Column("id", "id", "id")
         taken = self._around.taken
         self.row_id = (
             self._around.rows.get(self._table, {}).get(self._key)  # moved before
@@ -244,7 +233,7 @@ class _Conversion:
         text = readable(value) if isinstance(value, Text) else None
         if text == "null":
             return text
-        people: list[str] | None = _decoded(_STRINGS, text)
+        people: list[str] | None = decoded(STRINGS, text)
         if people is None:
             self._note(column, value, "not_a_list", "empty")
             return None
@@ -264,178 +253,3 @@ class _Conversion:
 
     def _say(self, column: Column, kind: str, rule: str) -> None:
         self.oddities.append(Oddity(self._table, self._key, column.name, kind, rule))
-
-
-# Values of one column, whatever the rest of the row: what is stored, what was odd, what was done.
-
-Converted = tuple[Stored, str, str]
-
-
-def _text(value: Value) -> Converted:
-    if isinstance(value, Text):
-        text = readable(value)
-        if text is not None:
-            return text, "", ""
-        mended = value.decode(errors="replace").replace("\x00", "\ufffd")
-        kind = "nul_character" if _is_utf8(value) else "not_utf8"
-        return mended, kind, "unreadable characters replaced"
-    if isinstance(value, bytes) or value is None:
-        return None, "not_a_text", "empty"
-    return str(value), "not_a_text", "written as a text"
-
-
-def _is_utf8(value: bytes) -> bool:
-    try:
-        value.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _time(value: Value) -> Converted:
-    text = readable(value) if isinstance(value, Text) else None
-    if text is None:
-        return None, "time_unreadable", "empty"
-    try:
-        time = datetime.fromisoformat(text)
-        time = in_utc(time if time.tzinfo else time.replace(tzinfo=UTC)).replace(tzinfo=None)
-    except (ValueError, InvalidValueError):
-        return None, "time_unreadable", "empty"
-    canonical = time.isoformat(" ", "microseconds")
-    if canonical == text:
-        return canonical, "", ""
-    return canonical, "time_written_otherwise", "written as all others are"
-
-
-_HEX = re.compile("[0-9a-f]{32}")
-_FLOATS = msgspec.json.Decoder(list[float])
-_STRINGS = msgspec.json.Decoder(list[str])
-
-
-def _embedding(value: Value) -> Converted:
-    text = readable(value) if isinstance(value, Text) else None
-    if text == "null":
-        return text, "", ""
-    numbers = _decoded(_FLOATS, text)
-    if numbers is None:
-        return None, "not_an_embedding", "empty"
-    if len(numbers) != EMBEDDING_LENGTH:
-        return None, "embedding_length", "empty"
-    return text, "", ""
-
-
-def _document(decoder: msgspec.json.Decoder[Any]) -> Callable[[Value], Converted]:
-    def converted(value: Value) -> Converted:
-        text = readable(value) if isinstance(value, Text) else None
-        if text != "null" and _decoded(decoder, text) is None:
-            return None, "not_a_list", "empty"
-        return text, "", ""
-
-    return converted
-
-
-def _decoded(decoder: msgspec.json.Decoder[Any], text: str | None) -> Any:
-    try:
-        return None if text is None else decoder.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        return None
-
-
-def _integer(value: Value) -> Converted:
-    if isinstance(value, int) and abs(value) <= LARGEST_INTEGER:
-        return value, "", ""
-    return None, "not_a_number", "empty"
-
-
-def _real(value: Value) -> Converted:
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**53:
-        return float(value), "number_written_otherwise", "written as a fraction"
-    if isinstance(value, float) and math.isfinite(value):
-        return value, "", ""
-    return None, "not_a_number", "empty"
-
-
-CONVERTERS: dict[str, Callable[[Value], Converted]] = {
-    "text": _text,
-    "time": _time,
-    "embedding": _embedding,
-    "numbers": _document(_FLOATS),
-    "strings": _document(_STRINGS),
-    "integer": _integer,
-    "real": _real,
-}
-
-
-def _hex_of(key: str) -> str | None:
-    """The 32 digits of a UUID, however it is written; None: it is none."""
-    if _HEX.fullmatch(key):
-        return key
-    try:
-        return uuid.UUID(key).hex
-    except ValueError:
-        return None
-
-
-# The way back
-
-
-def legacy_row(
-    table: str, row_id: str, values: Mapping[str, Stored], free: Mapping[str, Any], network_id: str
-) -> tuple[Value, ...]:
-    """The legacy row that a row of the hub's is, in the order of `TABLES`.
-
-    An original that stands in the free data counts as long as the column still holds what was
-    made of it: what was changed here since is what the person wants.
-    """
-    return tuple(_back(table, row_id, values, free, network_id))
-
-
-def _back(
-    table: str, row_id: str, values: Mapping[str, Stored], free: Mapping[str, Any], network_id: str
-) -> Iterator[Value]:
-    split = table in ("persons", "conversations")
-    originals: Mapping[str, Any] = free if split else free.get("legacy") or {}
-    dangling: Mapping[str, Any] = {} if split else free.get("dangling") or {}
-    for column in TABLES[table]:
-        name = column.name
-        if name == "id":
-            yield unpacked(originals[name]) if name in originals else Text(row_id.encode())
-        elif column.target is None:
-            yield unpacked(originals.get(name))
-        else:
-            present = values[column.target]
-            plain: Value = Text(present.encode()) if isinstance(present, str) else present
-            if name in dangling:
-                yield unpacked(dangling[name]) if present is None else plain
-            elif name in originals:
-                original = unpacked(originals[name])
-                unchanged = _unchanged(column, original, present, network_id)
-                yield original if unchanged else plain
-            else:
-                yield plain
-
-
-def _unchanged(column: Column, original: Value, present: Stored, network_id: str) -> bool:
-    """Whether a column still holds what was made of an original."""
-    if column.refers_to:
-        kept = {replacement_id(network_id, column.refers_to, key) for key in keys_of(original)}
-        return present in kept | {hex_ for key in keys_of(original) if (hex_ := _hex_of(key))}
-    if column.kind == "index":
-        return True  # nobody changes it here
-    if column.kind == "people":
-        return _nobody_added(original, present, network_id)
-    made = CONVERTERS[column.kind](original)[0]
-    return present == ("" if made is None and column.required else made)
-
-
-def _nobody_added(original: Value, present: Stored, network_id: str) -> bool:
-    """Whether a list of participants names nobody that the legacy one did not."""
-    now = _decoded(_STRINGS, present if isinstance(present, str) else "[]")
-    if not now:
-        return True
-    for one in people_of(original):
-        keys = keys_of(Text(one.encode()))
-        same = {replacement_id(network_id, "persons", key) for key in keys}
-        same |= {hex_ for key in keys if (hex_ := _hex_of(key))}
-        now = [person for person in now if _hex_of(person) not in same]
-    return not now

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from hub.migration import source
-from hub.migration.conversion import legacy_row
 from hub.migration.errors import VerificationError
 from hub.migration.legacy_rows import TABLES, Text, Value, checksum
+from hub.migration.mapping_back import legacy_row
 from hub.migration.target import Target
 
 NOBODY = "0" * 32

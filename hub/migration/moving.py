@@ -23,12 +23,12 @@ from hub.migration.conversion import (
     Unmovable,
     convert,
     keys_of,
-    legacy_row,
     people_of,
     replacement_id,
 )
 from hub.migration.errors import MigrationError
 from hub.migration.legacy_rows import TABLES, Text, Value, checksum, packed
+from hub.migration.mapping_back import legacy_row
 from hub.migration.target import Known, Present, Target
 from hub.migration.writing import Batch, IdsTakenError, Quarantined, Writer
 from hub.store.archive import Archive

@@ -15,9 +15,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.migration import files, placing, source
 from hub.migration.errors import LegacyBusyError, LegacyFileError, MigrationError
 from hub.migration.export import Exported, export
+from hub.migration.folder import NEWEST, alone
 from hub.migration.legacy_rows import TABLES
 from hub.migration.progress import Progress, Rows
-from hub.migration.runs import NEWEST, alone
 from hub.migration.target import Target
 from hub.store import events
 from hub.store.database import Database

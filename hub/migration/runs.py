@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import re
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from hub.migration import files, source
 from hub.migration.conversion import Oddity
-from hub.migration.errors import LegacyFileError, MigrationError
+from hub.migration.errors import MigrationError
+from hub.migration.folder import NEWEST, alone
 from hub.migration.moving import Mover, refuse_strangers, shares_rows
 from hub.migration.progress import Progress, Rows
 from hub.migration.source import Copy
@@ -30,9 +29,6 @@ from shared import ids
 from shared.clock import Clock
 from shared.errors import MiraError, StoreError
 
-NEWEST = "newest.db"
-"""The copy of the legacy file as it was moved last, in the network's folder."""
-LOCK = "lock"
 DEFAULT_ID = "legacy_migration_network"
 DEFAULT_NAME = "Legacy Data Migration"
 
@@ -65,6 +61,33 @@ class Outcome:
     verified: Verified
     right: bool  # verified, as far as it has to be
     written_meanwhile: bool  # the legacy system went on
+
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "source": str(self.destination.file),
+            "network_id": self.destination.public_id,
+            "name": self.destination.name,
+            "counts": self.counts,
+            "oddities": dict(self.oddities),
+            "listed": str(self.listed),
+            "written_meanwhile": self.written_meanwhile,
+            **self.verified.document(),
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        said = [f"{self.destination.file} -> {self.destination.public_id}"]
+        for table, counted in self.counts.items():
+            done = ", ".join(f"{count} {what}" for what, count in counted.items() if count)
+            said.append(f"  {table}: {done or 'nothing'}")
+        said += [f"  {times} x {kind}" for kind, times in sorted(self.oddities.items())]
+        if self.oddities:
+            said.append(f"  each of them: {self.listed}")
+        said += [f"  {line}" for line in self.verified.lines()]
+        if self.written_meanwhile:
+            said.append("  The legacy system wrote meanwhile: run this again to take that, too.")
+        return said
 
 
 class Runs:
@@ -294,44 +317,3 @@ class Runs:
             )
         except StoreError:
             pass  # it is the database that failed; the run is found interrupted by the next
-
-
-@contextmanager
-def alone(base: Path, public_id: str) -> Iterator[Path]:
-    """Keeps others from the same network's move, and gives its folder."""
-    try:
-        folder = private(base) / public_id
-        folder.mkdir(exist_ok=True, mode=0o700)
-        lock = (folder / LOCK).open("w")
-    except OSError as error:
-        raise LegacyFileError(
-            f"The folder {base} cannot be used: {error.strerror}.",
-            "Check [paths] state_dir, and that this user may write there.",
-        ) from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise MigrationError(
-                "Another `mira-hub migrate` is at work on this network.", "Let it finish."
-            ) from None
-        yield folder
-
-
-def at_work(base: Path, public_id: str) -> bool:
-    """Whether somebody is at work on a network's move just now."""
-    try:
-        with (base / public_id / LOCK).open() as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except (BlockingIOError, PermissionError):
-        return True
-    return False
-
-
-def private(folder: Path) -> Path:
-    """A folder that only its owner may look into, made where it is not there."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(exist_ok=True, mode=0o700)
-    return folder

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hub.migration.folder import at_work
 from hub.migration.legacy_rows import TABLES
-from hub.migration.runs import at_work
 from hub.migration.target import Target
 from hub.store.database import Database
 from hub.store.moves import Move, Moves, Run

@@ -17,9 +17,10 @@ import msgspec
 from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.migration.conversion import FREE_DATA, Stored
+from hub.migration.conversion import FREE_DATA
 from hub.migration.legacy_rows import TABLES
 from hub.migration.statements import Sql, columns_of
+from hub.migration.values import Stored
 from hub.store.database import Database
 from hub.store.scope import Scope
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from hub.migration import source
-from hub.migration.conversion import legacy_row
 from hub.migration.legacy_rows import TABLES, Value, checksum, unpacked
+from hub.migration.mapping_back import legacy_row
 from hub.migration.target import Known, Target
 from hub.store.database import Database
 from hub.store.store import Store

@@ -12,9 +12,10 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.migration.conversion import FREE_DATA, Moved, Stored
+from hub.migration.conversion import FREE_DATA, Moved
 from hub.migration.statements import Sql
 from hub.migration.target import TOLD_AS, some_at_a_time
+from hub.migration.values import Stored
 from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.scope import Scope

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from hub.migration.errors import LegacyBusyError, MigrationError
+from hub.migration.folder import NEWEST, alone
 from hub.migration.rollback import Rollback
-from hub.migration.runs import NEWEST, Runs, alone
+from hub.migration.runs import Runs
 from hub.store.archive import Archive, Wanted
 from hub.store.database import Database
 from hub.store.household import Household
