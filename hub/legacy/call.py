@@ -136,7 +136,7 @@ class LegacyCall:
     move: Move
     network: NetworkInfo
     access: Access
-    body: dict[str, Any] = field(default_factory=dict)  # the JSON object that came along
+    body: dict[str, Any] | None = None  # the JSON object that came along
     name: str | None = None  # how the client calls itself, where it says so
 
     @property

@@ -54,16 +54,18 @@ class Deprecation:
             "Link": f'<{guide}>; rel="deprecation", <{guide}>; rel="sunset"',
         }
 
-    def notice(self, guide: str, network: str = NETWORK) -> dict[str, object]:
+    def notice(self, now: datetime, guide: str, network: str = NETWORK) -> dict[str, object]:
         """The object that says so in a body.
 
         Args:
+            now: an aware time.
             guide: the URL of the migration guide.
             network: the public id of the network that the data moved into.
         """
         until = self.sunset.date().isoformat()
+        end = "ended" if self.stage(now) == "gone" else "ends"
         return {
-            "warning": f"The legacy API is deprecated and ends on {until}: use the new endpoints.",
+            "warning": f"The legacy API is deprecated and {end} on {until}: use the new endpoints.",
             "deprecation_date": self.sunset.isoformat(timespec="seconds"),
             "migration_guide": guide,
             "new_endpoints": new_endpoints(network),

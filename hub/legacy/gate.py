@@ -65,9 +65,10 @@ class LegacyGate:
             raise
         deprecation, guide = Deprecation(move.started_at), self._door.guide(request, legacy)
         request[_HEADERS] = answers.OPEN | deprecation.headers(guide)
-        stage = deprecation.stage(legacy.home.now)
+        now = legacy.home.now
+        stage = deprecation.stage(now)
         if stage != "served":
-            request[_NOTICE] = deprecation.notice(guide)
+            request[_NOTICE] = deprecation.notice(now, guide)
         if request.method == "OPTIONS":
             self._throttle(address)
             return answers.preflight(request)
@@ -79,10 +80,10 @@ class LegacyGate:
         except (AccessDeniedError, ForbiddenError):
             metrics.LEGACY_CALLS.labels("refused").inc()
             if stage == "gone":
-                return answers.gone(deprecation.notice(guide))
+                return answers.gone(deprecation.notice(now, guide))
             raise
         if stage != "served":
-            request[_NOTICE] = deprecation.notice(guide, move.public_id)
+            request[_NOTICE] = deprecation.notice(now, guide, move.public_id)
         call = LegacyCall(legacy, self._door, request, address, move, network, access)
         call.name = request.match_info.get("client_id")
         before = call.streams.of(call.name, address)  # it may be about to leave

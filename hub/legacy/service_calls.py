@@ -83,8 +83,12 @@ async def client(call: LegacyCall) -> dict[str, Any]:
 
 
 async def enable(call: LegacyCall) -> dict[str, Any]:
-    """Lets the network listen."""
+    """Lets the network listen; one that is not active does not, and that is said."""
     await switch(call, True)
+    if call.network.status != "active":
+        return {
+            "message": "The service is enabled, and the network is not active: ask its operator."
+        }
     return {"message": "The service is enabled."}
 
 

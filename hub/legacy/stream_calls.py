@@ -87,6 +87,8 @@ async def phone_rssi(call: LegacyCall) -> dict[str, Any]:
 
 
 def _said(call: LegacyCall, kind: Any) -> Any:
+    if call.body is None:
+        raise InvalidRequestError("The body is no JSON object.")
     try:
         return msgspec.convert(call.body, kind)
     except msgspec.ValidationError as error:

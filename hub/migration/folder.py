@@ -1,4 +1,4 @@
-"""The folder of copies and reports: private, one for each network, and one at work in it at once."""
+"""The folder of copies and reports: private, with one for each network, where one works at once."""
 
 from __future__ import annotations
 

@@ -33,9 +33,10 @@ def check(answer: Answer, day: float, guide: str) -> None:
         assert ("deprecation" in answer.body) is (day >= 30)
 
 
-def notice(network: str, guide: str) -> dict[str, Any]:
+def notice(day: float, network: str, guide: str) -> dict[str, Any]:
+    end = "ended" if day >= 91 else "ends"
     return {
-        "warning": "The legacy API is deprecated and ends on 2024-02-12: use the new endpoints.",
+        "warning": f"The legacy API is deprecated and {end} on 2024-02-12: use the new endpoints.",
         "deprecation_date": "2024-02-12T22:13:20+00:00",
         "migration_guide": guide,
         "new_endpoints": {
@@ -52,7 +53,7 @@ async def test_every_call_on_every_day(site: LegacySite, day: float, prefix: str
     site.wind_to_day(day)
     host = {"Host": "hub.home:8000"}
     guide = f"http://hub.home:8000{prefix}/guide"
-    told = notice(site.home.network.public_id, guide)
+    told = notice(day, site.home.network.public_id, guide)
     for method, path, _ in ORDERED:
         answer = await ask(site, method, path, site.home, "", prefix, **host)
         check(answer, day, guide)
@@ -98,7 +99,9 @@ async def test_every_error_on_every_day(site: LegacySite, day: float) -> None:
     check(answer, day, "http://hub.home:8000/guide")
     assert site.home.network.public_id not in str(answer.body)
     if day >= 30:
-        assert answer.body["deprecation"] == notice("{network_id}", "http://hub.home:8000/guide")
+        assert answer.body["deprecation"] == notice(
+            day, "{network_id}", "http://hub.home:8000/guide"
+        )
 
 
 async def test_null_stays_null_when_warnings_come(site: LegacySite) -> None:

@@ -51,11 +51,11 @@ def test_the_headers_are_as_the_rfcs_have_them() -> None:
 def test_the_zone_of_the_recorded_start_changes_nothing() -> None:
     elsewhere = Deprecation(STARTED.astimezone(timezone(timedelta(hours=9))))
     assert elsewhere.headers(GUIDE) == Deprecation(STARTED).headers(GUIDE)
-    assert elsewhere.notice(GUIDE) == Deprecation(STARTED).notice(GUIDE)
+    assert elsewhere.notice(STARTED, GUIDE) == Deprecation(STARTED).notice(STARTED, GUIDE)
 
 
 def test_the_notice_tells_the_day_the_guide_and_where_to_go() -> None:
-    notice = Deprecation(STARTED).notice(GUIDE, "net_1")
+    notice = Deprecation(STARTED).notice(STARTED, GUIDE, "net_1")
     assert "2027-02-25" in str(notice["warning"])
     assert notice | {"warning": ""} == {
         "warning": "",
@@ -66,5 +66,5 @@ def test_the_notice_tells_the_day_the_guide_and_where_to_go() -> None:
             "audio": "/api/v1/networks/net_1/audio",
         },
     }
-    for_anybody = Deprecation(STARTED).notice(GUIDE)
+    for_anybody = Deprecation(STARTED).notice(STARTED, GUIDE)
     assert "/networks/{network_id}/audio" in str(for_anybody["new_endpoints"])

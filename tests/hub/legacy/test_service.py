@@ -236,3 +236,19 @@ async def test_behind_a_reverse_proxy_clients_are_sent_to_its_address(site: Lega
     assert told.body["migration_guide"] == "https://mira.example.org/hub/legacy/guide"
     old = await site.call("GET", "/", headers={"Host": "192.168.1.20:8000"})
     assert "<http://192.168.1.20:8000/guide>" in old.headers["Link"]
+
+
+async def test_a_network_that_is_not_active_is_enabled_and_does_not_listen(
+    site: LegacySite,
+) -> None:
+    await site.store.set_network_status(site.home.network.network_id, "inactive")
+    answer = await site.call("PATCH", "/service/enable")
+    assert answer.status == 200
+    assert "not active" in answer.body["message"]
+    assert (await site.call("GET", "/")).body["enabled"] is False
+
+
+async def test_a_body_that_is_no_json_is_told_so(site: LegacySite) -> None:
+    for body in (b'{"client_id": 1e999', b"[1]", b""):
+        answer = await site.call("POST", "/streams/phone/rssi", data=body)
+        assert (answer.status, answer.body["detail"]) == (400, "The body is no JSON object.")
