@@ -194,7 +194,7 @@ async def _create_network(open_: _Open, args: argparse.Namespace) -> None:
 
 
 async def _network_token(open_: _Open, args: argparse.Namespace) -> None:
-    network = await _network(open_.store, args.network)
+    network = await network_of(open_.store, args.network)
     print(await open_.store.issue_token(network.network_id))
     print(
         "Keep the token: it is not shown again, and it opens everything of the network.",
@@ -211,7 +211,7 @@ async def _list_networks(open_: _Open, _: argparse.Namespace) -> None:
 
 async def _add_clients(open_: _Open, args: argparse.Namespace) -> None:
     store = open_.store
-    network = await _network(store, args.network)
+    network = await network_of(store, args.network)
     added = [
         (await store.add_client(network.network_id, name, room=args.room or None))[:2]
         for name in args.names
@@ -256,7 +256,7 @@ async def _add_clients(open_: _Open, args: argparse.Namespace) -> None:
 
 
 async def _list_clients(open_: _Open, args: argparse.Namespace) -> None:
-    network = await _network(open_.store, args.network)
+    network = await network_of(open_.store, args.network)
     for client in await open_.accounts.clients(network.network_id):
         seen = client.last_seen.isoformat(timespec="seconds") if client.last_seen else "never"
         listening = "may listen" if client.listening else "switched off"
@@ -277,7 +277,8 @@ def _legacy_calls(client: ClientDetails) -> str:
     return f"legacy calls {found.calls}, the last {last} from {found.address}  "
 
 
-async def _network(store: Store, public_id: str) -> NetworkInfo:
+async def network_of(store: Store, public_id: str) -> NetworkInfo:
+    """A network by its public id; raises NotFoundError."""
     for network in await store.networks():
         if network.public_id == public_id:
             return network
@@ -285,13 +286,13 @@ async def _network(store: Store, public_id: str) -> NetworkInfo:
 
 
 async def _set_status(open_: _Open, args: argparse.Namespace) -> None:
-    network = await _network(open_.store, args.network)
+    network = await network_of(open_.store, args.network)
     await open_.store.set_network_status(network.network_id, args.status)
     print(f"{network.public_id} is {args.status}.")
 
 
 async def _delete_network(open_: _Open, args: argparse.Namespace) -> None:
-    network = await _network(open_.store, args.network)
+    network = await network_of(open_.store, args.network)
     if not args.yes:
         raise NotConfirmedError(
             f"{network.name} ({network.public_id}) is still there.",
@@ -302,13 +303,13 @@ async def _delete_network(open_: _Open, args: argparse.Namespace) -> None:
 
 
 async def _revoke_client(open_: _Open, args: argparse.Namespace) -> None:
-    network = await _network(open_.store, args.network)
+    network = await network_of(open_.store, args.network)
     await open_.accounts.revoke(network.network_id, args.client)
     print(f"No token of {args.client} is in force any more.")
 
 
 async def _rotate_client(open_: _Open, args: argparse.Namespace) -> None:
-    network = await _network(open_.store, args.network)
+    network = await network_of(open_.store, args.network)
     overlap = timedelta(seconds=args.overlap)
     print(await open_.accounts.rotate(network.network_id, args.client, overlap))
     print(
@@ -318,6 +319,6 @@ async def _rotate_client(open_: _Open, args: argparse.Namespace) -> None:
 
 
 async def _remove_client(open_: _Open, args: argparse.Namespace) -> None:
-    network = await _network(open_.store, args.network)
+    network = await network_of(open_.store, args.network)
     await open_.accounts.remove_client(network.network_id, args.client)
     print(f"{args.client} is removed.")

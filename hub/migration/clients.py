@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from hub.account_commands import network_of, printable_name
 from hub.authority import Authority
 from hub.config import HubConfig
 from hub.device_config import DeviceConfig, room_of
@@ -71,7 +72,10 @@ def add_client_arguments(parser: argparse.ArgumentParser) -> None:
         "--network", metavar="ID", help="net_... (default: the only one that was moved into)"
     )
     parser.add_argument(
-        "--room", type=_room, metavar="ROOM", help="the room of those of whom none is known"
+        "--room",
+        type=printable_name,
+        metavar="ROOM",
+        help="the room of those of whom none is known",
     )
     parser.add_argument(
         "--write",
@@ -136,10 +140,8 @@ async def _network(database: Database, public_id: str | None) -> tuple[str, str]
     """The UUID and the public id of the network that is meant."""
     clock = steady_clock()
     if public_id is not None:
-        for network in await Store(database, clock).networks():
-            if network.public_id == public_id:
-                return network.network_id, network.public_id
-        raise MigrationError("There is no such network.", "`mira-hub network list` shows all.")
+        network = await network_of(Store(database, clock), public_id)
+        return network.network_id, network.public_id
     moves = await Moves(database, clock).every()
     if not moves:
         raise MigrationError(
@@ -251,12 +253,6 @@ def _system_url(text: str) -> str:
     bare = not (parts.path.strip("/") or parts.query or parts.fragment)
     if parts.scheme not in ("http", "https") or not parts.hostname or not bare:
         raise argparse.ArgumentTypeError(f"{text!r} is not http://ADDRESS:PORT")
-    return text
-
-
-def _room(text: str) -> str:
-    if not 0 < len(text) <= MAX_NAME or not text.isprintable():
-        raise argparse.ArgumentTypeError(f"a room has 1 to {MAX_NAME} printable characters")
     return text
 
 

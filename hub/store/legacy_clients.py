@@ -20,7 +20,8 @@ from shared.clock import Clock
 
 DEVICE_TYPE = "legacy"
 MARK = "legacy"
-"""Under this name a client's `device_info` says how the legacy system knew it."""
+"""Under this name a client's `device_info` says how the legacy system knew it, and how often it
+called the legacy API here."""
 
 
 @dataclass(frozen=True)

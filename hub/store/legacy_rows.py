@@ -16,15 +16,13 @@ from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.household_kinds import BEGINNING
 from hub.store.keyset import Position
+from hub.store.legacy_clients import MARK
 from hub.store.scope import Scope
 from hub.store.tables import Action, Conversation, Interaction, Person
 from hub.store.types import UtcDateTime
 from hub.store.whole import whole
 
 R = TypeVar("R", Interaction, Conversation, Person)
-
-COUNTED = "legacy"
-"""Under this name a device's `device_info` says how often it called the legacy API."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +43,7 @@ class Calls:
 def counted(device_info: Mapping[str, Any]) -> Calls | None:
     """What was counted of a device; None: nothing, or what the device says itself is none."""
     try:
-        found = msgspec.convert(device_info.get(COUNTED), Calls)
+        found = msgspec.convert(device_info.get(MARK), Calls)
     except msgspec.ValidationError:
         return None
     return found if found.address.isprintable() else None
@@ -198,13 +196,11 @@ class LegacyRows:
                 except NotFoundError:
                     continue
                 info = row.device_info or {}
-                before, known = counted(info), info.get(COUNTED)
+                before, known = counted(info), info.get(MARK)
+                own_id = known.get("id") if isinstance(known, dict) else None
                 row.device_info = info | {
-                    COUNTED: {
-                        # What it called itself, as `hub.store.legacy_clients` noted it.
-                        **(
-                            {"id": known["id"]} if isinstance(known, dict) and "id" in known else {}
-                        ),
+                    MARK: {
+                        **({"id": own_id} if own_id else {}),  # what it called itself
                         "calls": (before.calls if before else 0) + new.calls,
                         "last_call": new.last_call.isoformat(timespec="seconds"),
                         "address": new.address,

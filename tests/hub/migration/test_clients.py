@@ -22,6 +22,7 @@ from hub.migration.clients import ClientFilesError, clients_command, merged
 from hub.migration.errors import MigrationError
 from hub.migration.legacy_system import LegacySystemError
 from hub.store.database import Database
+from hub.store.errors import NotFoundError
 from hub.store.legacy_clients import LegacyClient, LegacyClients, public_id
 from hub.store.moves import Moves
 from hub.store.store import Store
@@ -156,7 +157,7 @@ async def test_the_network_is_the_one_that_data_moved_into_or_is_named(
     other, _ = await store.create_network("Other")
     with pytest.raises(MigrationError, match="No legacy data was moved"):
         await run(list=file)
-    with pytest.raises(MigrationError, match="no such network"):
+    with pytest.raises(NotFoundError, match="no such network"):
         await run(list=file, network=NETWORK)
     assert (await run(list=file, network=other.public_id))["network_id"] == other.public_id
     await moves.open(NETWORK, "Legacy", "/mira.db")
