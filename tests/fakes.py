@@ -273,18 +273,15 @@ class MemoryStore(Store):
         interaction: InteractionRecord,
         election: ElectionRecord,
         recording: bytes | None = None,
-    ) -> InteractionCreated | None:
+    ) -> tuple[Event, ...]:
         network = self._of(election.network_id)
         known = self._record(network, election, interaction.interaction_id)
         if known is not None:
-            return next(
-                (
-                    event
-                    for seq in range(1, len(network.log) + 1)
-                    if isinstance(event := self._event(network, seq), InteractionCreated)
-                    and event.interaction_id == network.elections[known][1]
-                ),
-                None,
+            return tuple(
+                event
+                for seq in range(1, len(network.log) + 1)
+                if isinstance(event := self._event(network, seq), InteractionCreated)
+                and event.interaction_id == network.elections[known][1]
             )
         speaker = interaction.client_id
         network.interactions[interaction.interaction_id] = InteractionInfo(
@@ -299,9 +296,7 @@ class MemoryStore(Store):
             audio_quality_score=interaction.audio_quality_score,
             audio_duration_s=interaction.audio_duration_s,
         )
-        event = self._append(network, "interaction_created", interaction.interaction_id)
-        assert isinstance(event, InteractionCreated)
-        return event
+        return (self._append(network, "interaction_created", interaction.interaction_id),)
 
     async def record_election(self, election: ElectionRecord) -> None:
         self._record(self._of(election.network_id), election, None)

@@ -21,7 +21,7 @@ from hub.store.store import Store
 from shared.audio import Pcm
 from shared.errors import RecognitionError, StoreError
 from shared.logs import Trouble
-from shared.wire.events import InteractionCreated
+from shared.wire.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +97,8 @@ class Clerk:
 
     async def file(
         self, election: Election, outcome: Outcome, settings: NetworkSettings
-    ) -> InteractionCreated | None:
-        """Stores an election with its interaction, if there is one; returns that one's event.
+    ) -> tuple[Event, ...]:
+        """Stores an election with its interaction, if there is one; returns what devices are told.
 
         Its audio is kept where the network wants it, and where the recogniser failed. A store
         that fails is tried again until it works: the devices keep the audio that long, and what
@@ -113,10 +113,10 @@ class Clerk:
         async with self._filing:
             for _ in range(TRIES_IN_ORDER):
                 if stored := await self._stored(record, interaction, recording):
-                    return stored.event
+                    return stored.events
         while True:
             if stored := await self._stored(record, interaction, recording):
-                return stored.event
+                return stored.events
 
     async def _stored(
         self,
@@ -129,21 +129,21 @@ class Clerk:
         try:
             if interaction is None:
                 await self._store.record_election(record)
-                event = None
+                events: tuple[Event, ...] = ()
             else:
-                event = await self._store.record_interaction(interaction, record, recording)
+                events = await self._store.record_interaction(interaction, record, recording)
         except (NotFoundError, StoreConflictError) as error:
             log.error("an interaction has no place in the store: %s", error)
-            return _Stored(None)
+            return _Stored(())
         except StoreError as error:
             self._trouble.failed(error, now_s())
             metrics.STORE_RETRIES.inc()
             await asyncio.sleep(STORE_RETRY_S)
             return None
         self._trouble.recovered(now_s())
-        return _Stored(event)
+        return _Stored(events)
 
 
 @dataclass(frozen=True)
 class _Stored:
-    event: InteractionCreated | None
+    events: tuple[Event, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ from shared.clock import Clock
 from shared.errors import UnexpectedAudioError
 from shared.wire import utterance as wire
 from shared.wire.audio import AudioFrame
-from shared.wire.events import InteractionCreated
+from shared.wire.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -232,12 +232,11 @@ class Executor:
         """Stores what came of an election; only then may the devices forget the audio."""
         election = self._elections.elections[election_id]
         outcome = surest(election, self._outcomes.pop(election_id))
-        event = await self._clerk.file(election, outcome, self.settings)
-        _count(outcome, event)
+        events = await self._clerk.file(election, outcome, self.settings)
+        _count(outcome, events)
         if outcome.error:
             self.uploads.not_recognised(election.candidates)
-        if event is not None:
-            self._members.publish([event])
+        self._members.publish(events)
         self.carry_out(self._elections.committed(election_id, self._clock()))
 
     def _want_partial(self, utterance_id: str, assembly: Assembly) -> None:
@@ -294,8 +293,8 @@ class Executor:
         return datetime.fromtimestamp(self._clock() / 1e6, UTC)
 
 
-def _count(outcome: Outcome, event: InteractionCreated | None) -> None:
-    kind = "nothing" if event is None else "failed" if outcome.error else "interaction"
+def _count(outcome: Outcome, events: Sequence[Event]) -> None:
+    kind = "nothing" if not events else "failed" if outcome.error else "interaction"
     metrics.ELECTIONS.labels(kind).inc()
     metrics.DECODE_SECONDS.observe(outcome.decode_s)
     metrics.QUEUE_SECONDS.observe(outcome.queued_s)

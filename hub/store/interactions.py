@@ -18,7 +18,7 @@ from hub.store.records import (
     ProcessingStatus,
 )
 from hub.store.tables import Action, Client, Election, Interaction, Recording
-from shared.wire.events import InteractionCreated, InteractionDeleted
+from shared.wire.events import Event, InteractionDeleted
 
 
 async def record(
@@ -27,12 +27,13 @@ async def record(
     election: ElectionRecord,
     recording: bytes | None,
     now: datetime,
-) -> InteractionCreated | None:
+) -> tuple[Event, ...]:
     """Stores an interaction, the election that led to it, its recording if any, and its event.
 
     Returns:
-        The event. When an utterance of the election was decided before, nothing more is said: the
-        event of then, or None where nothing was understood then.
+        What devices are to be told, in the log's order. When an utterance of the election was
+        decided before, nothing more is said: the event of then, or none where nothing was
+        understood then.
 
     Raises:
         NotFoundError: no such network.
@@ -63,7 +64,7 @@ async def record(
         )
         await session.exec(insert(Recording), params=kept.model_dump())
     seq = await events.append(session, network_id, "interaction_created", row.id, now)
-    return event_rows.interaction_created(seq, row, speaker if row.client_id else None)
+    return (event_rows.interaction_created(seq, row, speaker if row.client_id else None),)
 
 
 async def forget(
@@ -128,12 +129,11 @@ async def recent(session: AsyncSession, network_id: str, limit: int) -> tuple[In
 
 async def _event(
     session: AsyncSession, network_id: str, interaction_id: str | None
-) -> InteractionCreated | None:
+) -> tuple[Event, ...]:
     if interaction_id is None:
-        return None
-    logged = await events.of_row(session, network_id, "interaction_created", interaction_id)
+        return ()
     # A line that was cut off was told to everybody long ago.
-    return cast("InteractionCreated", logged[0]) if logged else None
+    return await events.of_row(session, network_id, "interaction_created", interaction_id)
 
 
 def _info(row: Interaction, client_id: str | None) -> InteractionInfo:

@@ -36,7 +36,7 @@ from hub.store.settings import NetworkSettings
 from hub.store.whole import whole
 from shared import ids
 from shared.clock import Clock
-from shared.wire.events import ClientChanged, Event, InteractionCreated, Row, SettingsChanged
+from shared.wire.events import ClientChanged, Event, Row, SettingsChanged
 from shared.wire.network import LastingDeed
 
 
@@ -246,8 +246,8 @@ class Store:
         interaction: InteractionRecord,
         election: ElectionRecord,
         recording: bytes | None = None,
-    ) -> InteractionCreated | None:
-        """Stores an interaction, its election and its event; see `interactions.record`.
+    ) -> tuple[Event, ...]:
+        """Stores an interaction, its election and its events; see `interactions.record`.
 
         Args:
             recording: what it was recognised from, as FLAC, where it is to be kept.

@@ -146,8 +146,7 @@ async def say(town: Town, home: Home, word: str, pick: int, foreign: Home | None
         spoken = replace(interaction(text, heard[0]), timestamp=town.moment())
         town.belongs(home, spoken.interaction_id)
         sound = f"sound of {home.mark}".encode()
-        event = await town.site.store.record_interaction(spoken, record, sound)
-        assert event is not None
+        (event,) = await town.site.store.record_interaction(spoken, record, sound)
         town.site.networks.publish(home.network_id, event)
         home.said[spoken.interaction_id] = spoken
         home.became[record.election_id] = spoken.interaction_id
@@ -162,8 +161,7 @@ async def say_again(town: Town, home: Home, known: ElectionRecord, pick: int) ->
     late = candidate(new_id(), list(home.devices)[pick % len(home.devices)], "runner_up")
     repeated = again(known, *known.candidates, late)
     spoken = interaction(f"again of {home.mark}")
-    event = await town.site.store.record_interaction(spoken, repeated)
-    if event is not None:
+    for event in await town.site.store.record_interaction(spoken, repeated):
         town.keep_private(str(event).encode(), home)
     home.elections[known.election_id] = replace(known, candidates=(*known.candidates, late))
 

@@ -19,7 +19,7 @@ from hub.store.records import ElectionRecord, InteractionRecord
 from hub.store.settings import NetworkSettings
 from shared.audio import Pcm
 from shared.errors import StoreError
-from shared.wire.events import InteractionCreated
+from shared.wire.events import Event, InteractionCreated
 from tests.fakes import MemoryStore, VirtualDesk
 from tests.flows.home import now_us
 from tests.hub.network.test_outcome import candidate, decoded, election
@@ -143,7 +143,8 @@ async def test_while_the_store_fails_what_was_understood_later_is_not_stored_bef
     await asyncio.sleep(5 * STORE_RETRY_S)
     office.store.failure = None
     events = await asyncio.gather(*filing)
-    assert [event.seq for event in events if event] == sorted(e.seq for e in events if e)
+    seqs = [event.seq for told in events for event in told]
+    assert seqs == sorted(seqs)
     assert len(await office.texts()) == 3
     assert figure("mira_store_retries_total") - before >= 5
 
@@ -154,7 +155,7 @@ async def test_what_alone_cannot_be_stored_lets_the_others_pass_after_a_while() 
 
     async def choosy(
         interaction: InteractionRecord, election: ElectionRecord, recording: bytes | None = None
-    ) -> InteractionCreated | None:
+    ) -> tuple[Event, ...]:
         if "zero" in interaction.text:
             raise StoreError("no zeros")
         return await record(interaction, election, recording)
@@ -164,7 +165,7 @@ async def test_what_alone_cannot_be_stored_lets_the_others_pass_after_a_while() 
     await asyncio.sleep(0)
     other = election(candidate("kitchen", 80, utterance_id="kitchen-2"))
     other.election_id = "election-2"
-    assert await office.clerk.file(other, decoded("lights off please"), SETTINGS) is not None
+    assert await office.clerk.file(other, decoded("lights off please"), SETTINGS)
     assert seconds() == pytest.approx(TRIES_IN_ORDER * STORE_RETRY_S)
     assert not bad.done()
     bad.cancel()
@@ -187,17 +188,17 @@ async def test_failing_is_an_outcome_that_says_why_and_nothing_spoken_is_logged(
 async def test_an_interaction_is_filed_with_its_event_and_a_second_time_with_the_same_one() -> None:
     office = await Office().open()
     outcome = decoded("lights off please")
-    event = await office.clerk.file(heard(), outcome, SETTINGS)
-    assert event is not None
+    (event,) = await office.clerk.file(heard(), outcome, SETTINGS)
+    assert isinstance(event, InteractionCreated)
     assert (event.text, event.client_id) == ("lights off please", "kitchen")
     again = await office.clerk.file(heard(), outcome, SETTINGS)
-    assert again == event
+    assert again == (event,)
     assert await office.texts() == ["lights off please"]
 
 
 async def test_where_nothing_was_understood_only_the_election_is_filed() -> None:
     office = await Office().open()
-    assert await office.clerk.file(heard(), decoded(""), SETTINGS) is None
+    assert await office.clerk.file(heard(), decoded(""), SETTINGS) == ()
     assert await office.texts() == []
     (record,) = await office.store.recent_elections(office.network_id, 0)
     assert record.winner_utterance_id == "kitchen-1"

@@ -13,7 +13,12 @@ from hub.store.household_kinds import PERSONS, REMINDERS
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.ids import new_id
-from shared.wire.events import InteractionDeleted, PersonChanged, ReminderChanged
+from shared.wire.events import (
+    InteractionCreated,
+    InteractionDeleted,
+    PersonChanged,
+    ReminderChanged,
+)
 from shared.wire.network import CompleteReminder, DeleteInteraction, NamePerson
 from tests.hub.store.making import WoundClock, election, furnish, interaction
 
@@ -27,8 +32,8 @@ def now_of(clock: WoundClock) -> datetime:
 async def test_an_interaction_is_deleted_once_and_whoever_says_so_again_hears_the_same(
     store: Store, home: NetworkInfo, clock: WoundClock
 ) -> None:
-    said = await store.record_interaction(interaction(), election(home.network_id))
-    assert said is not None
+    (said,) = await store.record_interaction(interaction(), election(home.network_id))
+    assert isinstance(said, InteractionCreated)
     deed = DeleteInteraction(interaction_id=said.interaction_id)
     first = await store.apply_change(home.network_id, "kitchen", 7, now_of(clock), deed)
     assert first.events == (

@@ -44,16 +44,17 @@ async def test_the_log_is_gapless_when_several_programs_write_at_once(
 ) -> None:
     database = await Database.open(path)
     stores = (sqlite_store, Store(database, WoundClock()))
-    events = await asyncio.gather(
-        *(
-            stores[turn % 2].record_interaction(interaction(), election(sqlite_home.network_id))
-            if turn % 3
-            else stores[turn % 2].set_network_listening(sqlite_home.network_id, listening=True)
-            for turn in range(24)
-        )
-    )
+
+    async def write(turn: int) -> Event:
+        writer, network_id = stores[turn % 2], sqlite_home.network_id
+        if turn % 3 == 0:
+            return await writer.set_network_listening(network_id, listening=True)
+        (event,) = await writer.record_interaction(interaction(), election(network_id))
+        return event
+
+    events = await asyncio.gather(*map(write, range(24)))
     await database.close()
-    assert sorted(event.seq for event in events if event) == list(range(3, 27))
+    assert sorted(event.seq for event in events) == list(range(3, 27))
     logged = await sqlite_store.events_after(sqlite_home.network_id, 0)
     assert [event.seq for event in logged] == list(range(1, 27))
 
@@ -98,8 +99,8 @@ async def _apply(
     name = f"mic{number}"
     if what == "say":
         record = election(network_id, candidate(UTTERANCES[number]))
-        event = await store.record_interaction(interaction(f"{number}"), record)
-        assert event is not None
+        (event,) = await store.record_interaction(interaction(f"{number}"), record)
+        assert isinstance(event, InteractionCreated)
         assert expected.utterances.setdefault(number, event) == event
         if event.seq > len(expected.log):
             expected.log.append(("said", event.interaction_id))

@@ -19,7 +19,7 @@ async def test_an_interaction_is_stored_with_its_election_and_its_event(
     store: Store, home: NetworkInfo
 ) -> None:
     said, record = interaction("make tea"), election(home.network_id)
-    event = await store.record_interaction(said, record)
+    (event,) = await store.record_interaction(said, record)
     assert event == InteractionCreated(
         seq=3,
         interaction_id=said.interaction_id,
@@ -51,8 +51,8 @@ async def test_a_failed_recognition_is_kept_with_its_reason(
     said = replace(
         interaction(""), processing_status="failed", processing_metadata={"error": "it hung"}
     )
-    event = await store.record_interaction(said, election(home.network_id))
-    assert event is not None
+    (event,) = await store.record_interaction(said, election(home.network_id))
+    assert isinstance(event, InteractionCreated)
     assert event.processing_status == "failed"
     kept = await store.interaction(home.network_id, said.interaction_id)
     assert kept is not None
@@ -75,7 +75,7 @@ async def test_speech_in_which_nothing_was_understood_becomes_no_interaction_lat
 ) -> None:
     record = election(home.network_id)
     await store.record_election(record)
-    assert await store.record_interaction(interaction(), again(record)) is None
+    assert await store.record_interaction(interaction(), again(record)) == ()
     assert await store.recent_interactions(home.network_id, 10) == ()
 
 
@@ -106,10 +106,10 @@ async def test_an_unknown_network_stores_nothing(store: Store) -> None:
 async def test_what_a_device_removed_meanwhile_heard_is_kept_without_its_name(
     store: Store, home: NetworkInfo
 ) -> None:
-    event = await store.record_interaction(
+    (event,) = await store.record_interaction(
         interaction(client_id="removed-meanwhile"), election(home.network_id)
     )
-    assert event is not None
+    assert isinstance(event, InteractionCreated)
     assert event.client_id is None
     assert await store.events_after(home.network_id, 2) == (event,)
 
