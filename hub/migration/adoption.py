@@ -100,7 +100,7 @@ async def adopt(file: Path, folder: Path, clock: Clock, progress: Progress) -> A
                 raise LegacyBusyError(f"{file} was written meanwhile.", "Stop the legacy system.")
             placing.take_place(work, file, copied.path)
     finally:
-        for leftover in ("", ".lock", "-wal", "-shm", ".migrating"):
+        for leftover in ("", ".lock", ".turn", "-wal", "-shm", ".migrating"):
             work.with_name(work.name + leftover).unlink(missing_ok=True)
     return Adopted(file, copied.path, rows, network_id)
 
@@ -199,7 +199,7 @@ async def _verify(work: Path, copied: Copy, clock: Clock, progress: Progress) ->
                                 f"{table} {key} did not survive.",
                                 "Nothing was changed. Use `mira-hub migrate run`, and report this.",
                             )
-                    tell(table, len(rows))
+                    tell(len(rows))
         moves = Moves(database, clock)
         await moves.open(network.public_id, network.name, str(copied.source))
         run_id = await moves.begin(network.network_id, str(copied.source), copied.sha256)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import sqlite3
@@ -24,6 +23,8 @@ from hub.migration.application import Applications
 from hub.migration.clients import add_client_arguments, clients_command
 from hub.migration.errors import LegacyFileError, MigrationError
 from hub.migration.folder import private
+from hub.migration.help_for import help_for
+from hub.migration.helper import collect_seldom
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
 from hub.migration.rollback import Rollback
@@ -175,7 +176,9 @@ def _plan(config: HubConfig, args: argparse.Namespace) -> int:
 
 
 async def _run(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
-    runs = Runs(database, steady_clock(), migration_folder(config))
+    applications = Applications(config.migration, config.paths.state_dir, _say)
+    served = applications.hub_runs
+    runs = Runs(database, steady_clock(), migration_folder(config), served=served)
     destinations = await runs.destinations(args.files, args.network)
     if args.one_at_a_time:
         open_ = [one for one in destinations if not await runs.completed(one)]
@@ -185,13 +188,13 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
             return 0
     else:
         later = []
-    applications = Applications(config.migration, config.paths.state_dir, _say)
     outcomes: list[Outcome] = []
     code, stopped_at = 0, time.monotonic()
     if args.last:
         applications.stop_legacy()
     try:
-        with _gently(last=args.last), shown() as progress:
+        _step_back(last=args.last)
+        with shown() as progress:
             for destination in destinations:
                 try:
                     outcome = await runs.run(destination, progress)
@@ -220,8 +223,7 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
     return code
 
 
-@contextmanager
-def _gently(*, last: bool) -> Iterator[None]:
+def _step_back(*, last: bool) -> None:
     """Others come first: the hub that serves waits for no processor because of a move.
 
     For the `last` run people wait; and it may start the legacy application, which would be as
@@ -229,11 +231,7 @@ def _gently(*, last: bool) -> Iterator[None]:
     """
     if not last:
         os.nice(NICE)
-    gc.freeze()  # what was imported is not looked at again and again while rows come and go
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+    collect_seldom()
 
 
 @contextmanager
@@ -295,12 +293,10 @@ async def _verified(
         copied = source.copy(file, Path(here) / "copy.db")
         with source.open_copy(copied.path) as connection:
             rows = sum(source.counts(connection).values())
-            found = await verify(
-                connection,
-                database,
-                move.network_id,
-                Rows(progress, f"{move.name}: rows verified", rows),
-            )
+        tell = Rows(progress, f"{move.name}: rows verified", rows)
+        served = Applications(config.migration, config.paths.state_dir, _say).hub_runs
+        async with help_for(copied.size, served=served) as other:
+            found = await verify(copied.path, database, move.network_id, tell, other)
     return {
         "source": move.source,
         "sha256": copied.sha256,

@@ -94,8 +94,10 @@ class Surroundings:
 
     def find(self, table: str, value: Value) -> str | None:
         """The row that a legacy id means, in whichever way it is written."""
-        known = self.rows.get(table, {})
-        return next((known[key] for key in keys_of(value) if key in known), None)
+        known, key = self.rows.get(table, {}), key_of(value)
+        if key is None or key in known:
+            return None if key is None else known[key]
+        return next((known[other] for other in keys_of(value) if other in known), None)
 
 
 def keys_of(value: Value) -> tuple[str, ...]:
@@ -211,7 +213,7 @@ class _Conversion:
         if found is None:
             self._dangling[column.name] = packed(value)
             self._say(column, "dangling_reference", "empty; kept beside the row")
-        elif Text(found.encode()) != value or not isinstance(value, Text):
+        elif found.encode() != value or not isinstance(value, Text):
             self._legacy[column.name] = packed(value)
         return found
 

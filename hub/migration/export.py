@@ -21,7 +21,7 @@ from hub.migration.target import Target
 NOBODY = "0" * 32
 """The user of an action that the legacy system did not make: its schema asks for one."""
 
-Tell = Callable[[str, int], None]
+Tell = Callable[[int], None]
 
 
 @dataclass
@@ -56,7 +56,7 @@ async def export(before: Path, into: Path, target: Target, tell: Tell) -> Export
         before: a copy of the legacy file as it was moved last.
         into: the file to be made; complete and on the disk when this returns.
         target: the network.
-        tell: is told of which table how many more rows are done.
+        tell: is told how many more rows are done.
 
     Raises:
         VerificationError: what was written does not read as what was to be written.
@@ -110,7 +110,7 @@ async def _bring_up_to_date(
                 _insert(new, table, back)
                 changed += 1
                 places[key] = where.row_id, sum_
-        tell(table, len(rows))
+        tell(len(rows))
     exported.changed[table], exported.deleted[table] = changed, deleted
 
 

@@ -81,7 +81,7 @@ class Plan:
         return said
 
 
-def plan(connection: sqlite3.Connection, copy: Copy, tell: Callable[[str, int], None]) -> Plan:
+def plan(connection: sqlite3.Connection, copy: Copy, tell: Callable[[int], None]) -> Plan:
     """Goes through a copy of a legacy file as a move into an empty network would."""
     found = Plan(str(copy.source), copy.size, copy.sha256, source.counts(connection))
     indexes: set[int] = set()
@@ -95,7 +95,7 @@ def plan(connection: sqlite3.Connection, copy: Copy, tell: Callable[[str, int], 
                     found.oddities += made.oddities
                 elif isinstance(made, Unmovable):
                     found.unmovable[table] += 1
-            tell(table, len(rows))
+            tell(len(rows))
     return found
 
 

@@ -63,6 +63,6 @@ class Rows:
         self._progress, self._label, self._total = progress, label, total
         self._done = 0
 
-    def __call__(self, _table: str, rows: int) -> None:
+    def __call__(self, rows: int) -> None:
         self._done += rows
         self._progress(self._label, self._done, self._total)

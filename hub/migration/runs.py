@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import shutil
@@ -13,14 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from hub.migration import files, source
+from hub.migration.belonging import refuse_strangers, shares_rows
 from hub.migration.conversion import Oddity
 from hub.migration.errors import MigrationError
 from hub.migration.folder import NEWEST, alone
-from hub.migration.moving import Mover, refuse_strangers, shares_rows
+from hub.migration.help_for import help_for
+from hub.migration.helper import Helper
+from hub.migration.moving import Counts, move_file
 from hub.migration.progress import Progress, Rows
 from hub.migration.source import Copy
 from hub.migration.target import Target
 from hub.migration.verification import Verified, verify
+from hub.migration.writing import FAST, GENTLE
 from hub.store.database import Database
 from hub.store.errors import StoreFullError
 from hub.store.moves import EXPORTED, Move, Moves
@@ -97,12 +102,16 @@ class Runs:
         database: open; this does not close it.
         clock: the hub's clock.
         folder: for copies and reports.
+        served: a hub is at work on the same database, for other networks.
     """
 
-    def __init__(self, database: Database, clock: Clock, folder: Path) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, folder: Path, *, served: bool = False
+    ) -> None:
         self._database = database
         self._clock = clock
         self._folder = folder
+        self._served = served
         self._moves = Moves(database, clock)
         self._store = Store(database, clock)
 
@@ -126,7 +135,7 @@ class Runs:
             if network is not None:
                 found.append(await self._chosen(file, network, move, moves))
             elif move is not None:
-                found.append(Destination(file, move.public_id, move.name))
+                found.append(Destination(file, move.public_id, move.name, chosen=True))
             elif len(files) == 1:
                 other = [one.source for one in before.values() if one.public_id == DEFAULT_ID]
                 if other:
@@ -177,30 +186,41 @@ class Runs:
         Raises:
             MiraError: it failed; what was moved stays, and the next run goes on from there.
         """
+        size = destination.file.stat().st_size if destination.file.exists() else 0
         with alone(self._folder, destination.public_id) as folder:
-            await self._refuse_full_disk(destination, folder)
-            candidate = folder / "candidate.db"
-            copied = source.copy(
-                destination.file,
-                candidate,
-                lambda done, of: progress(f"{destination.name}: copy", done, of),
+            async with help_for(size, served=self._served) as other:
+                return await self._run(destination, folder, other, progress)
+
+    async def _run(
+        self,
+        destination: Destination,
+        folder: Path,
+        other: Helper | None,
+        progress: Progress,
+    ) -> Outcome:
+        await self._refuse_full_disk(destination, folder)
+        candidate = folder / "candidate.db"
+        copied = source.copy(
+            destination.file,
+            candidate,
+            lambda done, of: progress(f"{destination.name}: copy", done, of),
+        )
+        with source.open_copy(candidate) as connection:
+            rows = sum(source.counts(connection).values())
+            await self._refuse_others(connection, destination, copied)
+        # From here on it is the network's file; whoever is killed now begins again.
+        copied = source.keep(copied, folder / NEWEST)
+        move = await self._moves.open(destination.public_id, destination.name, str(copied.source))
+        await self._moves.came_from(move.network_id, str(copied.source))
+        run_id = await self._moves.begin(move.network_id, str(copied.source), copied.sha256)
+        listed = folder / f"{run_id}.oddities.jsonl"
+        try:
+            return await self._move(
+                destination, move, run_id, copied, listed, rows, other, progress
             )
-            with source.open_copy(candidate) as connection:
-                rows = sum(source.counts(connection).values())
-                await self._refuse_others(connection, destination, copied)
-            # From here on it is the network's file; whoever is killed now begins again.
-            copied = source.keep(copied, folder / NEWEST)
-            move = await self._moves.open(
-                destination.public_id, destination.name, str(copied.source)
-            )
-            await self._moves.came_from(move.network_id, str(copied.source))
-            run_id = await self._moves.begin(move.network_id, str(copied.source), copied.sha256)
-            listed = folder / f"{run_id}.oddities.jsonl"
-            try:
-                return await self._run(destination, move, run_id, copied, listed, rows, progress)
-            except BaseException as error:
-                await self._failed(move, run_id, error)
-                raise
+        except BaseException as error:
+            await self._failed(move, run_id, error)
+            raise
 
     async def _refuse_others(
         self, connection: sqlite3.Connection, destination: Destination, copied: Copy
@@ -247,43 +267,52 @@ class Runs:
                     "Free some space; nothing was changed.",
                 )
 
-    async def _run(
+    async def _move(
         self,
         destination: Destination,
-        move: Move,
+        to: Move,
         run_id: str,
         copy: Copy,
         listed: Path,
         rows: int,
+        other: Helper | None,
         progress: Progress,
     ) -> Outcome:
         kinds: Counter[str] = Counter()
-        with source.open_copy(copy.path) as connection, listed.open("w") as list_:
+        label = destination.name
+
+        async def note(done: Counts) -> None:
+            await self._moves.note(to.network_id, run_id, done)
+
+        with listed.open("w") as list_:
 
             def list_oddity(oddity: Oddity) -> None:
                 kinds[f"{oddity.table}.{oddity.column}: {oddity.kind}"] += 1
                 list_.write(json.dumps(oddity.document()) + "\n")
 
-            label = destination.name
-            mover = Mover(
+            counts = await move_file(
                 self._database,
                 self._clock,
-                move,
+                to,
                 run_id,
+                copy.path,
                 list_oddity,
                 Rows(progress, f"{label}: rows moved", rows),
+                note,
+                GENTLE if self._served else FAST,
+                other,
             )
-            await mover.move(connection)
-            verified = await verify(
-                connection,
-                self._database,
-                move.network_id,
-                Rows(progress, f"{label}: rows verified", rows),
-            )
-        runs = await self._moves.runs(move.network_id)
+        sha256_now = asyncio.create_task(asyncio.to_thread(_sha256_of, copy.source))
+        verified = await verify(
+            copy.path,
+            self._database,
+            to.network_id,
+            Rows(progress, f"{label}: rows verified", rows),
+            other,
+        )
+        sha256_after = await sha256_now
+        runs = await self._moves.runs(to.network_id)
         first = not any(run.status == "completed" for run in runs)
-        counts = mover.counts.document()
-        sha256_after = files.sha256_of(copy.source) if copy.source.exists() else ""
         meanwhile = sha256_after != copy.sha256
         report: dict[str, Any] = {
             "oddities": dict(kinds),
@@ -297,10 +326,10 @@ class Runs:
         # Nobody could change anything here before the first run was complete.
         right = verified.equal if first else verified.right
         await self._moves.note(
-            move.network_id, run_id, counts, "completed" if right else "failed", report
+            to.network_id, run_id, counts, "completed" if right else "failed", report
         )
         if first and right:
-            await self._store.set_network_status(move.network_id, "active")
+            await self._store.set_network_status(to.network_id, "active")
         return Outcome(destination, counts, kinds, listed, verified, right, meanwhile)
 
     async def _failed(self, move: Move, run_id: str, error: BaseException) -> None:
@@ -317,3 +346,7 @@ class Runs:
             )
         except StoreError:
             pass  # it is the database that failed; the run is found interrupted by the next
+
+
+def _sha256_of(path: Path) -> str:
+    return files.sha256_of(path) if path.exists() else ""

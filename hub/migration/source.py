@@ -28,6 +28,7 @@ from hub.migration.files import (
     together,
 )
 from hub.migration.legacy_rows import TABLES, Text, Value, checksum, key_of
+from hub.migration.parts import WHOLE, Part
 
 TRIES = 5
 """A legacy system that writes once a second leaves time for a copy in between."""
@@ -136,11 +137,21 @@ def counts(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def batches(
-    connection: sqlite3.Connection, table: str, size: int = ROWS_AT_ONCE
+    connection: sqlite3.Connection, table: str, size: int = ROWS_AT_ONCE, part: Part = WHOLE
 ) -> Iterator[list[tuple[Value, ...]]]:
-    """All rows of a table, oldest first, some at a time, in the order of `TABLES`."""
+    """All rows of a table, some at a time, their values in the order of `TABLES`.
+
+    Interactions come by their ids, perhaps only a part of them: ids stand in most indexes of
+    what they become, which then grow at their ends, and not all over. Others come oldest first.
+    """
     columns = ", ".join(f'"{column.name}"' for column in TABLES[table])
-    cursor = connection.execute(f"SELECT {columns} FROM {table} ORDER BY rowid")
+    order, where = "rowid", "1"
+    bounds: tuple[str, ...] = ()
+    if table == "interactions":
+        order, (where, bounds) = "id", part.condition()
+    cursor = connection.execute(
+        f"SELECT {columns} FROM {table} WHERE {where} ORDER BY {order}", bounds
+    )
     while rows := cursor.fetchmany(size):
         yield rows
 

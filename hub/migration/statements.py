@@ -123,12 +123,22 @@ class Sql:
     def log(self) -> str:
         return self._insert("events", ("network_id", "seq", "kind", "row_id", "created_at"), "")
 
-    def touch(self) -> str:
-        at = self.given("conversations", "last_interaction_at", "at")
+    def some_conversations(self) -> str:
+        """Ids of the next ones behind one."""
         return (
-            f"UPDATE conversations SET last_interaction_at = {at}"
-            f" WHERE network_id = {self.uuid('network')} AND id = {self.uuid('id')}"
-            f" AND (last_interaction_at IS NULL OR last_interaction_at < {at})"
+            f"SELECT {self.read('conversations', 'id')} FROM conversations WHERE {self.mine}"
+            f" AND id > {self.uuid('after')} ORDER BY id LIMIT :limit"
+        )
+
+    def touch(self) -> str:
+        """Notes of some conversations when something was said in them last, if that is later."""
+        return (
+            "UPDATE conversations SET last_interaction_at = newest FROM"
+            " (SELECT conversation_id, max(timestamp) AS newest FROM interactions"
+            f" WHERE {self.mine} AND {self.among('conversation_id', uuids=True)}"
+            " GROUP BY conversation_id) AS said"
+            f" WHERE {self.mine} AND id = conversation_id AND newest IS NOT NULL"
+            " AND (last_interaction_at IS NULL OR last_interaction_at < newest)"
         )
 
     def _insert(self, table: str, columns: Sequence[str], end: str) -> str:

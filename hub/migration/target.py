@@ -18,7 +18,8 @@ from sqlalchemy import text
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.migration.conversion import FREE_DATA
-from hub.migration.legacy_rows import TABLES
+from hub.migration.legacy_rows import TABLES, Value, checksum
+from hub.migration.mapping_back import legacy_row
 from hub.migration.statements import Sql, columns_of
 from hub.migration.values import Stored
 from hub.store.database import Database
@@ -190,6 +191,14 @@ class Target:
             )
             for row in found
         }
+
+    def legacy_row(self, table: str, row_id: str, present: Present) -> tuple[Value, ...]:
+        """The legacy row that a row is."""
+        return legacy_row(table, row_id, present.values, present.free, self.network_id)
+
+    def sum_of(self, table: str, row_id: str, present: Present) -> str:
+        """The checksum of the legacy row that a row is."""
+        return checksum(self.legacy_row(table, row_id, present))
 
     async def quarantined(self, ids: Collection[str]) -> dict[str, dict[str, Any]]:
         """Rows that are kept verbatim, by their ids."""

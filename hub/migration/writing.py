@@ -19,6 +19,29 @@ from hub.migration.values import Stored
 from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.scope import Scope
+from hub.store.sqlite import Bulk
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast rows are written.
+
+    Args:
+        rows: in one transaction, for whose end others wait who write.
+        bulk: how it goes about it.
+        rest_s: between two transactions, in seconds.
+    """
+
+    rows: int
+    bulk: Bulk
+    rest_s: float
+
+
+FAST = Pace(2000, "fast", 0.0)
+GENTLE = Pace(50, "gentle", 0.01)
+"""Where a hub serves people."""
+CONVERSATIONS_AT_ONCE = 200
+"""Of which it is looked up when something was said in them last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +89,15 @@ class Writer:
         database: open; this does not close it.
         network_id: the network's UUID.
         run_id: of the run in `migration_runs`.
+        pace: how fast.
     """
 
-    def __init__(self, database: Database, network_id: str, run_id: str) -> None:
+    def __init__(self, database: Database, network_id: str, run_id: str, pace: Pace) -> None:
         self._database = database
         self._network_id = network_id
         self._run_id = run_id.replace("-", "")
         self._network = network_id.replace("-", "")
+        self._pace = pace
         self._sql = Sql(postgres=database.engine == "postgresql")
 
     async def write(self, batch: Batch, sums: Mapping[str, str], now: datetime) -> None:
@@ -90,7 +115,9 @@ class Writer:
             IdsTakenError: rows have to be given other ids; nothing was written.
             StoreError: the database failed; nothing was written.
         """
-        async with self._database.transaction(Scope(self._network_id), bulk=True) as session:
+        async with self._database.transaction(
+            Scope(self._network_id), bulk=self._pace.bulk
+        ) as session:
             connection = await session.connection()
             if batch.new:
                 await self._insert(connection, batch)
@@ -102,8 +129,6 @@ class Writer:
                 )
             await self._keep_apart(connection, batch, now)
             await self._map(connection, batch, sums)
-            if batch.table == "interactions":
-                await self._touch_conversations(connection, (*batch.new, *batch.changed))
             told = [
                 row.row_id
                 for row in (*batch.new, *batch.changed)
@@ -111,6 +136,28 @@ class Writer:
             ]
             if batch.table in TOLD_AS and told:
                 await self._log(connection, TOLD_AS[batch.table], told, now)
+
+    async def touch_conversations(self) -> None:
+        """Tells each conversation when something was said in it last; some at a time.
+
+        Raises:
+            StoreError: the database failed.
+        """
+        after: str | None = "0" * 32
+        while after is not None:
+            async with self._database.transaction(
+                Scope(self._network_id), bulk=self._pace.bulk
+            ) as session:
+                connection = await session.connection()
+                found = await connection.execute(
+                    text(self._sql.some_conversations()),
+                    {"network": self._network, "after": after, "limit": CONVERSATIONS_AT_ONCE},
+                )
+                ids = [row_id for (row_id,) in found]
+                await connection.execute(
+                    text(self._sql.touch()), {"network": self._network, "ids": self._sql.ids(ids)}
+                )
+            after = ids[-1] if ids else None
 
     async def _insert(self, connection: AsyncConnection, batch: Batch) -> None:
         inserted = await self._sql.run(
@@ -171,24 +218,6 @@ class Writer:
         ]
         if lines:
             await self._sql.run(connection, self._sql.map_ids(), lines)
-
-    async def _touch_conversations(
-        self, connection: AsyncConnection, rows: Iterable[Moved]
-    ) -> None:
-        newest: dict[str, str] = {}
-        for row in rows:
-            conversation, at = row.values["conversation_id"], row.values["timestamp"]
-            if isinstance(conversation, str) and isinstance(at, str):
-                newest[conversation] = max(at, newest.get(conversation, at))
-        if newest:
-            await self._sql.run(
-                connection,
-                self._sql.touch(),
-                [
-                    {"network": self._network, "id": id_, "at": at}
-                    for id_, at in sorted(newest.items())
-                ],
-            )
 
     async def _log(
         self, connection: AsyncConnection, kind: str, row_ids: Sequence[str], now: datetime

@@ -48,7 +48,11 @@ class Database:
         file: DatabaseFile | None = None,
     ) -> None:
         self._engine = engine
-        self._bulk = engine.execution_options(bulk=True)
+        self._bulk: dict[sqlite.Bulk | None, AsyncEngine] = {
+            None: engine,
+            "fast": engine.execution_options(bulk="fast"),
+            "gentle": engine.execution_options(bulk="gentle"),
+        }
         self._readers = readers
         self._explain = explain
         self._turn = turn
@@ -71,8 +75,7 @@ class Database:
             file = await asyncio.to_thread(DatabaseFile.open, where)
             engine = sqlite.engine(where)
             readers = engine.execution_options(read_only=True)
-            # SQLite makes writers poll for their turn; within the hub they queue instead.
-            database = cls(engine, readers, sqlite.explain, asyncio.Lock(), file)
+            database = cls(engine, readers, sqlite.explain, file.turn, file)
         else:
             database = await _postgres(where, owner_url)
         try:
@@ -92,6 +95,11 @@ class Database:
         """SQLite's file; None: the database is on a server."""
         name = self._engine.url.database
         return None if self._file is None or name is None else Path(name)
+
+    @property
+    def where(self) -> Path | str:
+        """As it was opened: SQLite's file, or the URL on a server."""
+        return self.path or self._engine.url.render_as_string(hide_password=False)
 
     def free_bytes(self) -> int | None:
         """Room on the disk of the database's file; None: it is on a server."""
@@ -130,7 +138,9 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def transaction(self, scope: Scope, *, bulk: bool = False) -> AsyncIterator[AsyncSession]:
+    async def transaction(
+        self, scope: Scope, *, bulk: sqlite.Bulk | None = None
+    ) -> AsyncIterator[AsyncSession]:
         """For writing: committed when the block ends, rolled back when it raises.
 
         Args:
@@ -144,7 +154,7 @@ class Database:
         async with (
             self._explained(),
             self._my_turn(),
-            self._open(self._bulk if bulk else self._engine, scope) as session,
+            self._open(self._bulk[bulk], scope) as session,
             session.begin(),
         ):
             yield session

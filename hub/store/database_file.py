@@ -1,8 +1,8 @@
 """The database's file: who may use it, and how its schema is changed without risking it.
 
 Whoever uses the file holds a shared lock on `<file>.lock`; whoever changes its schema holds it
-alone. A change is made on a copy, which is verified and then takes the file's place, so a crash
-at any moment leaves the old file or the new one.
+alone. Whoever writes holds `<file>.turn` meanwhile. A change is made on a copy, which is verified
+and then takes the file's place, so a crash at any moment leaves the old file or the new one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 
 from hub.store import schema, sqlite
 from hub.store.errors import SchemaError, StoreBusyError, StoreFileError, StoreFullError
+from hub.store.turn import Turn
 
 LOCK_TIMEOUT_S = 10.0
 _POLL_S = 0.05
@@ -28,8 +29,10 @@ _POLL_S = 0.05
 class DatabaseFile:
     """A database file of this program's schema, in use until `close`."""
 
-    def __init__(self, lock: int) -> None:
+    def __init__(self, lock: int, turn: int) -> None:
         self._lock: int | None = lock
+        self._turn = turn
+        self.turn = Turn(turn)
 
     @classmethod
     def open(cls, path: Path, timeout_s: float = LOCK_TIMEOUT_S) -> DatabaseFile:
@@ -50,16 +53,18 @@ class DatabaseFile:
                 if _alone(lock, path, timeout_s, or_revision=schema.HEAD):
                     _rewrite(path, schema.HEAD)
                     fcntl.flock(lock, fcntl.LOCK_SH)
+                turn = _lock_file(path, ".turn")
             except BaseException:
                 os.close(lock)
                 raise
-        return cls(lock)
+        return cls(lock, turn)
 
     def close(self) -> None:
         """Lets others change the schema; a second time changes nothing."""
         lock, self._lock = self._lock, None
         if lock is not None:
             os.close(lock)
+            os.close(self._turn)
 
 
 def change_schema(path: Path, revision: str, timeout_s: float = LOCK_TIMEOUT_S) -> None:
@@ -107,8 +112,8 @@ def revision_of(path: Path) -> str | None:
     return revision
 
 
-def _lock_file(path: Path) -> int:
-    lock_path = path.with_name(path.name + ".lock")
+def _lock_file(path: Path, suffix: str = ".lock") -> int:
+    lock_path = path.with_name(path.name + suffix)
     lock = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     _give_to_owner(lock_path, path)
     return lock

@@ -56,7 +56,7 @@ def engine(url: URL) -> AsyncEngine:
 
 
 def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("bulk", False):
+    if connection.get_execution_options().get("bulk"):
         connection.exec_driver_sql("SET LOCAL synchronous_commit = off")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError
@@ -23,12 +23,22 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA secure_delete=ON",  # what is deleted is overwritten
 )
-_BULK = (
-    "PRAGMA synchronous=NORMAL",  # the log is synchronised with the next commit that is FULL
-    "PRAGMA cache_size=-65536",  # KiB: indexes over random ids are written all over
-    "PRAGMA wal_autocheckpoint=4000",  # pages: the same ones are written again soon
-)
-_NO_BULK = ("PRAGMA synchronous=FULL",)  # the rest does no harm to a program that does both
+Bulk = Literal["fast", "gentle"]
+"""How one of many transactions goes about it: with all there is, or so that others go first."""
+_BULK: dict[Bulk | None, tuple[str, ...]] = {
+    "fast": (
+        "PRAGMA synchronous=NORMAL",  # the log is synchronised with the next commit that is FULL
+        "PRAGMA cache_size=-32768",  # KiB: some indexes are written all over
+        "PRAGMA wal_autocheckpoint=16000",  # pages: the same ones are written again soon
+    ),
+    "gentle": (
+        "PRAGMA synchronous=NORMAL",
+        "PRAGMA cache_size=-16384",
+        # The log stays so short that nobody else has to bring it into the file: who does, waits.
+        "PRAGMA wal_autocheckpoint=300",
+    ),
+    None: ("PRAGMA synchronous=FULL",),  # the rest does no harm to a program that does both
+}
 
 CONNECTIONS = 4
 """Each is a thread with a page cache of its own; whoever comes when all are busy waits."""
@@ -94,9 +104,9 @@ def _begin(connection: Connection) -> None:
     if options.get("read_only", False):
         connection.exec_driver_sql("BEGIN")
         return
-    bulk = options.get("bulk", False)
-    if connection.info.get("bulk", False) != bulk:
-        for pragma in _BULK if bulk else _NO_BULK:
+    bulk = options.get("bulk")
+    if connection.info.get("bulk") != bulk:
+        for pragma in _BULK[bulk]:
             connection.exec_driver_sql(pragma)
         connection.info["bulk"] = bulk
     connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -36,6 +36,7 @@ EVERY_S = 0.05
 """Between two requests, whether or not the former was answered."""
 WARM_UP = 20
 LOOK_EVERY_S = 0.02
+WEIGH_EVERY_S = 0.25
 Times = dict[str, list[float]]
 """Seconds, by kind."""
 
@@ -85,7 +86,7 @@ class Moved:
     """What a whole process of `mira-hub migrate run` took."""
 
     seconds: float
-    peak_mb: float  # of memory, in 10^6 bytes
+    peak_mb: float  # of memory, in 10^6 bytes, with the processes that it started
 
 
 def alone(folder: Path, file: Path, sizes: Sizes, server: Server | None) -> dict[str, Any]:
@@ -149,17 +150,16 @@ class Move:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self._status = Path(f"/proc/{self._process.pid}/status")
         self._peak_mb = 0.0
+        self._weighed_at = self._began
 
     def ended(self) -> Moved | None:
         """What it took, once it has ended; ends the bench where it failed."""
         code = self._process.poll()
         if code is None:
-            with contextlib.suppress(OSError, ValueError, StopIteration):  # it ends just now
-                lines = self._status.read_text().splitlines()
-                peak = next(line for line in lines if line.startswith("VmHWM:"))
-                self._peak_mb = int(peak.split()[1]) * 1024 / 1e6
+            if time.monotonic() >= self._weighed_at + WEIGH_EVERY_S:  # the kernel has to count
+                self._peak_mb = max(self._peak_mb, memory_mb(self._process.pid))
+                self._weighed_at = time.monotonic()
             return None
         if code:
             raise SystemExit(f"the move failed:\n{self._log.read_text()[-2000:]}")
@@ -176,6 +176,19 @@ class Move:
         if self._process.poll() is None:
             self._process.terminate()
         self._process.wait()
+
+
+def memory_mb(pid: int) -> float:
+    """What a process and those that it started have in memory, what they share counted once."""
+    found = 0.0
+    with contextlib.suppress(OSError, ValueError, StopIteration):  # one ends just now
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        own = next(line for line in lines if line.startswith("Pss:"))
+        found = int(own.split()[1]) * 1024 / 1e6
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            children = (task / "children").read_text().split()
+            found += sum(memory_mb(int(child)) for child in children)
+    return found
 
 
 # Beside a hub that serves

@@ -103,10 +103,10 @@ async def test_what_a_run_did_not_get_to_is_not_taken_back(
     await run(runs, file)
     change(file, f"UPDATE interactions SET text = 'make coffee' WHERE id = '{SAID}'")  # noqa: S608
 
-    async def stop(*_: object) -> None:
+    async def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("hub.migration.moving.Mover.move", stop)
+    monkeypatch.setattr("hub.migration.moving.Mover.take", stop)
     with pytest.raises(KeyboardInterrupt):
         await run(runs, file)
     done = await rollback.roll_back(await rollback.move_of(None), None, quiet)

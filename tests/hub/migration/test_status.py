@@ -80,7 +80,7 @@ async def test_a_run_that_failed_is_told_with_its_reason_and_one_that_died_is_in
         raise sqlite3.Error("dead")
 
     monkeypatch.undo()
-    monkeypatch.setattr("hub.migration.runs.Runs._run", die)
+    monkeypatch.setattr("hub.migration.runs.Runs._move", die)
     monkeypatch.setattr("hub.migration.runs.Runs._failed", die)
     with pytest.raises(sqlite3.Error):
         await run(runs, file)

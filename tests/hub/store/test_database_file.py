@@ -43,7 +43,8 @@ def test_an_empty_file_becomes_a_database(tmp_path: Path) -> None:
 
 def test_a_change_of_schema_leaves_nothing_lying_about(file: Path) -> None:
     DatabaseFile.open(file).close()
-    assert {entry.name for entry in file.parent.iterdir()} == {"mira.db", "mira.db.lock"}
+    names = {entry.name for entry in file.parent.iterdir()}
+    assert names == {"mira.db", "mira.db.lock", "mira.db.turn"}
 
 
 def test_several_programs_use_one_file(path: Path) -> None:

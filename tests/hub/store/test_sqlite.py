@@ -18,7 +18,7 @@ from hub.store.errors import (
     StoreFullError,
 )
 from hub.store.scope import OPERATOR
-from hub.store.sqlite import explain
+from hub.store.sqlite import Bulk, explain
 from shared.errors import StoreError
 
 
@@ -35,11 +35,12 @@ async def test_one_of_many_waits_for_no_disk_and_the_next_that_is_not_does(
     database: Database,
 ) -> None:
     found = []
-    for bulk in (False, True, False):
+    modes: tuple[Bulk | None, ...] = (None, "fast", None, "gentle", None)
+    for bulk in modes:
         async with database.transaction(OPERATOR, bulk=bulk) as session:
             found.append(await (await session.connection()).scalar(text("PRAGMA synchronous")))
     full, normal = 2, 1
-    assert found == [full, normal, full]
+    assert found == [full, normal, full, normal, full]
 
 
 @contextmanager
