@@ -34,6 +34,7 @@ from hub.recognition.desk import RecognitionDesk
 from hub.recognition.desks import Desks
 from hub.recognition.recogniser import Recogniser
 from hub.retention import keep_retention, keep_wal_empty
+from hub.speakers.desk import SpeakersDesk
 from hub.speakers.teacher import Teacher
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
@@ -93,7 +94,9 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         await store.all_clients_offline()
         scorer.load()
         desks = await _open_desks(config, stack)
-        networks = Networks(store, desks, clock, _rules(config))
+        speakers = SpeakersDesk()
+        await speakers.prepare()
+        networks = Networks(store, desks, clock, _rules(config), speakers)
         own_id = hub_id(config.paths.state_dir)
         authority = context = None
         if config.server.tls == "own":

@@ -16,6 +16,7 @@ from hub.network.session import CLOSE_GOING_AWAY, CLOSE_INTERNAL, CLOSE_REVOKED,
 from hub.network.uploads import HubStoppingError
 from hub.recognition.desk import Decoded, DeskState
 from hub.recognition.desks import Desks
+from hub.speakers.desk import SpeakersDesk
 from hub.store.records import Access
 from hub.store.store import Store
 from shared.audio import Pcm
@@ -43,15 +44,22 @@ class Networks:
         desks: where audio is recognised.
         clock: the hub's clock.
         rules: what the elections go by.
+        speakers: where it is told who speaks; None: nobody is.
     """
 
     def __init__(
-        self, store: Store, desks: Desks, clock: Clock, rules: Rules | None = None
+        self,
+        store: Store,
+        desks: Desks,
+        clock: Clock,
+        rules: Rules | None = None,
+        speakers: SpeakersDesk | None = None,
     ) -> None:
         self._store = store
         self._desks = desks
         self.clock = clock
         self._rules = rules
+        self._speakers = speakers
         self._rooms: dict[str, asyncio.Future[Room]] = {}
         self._receiving: Counter[str] = Counter()  # recordings on their way, by network
         self._recognising: set[str] = set()  # networks with a recording at the desk
@@ -237,6 +245,7 @@ class Networks:
                     self._desks,
                     self.clock,
                     self._rules,
+                    self._speakers,
                 )
                 await room.open()
                 known.set_result(room)

@@ -298,6 +298,9 @@ class MemoryStore(Store):
         )
         return (self._append(network, "interaction_created", interaction.interaction_id),)
 
+    async def voice_spaces(self, network_id: str) -> tuple[str, ...]:
+        return ()  # it knows no voices
+
     async def record_election(self, election: ElectionRecord) -> None:
         self._record(self._of(election.network_id), election, None)
 

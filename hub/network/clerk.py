@@ -14,6 +14,8 @@ from hub.enhancement.enhance import Piece
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.recognition.desks import Desks
+from hub.speakers.book import Heard
+from hub.speakers.desk import SpeakersDesk
 from hub.store.errors import NotFoundError, StoreConflictError
 from hub.store.records import ElectionRecord, InteractionRecord
 from hub.store.settings import NetworkSettings
@@ -39,12 +41,16 @@ class Clerk:
         network_id: the network's UUID.
         store: where interactions go.
         desks: where audio is recognised.
+        speakers: where it is told who speaks; None: nobody is.
     """
 
-    def __init__(self, network_id: str, store: Store, desks: Desks) -> None:
+    def __init__(
+        self, network_id: str, store: Store, desks: Desks, speakers: SpeakersDesk | None = None
+    ) -> None:
         self._network_id = network_id
         self._store = store
         self._desks = desks
+        self._speakers = speakers
         self._trouble = Trouble(log, "storing what was understood")
         self._decoding = asyncio.Lock()  # first come, first served
         self._filing = asyncio.Lock()
@@ -110,6 +116,8 @@ class Clerk:
         recording = None
         if outcome.pcm is not None and (settings.keep_audio_hours or outcome.error):
             recording = await asyncio.to_thread(as_flac, outcome.pcm)
+        if interaction is not None and settings.voices:
+            interaction = replace(interaction, heard=await self._voice(outcome.pcm))
         async with self._filing:
             for _ in range(TRIES_IN_ORDER):
                 if stored := await self._stored(record, interaction, recording):
@@ -117,6 +125,16 @@ class Clerk:
         while True:
             if stored := await self._stored(record, interaction, recording):
                 return stored.events
+
+    async def _voice(self, pcm: Pcm | None) -> Heard | None:
+        """The voice in an utterance; None where it is not wanted, or cannot be told now."""
+        if self._speakers is None or pcm is None:
+            return None
+        try:
+            spaces = await self._store.voice_spaces(self._network_id)
+        except (StoreError, NotFoundError):
+            return None  # whoever stores the interaction will say so
+        return await self._speakers.hear(pcm, spaces) if spaces else None
 
     async def _stored(
         self,

@@ -21,6 +21,7 @@ from hub.network.outcome import stored_candidates
 from hub.network.session import CLOSE_GOING_AWAY, CLOSE_REPLACED, CLOSE_REVOKED, Session
 from hub.network.uploads import HubStoppingError, Verdict, uploaded
 from hub.recognition.desks import Desks
+from hub.speakers.desk import SpeakersDesk
 from hub.store.errors import NotFoundError
 from hub.store.records import ChangeOutcome, ClientInfo
 from hub.store.store import Store
@@ -79,6 +80,7 @@ class Room:
         desks: where audio is recognised.
         clock: the hub's clock.
         rules: what its elections go by.
+        speakers: where it is told who speaks; None: nobody is.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Room:
         desks: Desks,
         clock: Clock,
         rules: Rules | None = None,
+        speakers: SpeakersDesk | None = None,
     ) -> None:
         self.network_id = network_id
         self._public_id = public_id
@@ -96,7 +99,7 @@ class Room:
         self._store = store
         self._clock = clock
         self._elections = Elections(new_id, rules, compare)
-        clerk = Clerk(network_id, store, desks)
+        clerk = Clerk(network_id, store, desks, speakers)
         self._executor = Executor(public_id, self._elections, self.members, clerk, clock)
         self.streams = self._executor.streams
         self._dropped: dict[str, int] = {}  # utterances given up, by client, as they said last

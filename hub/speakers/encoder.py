@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-from numpy.typing import NDArray
 
 from hub.speakers.features import Signal, partials
 from hub.speakers.legacy_chain import legacy_chain
 from hub.speakers.silence import raise_level, trim_silence
-from hub.speakers.spaces import GE2E, SPACES
+from hub.speakers.spaces import GE2E, SPACES, Embedding
 from models.location import WeightStore
 from models.voice import INPUT, OUTPUT
 from shared.audio import FULL_SCALE, SAMPLE_RATE, Pcm
@@ -22,9 +21,6 @@ WEIGHTS = "voice-ge2e"
 
 SHORTEST_S = 1.6
 """Of speech, below which a voice cannot be told: the encoder's window."""
-
-Embedding = NDArray[np.float32]
-"""A voice: shape (256,), unit length, no negative numbers."""
 
 
 class TooLittleSpeechError(MiraError):

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hub.audio_file import read_recording
-from hub.speakers.encoder import Embedding, SpeakerEncoder
-from hub.speakers.spaces import GE2E_LEGACY
+from hub.speakers.encoder import SpeakerEncoder
+from hub.speakers.spaces import GE2E_LEGACY, Embedding
 from hub.store.household import Household
 from models.location import WeightStore
 from shared.audio import SAMPLE_RATE

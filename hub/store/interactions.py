@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients, elections, event_rows, events
+from hub.store import clients, elections, event_rows, events, voices
 from hub.store.records import (
     ElectionRecord,
     InteractionInfo,
@@ -18,6 +18,8 @@ from hub.store.records import (
     ProcessingStatus,
 )
 from hub.store.tables import Action, Client, Election, Interaction, Recording
+from hub.store.voice_cache import VoiceCache
+from hub.store.voice_rows import SPEAKER
 from shared.wire.events import Event, InteractionDeleted
 
 
@@ -27,8 +29,11 @@ async def record(
     election: ElectionRecord,
     recording: bytes | None,
     now: datetime,
+    cache: VoiceCache | None = None,
 ) -> tuple[Event, ...]:
     """Stores an interaction, the election that led to it, its recording if any, and its event.
+
+    Who said it is decided with the voices in `cache`; None: by nobody.
 
     Returns:
         What devices are to be told, in the log's order. When an utterance of the election was
@@ -45,6 +50,12 @@ async def record(
     known = await elections.record(session, election, interaction.interaction_id, devices, now)
     if known is not None:
         return await _event(session, network_id, known.interaction_id)
+    assigned = None
+    if interaction.heard is not None and cache is not None:
+        assigned = await voices.assign(
+            session, cache, network_id, interaction.heard, interaction.audio_quality_score, now
+        )
+    metadata = interaction.processing_metadata
     row = Interaction(
         id=interaction.interaction_id,
         network_id=network_id,
@@ -52,9 +63,11 @@ async def record(
         timestamp=interaction.timestamp,
         client_id=devices.get(speaker or ""),
         processing_status=interaction.processing_status,
-        processing_metadata=interaction.processing_metadata,
+        processing_metadata=metadata | {SPEAKER: assigned.metadata} if assigned else metadata,
         audio_quality_score=interaction.audio_quality_score,
         audio_duration=interaction.audio_duration_s,
+        speaker_id=assigned.speaker_id if assigned else None,
+        voice_embedding=assigned.vector if assigned else None,
         created_at=now,
     )
     await session.exec(insert(Interaction), params=row.model_dump())
@@ -64,7 +77,8 @@ async def record(
         )
         await session.exec(insert(Recording), params=kept.model_dump())
     seq = await events.append(session, network_id, "interaction_created", row.id, now)
-    return (event_rows.interaction_created(seq, row, speaker if row.client_id else None),)
+    told = event_rows.interaction_created(seq, row, speaker if row.client_id else None)
+    return (*(assigned.told if assigned else ()), told)
 
 
 async def forget(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from hub.speakers.book import Heard
 from hub.store.settings import NetworkSettings
 from shared.wire.events import Event
 
@@ -100,6 +101,7 @@ class InteractionRecord:
     processing_metadata: dict[str, Any] = field(default_factory=dict)  # language, engine, error...
     audio_quality_score: float | None = None  # 0 to 100
     audio_duration_s: float | None = None
+    heard: Heard | None = None  # the voice; None: nobody listened for one
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ REVISIONS = (
     "0009",
     "0010",
     "0011",
+    "0012",
 )
 """All steps, oldest first."""
 LEGACY = REVISIONS[0]

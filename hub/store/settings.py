@@ -23,6 +23,9 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     # How long audio is kept after it was recognised; 0: not at all. What could not be recognised
     # is kept for a day in any case, to be processed again.
     keep_audio_hours: Annotated[int, Meta(ge=0, le=8_760)] = 0
+    # Whether the hub tells people by their voices. Off: no voice is taken from what is said, and
+    # nobody is assigned; what is known of voices stays until it is deleted.
+    voices: bool = True
     # What no device hears better, or the recogniser is less sure of, is not kept: the neighbours'
     # television. Quality from 0 to 100, confidence from 0 to 1.
     min_quality_score: Annotated[float, Meta(ge=0, le=100)] = 0.0

@@ -33,6 +33,7 @@ from hub.store.records import (
 )
 from hub.store.scope import OPERATOR, Scope
 from hub.store.settings import NetworkSettings
+from hub.store.voice_cache import VoiceCache
 from hub.store.whole import whole
 from shared import ids
 from shared.clock import Clock
@@ -52,6 +53,7 @@ class Store:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._voices = VoiceCache(clock)
 
     @property
     def engine(self) -> str:
@@ -253,7 +255,19 @@ class Store:
             recording: what it was recognised from, as FLAC, where it is to be kept.
         """
         async with self._database.transaction(Scope(election.network_id)) as session:
-            return await interactions.record(session, interaction, election, recording, self._now())
+            return await interactions.record(
+                session, interaction, election, recording, self._now(), self._voices
+            )
+
+    async def voice_spaces(self, network_id: str) -> tuple[str, ...]:
+        """In which spaces a voice is to be told apart from the network's; none: it is not wanted.
+
+        Raises:
+            NotFoundError: no such network.
+        """
+        async with self._database.session(Scope(network_id)) as session:
+            known = await self._voices.fresh(session, network_id)
+        return known.book.spaces if known.wanted else ()
 
     async def record_election(self, election: ElectionRecord) -> None:
         """Stores an election in which nothing was understood; a repeated one changes nothing."""

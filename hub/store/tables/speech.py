@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy import BigInteger, UniqueConstraint
 from sqlmodel import Field
 
@@ -45,6 +46,9 @@ class VoiceCentroid(TenantRow, table=True):
     space: str = Field(max_length=64)  # which encoder made it, and from what
     vector: list[float] = Field(sa_type=JsonDocument)
     weight: float  # how much speech it has learned from, s
+    enrolled: bool = Field(
+        default=False, sa_column_kwargs={"server_default": sqlalchemy.false()}
+    )  # a sentence that was read for it; it never moves
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edge.simulation.speech import murmur
-from hub.speakers.encoder import Embedding, SpeakerEncoder, TooLittleSpeechError, speech_of
-from hub.speakers.spaces import GE2E, GE2E_LEGACY, SPACES
+from hub.speakers.encoder import SpeakerEncoder, TooLittleSpeechError, speech_of
+from hub.speakers.spaces import GE2E, GE2E_LEGACY, SPACES, Embedding
 from models.location import WeightStore
 from shared.audio import FULL_SCALE, SAMPLE_RATE, Pcm
 from shared.errors import WeightsError

@@ -1,0 +1,176 @@
+"""Who said it: decided and stored in the transaction that stores the interaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.speakers.assignment import CLEAR, Decision, decide
+from hub.speakers.book import Heard
+from hub.speakers.learning import founded, learned
+from hub.speakers.spaces import GE2E
+from hub.store import events, networks, voice_rows
+from hub.store.tables import Interaction, Person
+from hub.store.voice_cache import KnownVoices, VoiceCache
+from shared.wire.events import Event
+
+
+@dataclass(frozen=True)
+class Assigned:
+    """What became of a voice."""
+
+    speaker_id: str | None
+    vector: list[float] | None  # to be stored with the interaction
+    metadata: dict[str, Any]  # how it was decided, for people: no voice is in it
+    told: tuple[Event, ...]  # in the log's order
+
+
+async def assign(
+    session: AsyncSession,
+    cache: VoiceCache,
+    network_id: str,
+    heard: Heard,
+    quality: float | None,
+    now: datetime,
+) -> Assigned | None:
+    """Decides who spoke, makes a person of a stranger, and has a voice learn.
+
+    Nobody else makes or changes any of them meanwhile. None: the network wants no voices.
+
+    Raises:
+        NotFoundError: no such network.
+    """
+    known = await cache.fresh(session, network_id)
+    if not known.wanted:
+        return None
+    decision = _decided(heard, known, quality)
+    if decision.earlier:
+        # Rows first and the network last, as everybody does who tells devices of a row. Then
+        # nobody can make a person of these, or of anybody else, but this transaction.
+        await _lock_spoken(session, network_id, decision.earlier)
+        await networks.one(session, network_id, lock=True)
+        known = await cache.fresh(session, network_id)
+        decision = _decided(heard, known, quality)
+    if decision.person_id and not await _lock_person(session, network_id, decision.person_id):
+        known = await cache.fresh(session, network_id)  # somebody deleted the person just now
+        decision = _decided(heard, known, quality)
+        if decision.person_id and not await _lock_person(session, network_id, decision.person_id):
+            decision = Decision("ambiguous", None, decision.similarity, decision.margin)
+    return await _apply(session, network_id, heard, known, decision, quality, now)
+
+
+def _decided(heard: Heard, known: KnownVoices, quality: float | None) -> Decision:
+    return decide(heard, known.book, tuple(known.strangers.values()), known.thresholds, quality)
+
+
+async def _apply(
+    session: AsyncSession,
+    network_id: str,
+    heard: Heard,
+    known: KnownVoices,
+    decision: Decision,
+    quality: float | None,
+    now: datetime,
+) -> Assigned:
+    told: list[Event] = []
+    speaker_id = decision.person_id
+    vector = heard.vectors.get(GE2E)
+    if decision.outcome == "new" and vector is not None:
+        said = [known.strangers[key] for key in decision.earlier]
+        voice = founded([(vector, heard.speech_s), *((one.vector, one.speech_s) for one in said)])
+        person = await new_person(session, network_id, None, now)
+        speaker_id = person.id
+        await voice_rows.write(session, network_id, speaker_id, voice_rows.NOTHING, voice, now)
+        told.append(await events.tell(session, network_id, "person_changed", speaker_id, now))
+    elif decision.teaches and speaker_id is not None and vector is not None:
+        before = await voice_rows.voice_of(session, network_id, speaker_id)
+        after = learned(before, vector, heard.speech_s)
+        await voice_rows.write(session, network_id, speaker_id, before, after, now)
+    if speaker_id is not None:
+        told += await give(session, network_id, decision.earlier, speaker_id, now)
+    metadata: dict[str, Any] = {
+        "outcome": decision.outcome,
+        "similarity": _rounded(decision.similarity),
+        "margin": _rounded(decision.margin),
+        "threshold": _rounded(known.thresholds.known),
+        "speech_s": round(heard.speech_s, 2),
+    }
+    if vector is not None:
+        metadata |= {"space": GE2E, "clear": quality is None or quality >= CLEAR}
+    stored = None if vector is None else voice_rows.stored_vector(vector)
+    return Assigned(speaker_id, stored, metadata, tuple(told))
+
+
+def _rounded(similarity: float | None) -> float | None:
+    return None if similarity is None else round(similarity, 4)
+
+
+async def new_person(
+    session: AsyncSession, network_id: str, name: str | None, now: datetime
+) -> Person:
+    """A person with the next number, of whom nobody is told yet; raises NotFoundError."""
+    # Whoever adds another waits here, and then sees this one's number.
+    await networks.one(session, network_id, lock=True)
+    highest = await session.exec(
+        select(func.max(Person.index)).where(col(Person.network_id) == network_id)
+    )
+    row = Person(
+        id=str(uuid.uuid4()),
+        network_id=network_id,
+        name=name,
+        index=(highest.first() or 0) + 1,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(row)
+    await session.flush()
+    return row
+
+
+async def give(
+    session: AsyncSession,
+    network_id: str,
+    interaction_ids: Sequence[str],
+    speaker_id: str | None,
+    now: datetime,
+) -> list[Event]:
+    """Says who said some interactions (None: nobody knows), and what devices are to be told."""
+    if not interaction_ids:
+        return []
+    await session.exec(
+        update(Interaction)
+        .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
+        .values(speaker_id=speaker_id)
+    )
+    return [
+        await events.tell(session, network_id, "interaction_created", interaction_id, now)
+        for interaction_id in interaction_ids
+    ]
+
+
+async def _lock_spoken(
+    session: AsyncSession, network_id: str, interaction_ids: Sequence[str]
+) -> None:
+    await session.exec(
+        select(Interaction.id)
+        .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
+        .order_by(col(Interaction.id))
+        .with_for_update()
+    )
+
+
+async def _lock_person(session: AsyncSession, network_id: str, person_id: str) -> bool:
+    """Nobody deletes the person, or learns the voice, until this ends; False: there is none."""
+    found = await session.exec(
+        select(Person.id)
+        .where(col(Person.network_id) == network_id, col(Person.id) == person_id)
+        .with_for_update(key_share=True)
+    )
+    return found.first() is not None
