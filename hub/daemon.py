@@ -46,6 +46,7 @@ from hub.store.moves import Moves
 from hub.store.pairing import PairingCodes
 from hub.store.retention import Retention
 from hub.store.store import Store
+from hub.store.voice_deeds import VoiceDeeds
 from models import scorer
 from shared.clock import steady_clock
 from shared.discovery import (
@@ -104,7 +105,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
             context = authority.server_context(own_addresses(), datetime.now(UTC))
         public_url = config.server.public_url
         home = Home(Moves(database, clock), config.legacy, clock)
-        household = Household(database, clock)
+        household, voices = Household(database, clock), VoiceDeeds(database, clock)
         services = Services(
             store,
             Accounts(database, clock),
@@ -115,7 +116,9 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
             own_id,
             ca=authority.ca if authority and public_url is None else None,
             public_url=public_url,
-            teach=Teacher(household, networks.publish),
+            voices=voices,
+            speakers=speakers,
+            teach=Teacher(household, voices, networks.publish, speakers),
             legacy=home,
             migrations=lambda: status(database, clock, config.paths.state_dir / "migration"),
         )

@@ -20,6 +20,7 @@ from hub.store.errors import (
     RegistrationClosedError,
     StoreConflictError,
     VersionConflictError,
+    VoicesOffError,
 )
 from shared.errors import (
     AccessDeniedError,
@@ -76,6 +77,13 @@ class NothingUnderstoodError(MiraError):
     fault = Fault.ENVIRONMENT
 
 
+class VoicesUnavailableError(MiraError):
+    """The hub has no encoder of voices."""
+
+    code = "VOICES_UNAVAILABLE"
+    fault = Fault.ENVIRONMENT
+
+
 class SlowRequestError(MiraError):
     """A request that takes too long to come."""
 
@@ -107,6 +115,8 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (PairingUnavailableError, 409),
     (NothingUnderstoodError, 409),
     (NoRecordingError, 409),
+    (VoicesOffError, 409),
+    (VoicesUnavailableError, 503),
     (RecogniserBusyError, 503),
     (RecogniserStoppedError, 503),
     (HubStoppingError, 503),

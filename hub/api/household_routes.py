@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.api import household
+from hub.api import household, voices
 from hub.api.route import Handler, Route, roles
 from hub.store.household_details import (
     ActionDetails,
@@ -48,7 +48,7 @@ def _add(path: str, summary: str, handler: Handler, answer: Any, body: Any) -> R
 def _one(
     method: str, path: str, summary: str, handler: Handler, answer: Any = None, body: Any = None
 ) -> Route:
-    name = path.partition("{")[2].rstrip("}")
+    name = path.partition("{")[2].partition("}")[0]
     return Route(
         method,
         f"{NETWORK}/{path}",
@@ -118,6 +118,48 @@ HOUSEHOLD_ROUTES = (
         PERSON,
         "Deletes a person and their voice; what they said stays.",
         household.delete_person,
+    ),
+    _one(
+        "DELETE",
+        PERSON + "/voice",
+        "Deletes a person's voice everywhere; the person, and what they said, stay.",
+        voices.forget,
+    ),
+    Route(
+        "POST",
+        f"{NETWORK}/{PERSON}/enrol",
+        _HOUSEHOLD,
+        "Takes a sentence that somebody read, for their voice to be known.",
+        voices.enrol,
+        voices.Enrolment,
+        query=voices.Sentence,
+        missing="INVALID_PERSON_ID",
+        recording=True,
+    ),
+    _one(
+        "POST",
+        PERSON + "/merge",
+        "Makes one person of two.",
+        voices.merge,
+        PersonDetails,
+        voices.Merge,
+    ),
+    _one(
+        "POST",
+        PERSON + "/split",
+        "Gives some of what a person said to another, or to somebody new; shows whom.",
+        voices.split,
+        PersonDetails,
+        voices.Split,
+    ),
+    Route(
+        "DELETE",
+        f"{NETWORK}/voices",
+        roles("network"),
+        "Deletes all voices of the network; people, and what was said by whom, stay.",
+        voices.forget_all,
+        status=204,
+        missing="INVALID_NETWORK_ID",
     ),
     _list(
         "actions",

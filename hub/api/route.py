@@ -12,6 +12,7 @@ from hub.api.teaching import Teach, learn_nothing
 from hub.legacy.home import Home
 from hub.migration.status import Status
 from hub.networks import Networks
+from hub.speakers.desk import SpeakersDesk
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.errors import NotFoundError
@@ -19,6 +20,7 @@ from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.records import Access
 from hub.store.store import Store
+from hub.store.voice_deeds import VoiceDeeds
 from shared.ids import is_uuid
 
 Who = Literal["anyone", "operator", "creator", "network", "client", "registration"]
@@ -42,6 +44,8 @@ class Services:
     hub_id: str
     ca: str | None = None  # of the hub's own, in PEM, where devices see its certificates
     public_url: str | None = None  # under which the hub is reached, where it knows
+    voices: VoiceDeeds = field(kw_only=True)
+    speakers: SpeakersDesk = field(kw_only=True)
     teach: Teach = learn_nothing  # a voice
     legacy: Home | None = None  # of legacy calls; None: there are none
     migrations: Callable[[], Awaitable[Status]] | None = None  # how far they are; None: no matter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hub.api import audio, clients, device_config, interactions, networks, pairing
+from hub.api import audio, clients, device_config, interactions, networks, pairing, voices
 from hub.api.health import Health, health, prometheus
 from hub.api.household_routes import HOUSEHOLD_ROUTES
 from hub.api.openapi import answering
@@ -241,6 +241,16 @@ _ROUTES = (
         "Shows an interaction.",
         interactions.read,
         InteractionDetails,
+        missing="INVALID_INTERACTION_ID",
+    ),
+    Route(
+        "PATCH",
+        INTERACTION,
+        _HOUSEHOLD,
+        "Says who said something.",
+        voices.change_interaction,
+        InteractionDetails,
+        body=voices.ChangedInteraction,
         missing="INVALID_INTERACTION_ID",
     ),
     Route(

@@ -13,13 +13,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from hub.audio_file import read_recording
-from hub.speakers.encoder import SpeakerEncoder
-from hub.speakers.spaces import GE2E_LEGACY, Embedding
+from hub.speakers.desk import SpeakersDesk
+from hub.speakers.spaces import GE2E, GE2E_LEGACY, Embedding
+from hub.store.errors import VoicesOffError
 from hub.store.household import Household
-from models.location import WeightStore
+from hub.store.voice_deeds import VoiceDeeds
 from shared.audio import SAMPLE_RATE
 from shared.errors import WeightsError
-from shared.wire.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -36,30 +36,31 @@ def taught(known: Sequence[float] | None, heard: Embedding) -> list[float]:
 
 
 class Teacher:
-    """Teaches voices; the encoder is loaded with the first.
+    """Teaches voices.
 
     Args:
         household: where people are.
+        voices: where their voices are.
         publish: tells a network's devices of events.
-        weights: where the encoder's are.
+        speakers: tells the voice in a recording.
     """
 
     def __init__(
         self,
         household: Household,
+        voices: VoiceDeeds,
         publish: Callable[..., None],
-        weights: WeightStore | None = None,
+        speakers: SpeakersDesk,
     ) -> None:
         self._household = household
+        self._voices = voices
         self._publish = publish
-        self._weights = weights
-        self._encoder: SpeakerEncoder | None = None
-        self._loading = asyncio.Lock()
+        self._speakers = speakers
 
     async def __call__(
         self, network_id: str, person_id: str, recording: bytes, expected_text: str | None
     ) -> bool:
-        """See `hub.api.teaching.Teach`; False where the encoder's weights are not here.
+        """See `hub.api.teaching.Teach`; False where no voices are wanted, or none can be told.
 
         Raises:
             AudioFormatError: the recording cannot be used.
@@ -68,15 +69,19 @@ class Teacher:
         """
         pcm = await asyncio.to_thread(read_recording, recording, SAMPLE_RATE)
         try:
-            async with self._loading:
-                if self._encoder is None:
-                    self._encoder = await asyncio.to_thread(SpeakerEncoder.load, self._weights)
+            heard = await self._speakers.embed(pcm, (GE2E, GE2E_LEGACY))
         except WeightsError as error:
             log.warning("no voice can be taught: %s", error)
             return False
-        heard = await asyncio.to_thread(self._encoder.embed, pcm, GE2E_LEGACY)
-        events: tuple[Event, ...] = await self._household.learn_voice(
-            network_id, person_id, lambda known: taught(known, heard)
-        )
-        self._publish(network_id, *events)
+        try:
+            events = await self._household.learn_voice(
+                network_id, person_id, lambda known: taught(known, heard.vectors[GE2E_LEGACY])
+            )
+            # What a legacy system learned counts only until the hub knows the voice itself.
+            _, more = await self._voices.enrol(
+                network_id, person_id, heard.vectors[GE2E], heard.speech_s
+            )
+        except VoicesOffError:
+            return False
+        self._publish(network_id, *events, *more)
         return True

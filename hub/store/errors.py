@@ -77,6 +77,13 @@ class NotFoundError(StoreError):
     fault = Fault.PERSON
 
 
+class VoicesOffError(StoreError):
+    """The network wants nobody to be told by the voice."""
+
+    code = "VOICES_OFF"
+    fault = Fault.PERSON
+
+
 class NoRecordingError(StoreError):
     """The audio of an interaction was not kept."""
 

@@ -15,7 +15,7 @@ from hub.store import events, networks
 from hub.store.accounts import expect_version
 from hub.store.database import Database
 from hub.store.details import Page
-from hub.store.errors import NotFoundError
+from hub.store.errors import NotFoundError, VoicesOffError
 from hub.store.household_details import PersonDetails
 from hub.store.household_kinds import BEGINNING, PERSONS, D, Kind, R
 from hub.store.keyset import cursor_of, position_of
@@ -158,9 +158,12 @@ class Household:
 
         Raises:
             NotFoundError: the network has no such person.
+            VoicesOffError: the network wants no voices.
         """
         async with self._database.transaction(Scope(network_id)) as session:
             row = await _one(session, PERSONS, network_id, person_id, lock=True)
+            if not (await networks.one(session, network_id)).settings.voices:
+                raise VoicesOffError("This network wants no voices.")
             row.voice_embedding = learn(row.voice_embedding)
             row.version += 1
             row.updated_at = now = self._now()

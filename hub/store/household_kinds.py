@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, String, cast, delete, func, literal, update
+from sqlalchemy import ColumnElement, String, cast, func, literal, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import events
+from hub.store import events, voice_rows
 from hub.store.errors import InvalidValueError
 from hub.store.household_details import (
     ActionDetails,
@@ -153,21 +153,11 @@ async def _forget_person(
         conversation.version += 1
         conversation.updated_at = now
     await session.flush()
-    theirs = col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == row_id
-    # A vector that a legacy system left and that nobody can compare stands in the free data.
-    left = cast(col(Interaction.processing_metadata), String).contains('"voice_embedding"')
-    for said in await session.exec(select(Interaction).where(*theirs, left)):
-        free = said.processing_metadata or {}
-        legacy = {k: v for k, v in free.get("legacy", {}).items() if k != "voice_embedding"}
-        said.processing_metadata = {**free, "legacy": legacy}
-    await session.flush()
+    await voice_rows.forget(session, network_id, [row_id])
     await session.exec(
-        update(Interaction).where(*theirs).values(speaker_id=None, voice_embedding=None)
-    )
-    await session.exec(
-        delete(VoiceCentroid).where(
-            col(VoiceCentroid.network_id) == network_id, col(VoiceCentroid.person_id) == row_id
-        )
+        update(Interaction)
+        .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == row_id)
+        .values(speaker_id=None)
     )
 
 

@@ -71,6 +71,8 @@ class KnownVoices:
         said = (row.processing_metadata or {}).get(voice_rows.SPEAKER)
         if not isinstance(said, Mapping) or said.get("space") != GE2E or not said.get("clear"):
             return None
+        if said.get("outcome") == voice_rows.BY_HAND:  # somebody said that it is nobody's
+            return None
         vector = usable(row.voice_embedding)
         if vector is not None and row.timestamp is not None and row.timestamp >= since:
             self.strangers[row.id] = Stranger(row.id, vector, float(said.get("speech_s", 0)))

@@ -20,6 +20,8 @@ from shared.wire.events import Event
 
 DECIMALS = 6
 """Of a stored number: more would be noise, and half of the row."""
+BY_HAND = "by_hand"
+"""The outcome where a person said who spoke."""
 NOTHING = Voice()
 SPEAKER = "speaker"
 """Under which an interaction's metadata tells how its speaker was decided."""

@@ -22,6 +22,7 @@ from hub.recognition.desk import RecognitionDesk
 from hub.recognition.desks import Desks
 from hub.recognition.fake import FakeRecogniser
 from hub.recognition.recogniser import Recogniser
+from hub.speakers.desk import SpeakersDesk
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -29,9 +30,11 @@ from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
+from hub.store.voice_deeds import VoiceDeeds
 from shared.clock import steady_clock
 from shared.config_keys import Secret
 from tests.flows.scripted import ScriptedDevice
+from tests.hub.speakers.people import FakeEncoder
 from tests.voice import understand
 
 
@@ -104,6 +107,8 @@ async def real_hub(tmp_path: Path) -> AsyncIterator[RealHub]:
             networks,
             PairingCodes(database, clock),
             "hub_1",
+            voices=VoiceDeeds(database, clock),
+            speakers=SpeakersDesk(FakeEncoder),
         )
         runner = web.AppRunner(make_app(services, Api()), access_log=None, shutdown_timeout=1.0)
         await runner.setup()

@@ -26,6 +26,7 @@ from hub.authority import Authority
 from hub.config import Api
 from hub.networks import Networks
 from hub.recognition.desks import Desks
+from hub.speakers.desk import SpeakersDesk
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -33,6 +34,7 @@ from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
+from hub.store.voice_deeds import VoiceDeeds
 from shared.clock import steady_clock
 from shared.config_keys import Secret
 from shared.discovery import HubRecord, Sighting
@@ -40,6 +42,7 @@ from shared.pairing import ATTEMPTS, Code, Link, PairingError
 from tests.certificates import server_context
 from tests.fakes import VirtualDesk
 from tests.flows.scripted import ScriptedDevice
+from tests.hub.speakers.people import FakeEncoder
 from tests.voice import understand
 
 
@@ -87,6 +90,8 @@ async def open_hub(tmp_path: Path, public_url: str | None = None) -> AsyncIterat
         networks,
         codes,
         "hub_1",
+        voices=VoiceDeeds(database, clock),
+        speakers=SpeakersDesk(FakeEncoder),
         ca=None if public_url else authority.ca,
         public_url=public_url,
     )

@@ -18,6 +18,7 @@ from hub.app import make_app
 from hub.config import Api
 from hub.networks import Networks
 from hub.recognition.desks import Desks
+from hub.speakers.desk import SpeakersDesk
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -25,6 +26,7 @@ from hub.store.household import Household
 from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
+from hub.store.voice_deeds import VoiceDeeds
 from shared.clock import steady_clock
 from shared.errors import StoreError
 from shared.wire.channel import ChannelClosedError, WebSocketChannel
@@ -32,6 +34,7 @@ from shared.wire.codec import MAX_MESSAGE_BYTES
 from shared.wire.session import Error
 from tests.fakes import VirtualDesk
 from tests.flows.scripted import ScriptedDevice
+from tests.hub.speakers.people import FakeEncoder
 from tests.voice import understand
 
 UPGRADE = {
@@ -57,6 +60,8 @@ class Site:
             self.networks,
             PairingCodes(database, clock),
             "hub_1",
+            voices=VoiceDeeds(database, clock),
+            speakers=SpeakersDesk(FakeEncoder),
         )
         self.client = TestClient(TestServer(make_app(services, api)))
         self.network: NetworkInfo

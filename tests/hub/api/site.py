@@ -19,6 +19,7 @@ from hub.config import Api
 from hub.migration.status import status
 from hub.networks import Networks
 from hub.recognition.desks import Desks
+from hub.speakers.desk import SpeakersDesk
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -28,10 +29,12 @@ from hub.store.pairing import PairingCodes
 from hub.store.records import NetworkInfo
 from hub.store.settings import NetworkSettings
 from hub.store.store import Store
+from hub.store.voice_deeds import VoiceDeeds
 from shared.config_keys import Secret
 from shared.wire.channel import ChannelClosedError, WebSocketChannel
 from tests.fakes import VirtualDesk
 from tests.flows.scripted import ScriptedDevice
+from tests.hub.speakers.people import FakeEncoder
 from tests.hub.store.making import SPOKEN_AT, WoundClock, election, interaction
 from tests.voice import say, understand
 
@@ -109,6 +112,8 @@ class Site:
         self.desk = VirtualDesk(understand)
         self.networks = Networks(self.store, Desks(self.desk), clock)
         self.pairing = PairingCodes(database, clock)
+        self.voices = VoiceDeeds(database, clock)
+        self.speakers = SpeakersDesk(FakeEncoder)
         services = Services(
             self.store,
             self.accounts,
@@ -117,6 +122,8 @@ class Site:
             self.networks,
             self.pairing,
             "hub_1",
+            voices=self.voices,
+            speakers=self.speakers,
             public_url=PUBLIC_URL,
             migrations=lambda: status(database, clock, Path()),
         )

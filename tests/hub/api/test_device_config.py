@@ -92,6 +92,8 @@ async def test_the_hubs_own_ca_goes_along_and_the_address_is_the_one_that_was_as
         site.networks,
         site.pairing,
         "hub_1",
+        voices=site.voices,
+        speakers=site.speakers,
         ca=authority.ca,
     )
     access = await site.store.look_up(home.token)

@@ -25,8 +25,10 @@ BODIES = {
     "NewPerson": {"name": "Ann"},
     "NewEvent": {"title": "Party", "start_time": TIME},
     "NewReminder": {"title": "Call", "due_time": TIME},
+    "Merge": {"person_id": new_id()},
+    "Split": {"interaction_ids": [new_id()]},
 }
-RECORDING = pcm_to_bytes(say("ba de"))
+RECORDING = pcm_to_bytes(say("ba de fi ba de fi ba de fi"))
 ROLES: tuple[Who, ...] = ("network", "client", "registration")
 
 
@@ -37,12 +39,28 @@ def name_of(route: Route) -> str:
 every_route = pytest.mark.parametrize("route", OF_NETWORK, ids=name_of)
 
 
-async def ask(site: Site, route: Route, home: Household, token: str, **path: str) -> Answer:
+async def ask(
+    site: Site, route: Route, home: Household, token: str, needed: object = None, **path: str
+) -> Answer:
     body = BODIES.get(route.body.__name__, {}) if route.body else None
     where, data = home.path(route.path, **path), None
     if route.recording:
-        where, data = f"{where}?client_id=hall", RECORDING
-    return await site.ask(route.method, where, token, json=body, data=data)
+        data = RECORDING
+        where = f"{where}?client_id=hall" if route.recognises else where
+    return await site.ask(route.method, where, token, json=needed or body, data=data)
+
+
+async def needed(site: Site, route: Route, home: Household) -> object:
+    """A body that names somebody or something of the household, where the route takes one."""
+    network_id = home.network.network_id
+    match route.body.__name__ if route.body else "":
+        case "Merge":
+            other, _ = await site.household_data.add_person(network_id, "Ben")
+            return {"person_id": other.person_id}
+        case "Split":
+            await site.voices.set_speaker(network_id, home.interaction_id, home.person_id)
+            return {"interaction_ids": [home.interaction_id]}
+    return None
 
 
 def without_id(answer: Answer) -> tuple[int, object]:
@@ -122,7 +140,7 @@ async def test_those_whom_a_route_is_for_may_use_it(
             break
     if "network" in route.who:
         fresh = await site.household("fresh")
-        answer = await ask(site, route, fresh, fresh.token)
+        answer = await ask(site, route, fresh, fresh.token, needed=await needed(site, route, fresh))
         # A GET that asks for no WebSocket is told so.
         assert answer.status == (400 if route.raw else route.status), answer
 

@@ -13,21 +13,26 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
+from hub.speakers.desk import SpeakersDesk
 from hub.speakers.encoder import TooLittleSpeechError
 from hub.speakers.teacher import Teacher, taught
 from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.household import Household
 from hub.store.scope import Scope
+from hub.store.settings import NetworkSettings
 from hub.store.store import Store
-from hub.store.tables import Person
+from hub.store.tables import Person, VoiceCentroid
+from hub.store.voice_deeds import VoiceDeeds
 from models.location import WeightStore
 from shared.audio import SAMPLE_RATE, Pcm
 from shared.errors import AudioFormatError
 from shared.wire.events import Event, PersonChanged
 from tests.hub.speakers.clips import clips
+from tests.hub.speakers.people import FakeEncoder
 from tests.hub.store.conftest import clock, database, path, template
 from tests.hub.store.making import WoundClock
+from tests.voice import say
 
 __all__ = ("clock", "database", "path", "template")
 
@@ -60,7 +65,12 @@ async def test_a_voice_is_the_first_recordings_and_then_a_running_mean(
     home = network.network_id
     anna, _ = await household.add_person(home, "Anna")
     ben, _ = await household.add_person(home, "Ben")
-    teach = Teacher(household, lambda _, *events: told.extend(events))
+    teach = Teacher(
+        household,
+        VoiceDeeds(database, clock),
+        lambda _, *events: told.extend(events),
+        SpeakersDesk(),
+    )
     spoken = clips()
     assert await teach(home, anna.person_id, wav(spoken["times"]), None)
     first = np.array(await voice(database, home, anna.person_id))
@@ -75,7 +85,12 @@ async def test_a_voice_is_the_first_recordings_and_then_a_running_mean(
     assert await voice(database, home, ben.person_id) is None
     assert [event.person_id for event in told if isinstance(event, PersonChanged)] == [
         anna.person_id
-    ] * 2
+    ] * 4  # the legacy system's vector, and the hub's own
+    async with database.session(Scope(home)) as session:
+        found = await session.exec(select(VoiceCentroid).where(VoiceCentroid.network_id == home))
+        own = list(found)
+    assert {(one.person_id, one.enrolled) for one in own} == {(anna.person_id, True)}
+    assert len(own) == 2
 
 
 @pytest.mark.weights
@@ -84,7 +99,12 @@ async def test_what_teaches_nothing_changes_nothing(database: Database, clock: W
     network, _ = await Store(database, clock).create_network("Home")
     home = network.network_id
     anna, _ = await household.add_person(home, "Anna")
-    teach = Teacher(household, lambda _, *events: told.extend(events))
+    teach = Teacher(
+        household,
+        VoiceDeeds(database, clock),
+        lambda _, *events: told.extend(events),
+        SpeakersDesk(),
+    )
     with pytest.raises(TooLittleSpeechError):
         await teach(home, anna.person_id, wav(clips()["times"][:SAMPLE_RATE]), None)
     with pytest.raises(AudioFormatError):
@@ -101,9 +121,22 @@ async def test_without_weights_nothing_is_learned(
     household = Household(database, clock)
     network, _ = await Store(database, clock).create_network("Home")
     anna, _ = await household.add_person(network.network_id, "Anna")
-    teach = Teacher(household, lambda *_: None, WeightStore(tmp_path))
+    speakers = SpeakersDesk.of(WeightStore(tmp_path))
+    teach = Teacher(household, VoiceDeeds(database, clock), lambda *_: None, speakers)
     noise = np.random.default_rng(0).integers(-9, 9, SAMPLE_RATE).astype(np.int16)
     assert not await teach(network.network_id, anna.person_id, wav(noise), None)
+
+
+async def test_where_no_voices_are_wanted_nothing_is_learned(
+    database: Database, clock: WoundClock
+) -> None:
+    household, store = Household(database, clock), Store(database, clock)
+    network, _ = await store.create_network("Home", NetworkSettings(voices=False))
+    anna, _ = await household.add_person(network.network_id, "Anna")
+    deeds, speakers = VoiceDeeds(database, clock), SpeakersDesk(FakeEncoder)
+    teach = Teacher(household, deeds, lambda *_: None, speakers)
+    assert not await teach(network.network_id, anna.person_id, wav(say("ba " * 9)), None)
+    assert await voice(database, network.network_id, anna.person_id) is None
 
 
 def test_a_vector_that_is_none_is_replaced() -> None:

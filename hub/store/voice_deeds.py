@@ -1,0 +1,395 @@
+"""What people do about voices: give theirs, name who spoke, put two together, take one apart,
+have a voice forgotten. Each method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy
+from sqlalchemy import delete, update
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.speakers.book import Voice, VoiceBook, usable
+from hub.speakers.enrolment import Certainty, certainty, resembling
+from hub.speakers.learning import enrolled, learned, united
+from hub.speakers.spaces import GE2E, Embedding
+from hub.store import events, networks, voice_rows, voices
+from hub.store.database import Database
+from hub.store.errors import NotFoundError, VoicesOffError
+from hub.store.household_details import PersonDetails
+from hub.store.scope import Scope
+from hub.store.tables import Conversation, Interaction, Person, VoiceCentroid
+from hub.store.voice_rows import BY_HAND, SPEAKER
+from hub.store.whole import whole
+from shared.clock import Clock
+from shared.wire.events import Event
+
+MOST_RELEARNED = 500
+"""Utterances that a voice is learned from anew, the newest."""
+TOLD_AT_ONCE = 100
+"""Events that devices are told of at once; if there are more, they read the log by themselves."""
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """What came of a sentence that was read for a voice."""
+
+    person: PersonDetails
+    sentences: int  # that are kept
+    certainty: Certainty
+    merged: tuple[str, ...]  # nameless persons who turned out to be this one
+
+
+@whole
+class VoiceDeeds:
+    """Every network's.
+
+    Args:
+        database: open; this does not close it.
+        clock: the hub's clock, in microseconds since the Unix epoch.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def check(self, network_id: str, person_id: str) -> None:
+        """Whether a voice may be given to a person; before work is put into it.
+
+        Raises:
+            NotFoundError: the network has no such person.
+            VoicesOffError: the network wants no voices.
+        """
+        async with self._database.session(Scope(network_id)) as session:
+            await _wanted(session, network_id, person_id, lock=False)
+
+    async def enrol(
+        self,
+        network_id: str,
+        person_id: str,
+        sentence: Embedding,
+        speech_s: float,
+        *,
+        anew: bool = False,
+    ) -> tuple[Enrolled, tuple[Event, ...]]:
+        """Gives a person's voice a sentence that was read for it.
+
+        Nameless persons who are the same voice become this one, once the voice is known well:
+        two of one voice could not be told apart.
+
+        Args:
+            network_id: the network's UUID.
+            person_id: whose voice it is.
+            sentence: the vector in the space `ge2e`.
+            speech_s: seconds of speech in it.
+            anew: sentences of an earlier enrolment are forgotten.
+
+        Raises:
+            NotFoundError: the network has no such person.
+            VoicesOffError: the network wants no voices.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            now = self._now()
+            await _wanted(session, network_id, person_id)
+            before = await voice_rows.voice_of(session, network_id, person_id)
+            kept = before
+            if anew:
+                rest = tuple(one for one in before.centroids if not one.enrolled)
+                kept = Voice(rest, before.legacy)
+            after = enrolled(kept, [(sentence, speech_s)])
+            await voice_rows.write(session, network_id, person_id, before, after, now)
+            known = await voice_rows.voices(session, network_id)
+            others = {key: voice for key, voice in known.items() if key != person_id}
+            nameless = await _nameless(session, network_id)
+            same = [
+                key
+                for key in resembling(after, others)
+                if key in nameless and not others[key].enrolment
+            ]
+            told: list[Event] = []
+            for other in same:
+                told += await _merge(session, network_id, person_id, other, now)
+                del others[other]
+            told.append(await voice_rows.tell_person(session, network_id, person_id, now))
+            shown = await _shown(session, network_id, person_id)
+            sure = certainty(after, VoiceBook(others))
+            result = Enrolled(shown, len(after.enrolment), sure, tuple(same))
+            return result, tuple(told)
+
+    async def forget(self, network_id: str, person_id: str) -> tuple[Event, ...]:
+        """Deletes a person's voice everywhere; the person, and what they said, stay.
+
+        Raises:
+            NotFoundError: the network has no such person.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            await _person(session, network_id, person_id)
+            await voice_rows.forget(session, network_id, [person_id])
+            return (await voice_rows.tell_person(session, network_id, person_id, self._now()),)
+
+    async def forget_all(self, network_id: str) -> tuple[Event, ...]:
+        """Deletes all voices of a network; people, and what was said by whom, stay.
+
+        Raises:
+            NotFoundError: no such network.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            now = self._now()
+            found = await session.exec(
+                select(Person.id).where(col(Person.network_id) == network_id).with_for_update()
+            )
+            people = list(found)
+            await session.exec(
+                delete(VoiceCentroid).where(col(VoiceCentroid.network_id) == network_id)
+            )
+            await voice_rows.forget(session, network_id, people)
+            await voice_rows.forget_spoken(session, network_id)
+            await session.exec(
+                update(Person)
+                .where(col(Person.network_id) == network_id)
+                .values(version=col(Person.version) + 1, updated_at=now)
+            )
+            # Tells other hubs that all they hold of the network's voices is to be read anew.
+            return (await events.tell(session, network_id, "settings_changed", network_id, now),)
+
+    async def merge(
+        self, network_id: str, person_id: str, other_id: str
+    ) -> tuple[PersonDetails, tuple[Event, ...]]:
+        """Makes one person of two; the other is gone, and all that was theirs is the first's.
+
+        The first keeps its name, and takes the other's where it has none.
+
+        Raises:
+            NotFoundError: the network has not both of them, or they are one already.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            if person_id == other_id:
+                raise NotFoundError("A person cannot be merged with themselves.")
+            for key in sorted((person_id, other_id)):
+                await _person(session, network_id, key)
+            told = await _merge(session, network_id, person_id, other_id, self._now())
+            told.append(await voice_rows.tell_person(session, network_id, person_id, self._now()))
+            return await _shown(session, network_id, person_id), _few(told)
+
+    async def split(
+        self,
+        network_id: str,
+        person_id: str,
+        interaction_ids: Sequence[str],
+        to_id: str | None,
+        name: str | None,
+    ) -> tuple[PersonDetails, tuple[Event, ...]]:
+        """Gives what one person said to another, who is new where `to_id` is None.
+
+        Both voices are learned anew, from what is now theirs.
+
+        Raises:
+            NotFoundError: the network has no such people, or the first did not say all of it.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            now = self._now()
+            for key in sorted({person_id, *([to_id] if to_id else [])}):
+                await _person(session, network_id, key)
+            said = sorted(set(interaction_ids))
+            found = await session.exec(
+                select(Interaction.id)
+                .where(
+                    col(Interaction.network_id) == network_id,
+                    col(Interaction.id).in_(said),
+                    col(Interaction.speaker_id) == person_id,
+                )
+                .order_by(col(Interaction.id))
+                .with_for_update()
+            )
+            if list(found) != said:
+                raise NotFoundError("The person did not say all of these.")
+            target = to_id or (await voices.new_person(session, network_id, name, now)).id
+            await _note_by_hand(session, network_id, said)
+            told = await voices.give(session, network_id, said, target, now)
+            for key in (person_id, target):
+                await _relearn(session, network_id, key, now)
+                told.append(await voice_rows.tell_person(session, network_id, key, now))
+            return await _shown(session, network_id, target), _few(told)
+
+    async def set_speaker(
+        self, network_id: str, interaction_id: str, person_id: str | None
+    ) -> tuple[Event, ...]:
+        """Says who said something; None: nobody knows. The voices concerned learn of it.
+
+        Raises:
+            NotFoundError: the network has no such interaction or person.
+        """
+        async with self._database.transaction(Scope(network_id)) as session:
+            now = self._now()
+            found = await session.exec(
+                select(Interaction.speaker_id).where(
+                    col(Interaction.network_id) == network_id, Interaction.id == interaction_id
+                )
+            )
+            spoken = found.all()
+            if not spoken:
+                raise NotFoundError("The network has no such interaction.")
+            people = {key for key in (spoken[0], person_id) if key is not None}
+            for key in sorted(people):
+                await _person(session, network_id, key)
+            row = (
+                await session.exec(
+                    select(Interaction)
+                    .where(
+                        col(Interaction.network_id) == network_id, Interaction.id == interaction_id
+                    )
+                    .with_for_update()
+                )
+            ).one()
+            await _note_by_hand(session, network_id, [interaction_id])
+            told = await voices.give(session, network_id, [interaction_id], person_id, now)
+            if spoken[0] != person_id and usable(row.voice_embedding) is not None:
+                for key in sorted(people):
+                    await _relearn(session, network_id, key, now)
+                    told.append(await voice_rows.tell_person(session, network_id, key, now))
+            return tuple(told)
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
+
+
+async def _wanted(
+    session: AsyncSession, network_id: str, person_id: str, *, lock: bool = True
+) -> None:
+    await _person(session, network_id, person_id, lock=lock)
+    if not (await networks.one(session, network_id)).settings.voices:
+        raise VoicesOffError(
+            "This network wants no voices.", "The setting `voices` switches them on."
+        )
+
+
+def _few(told: list[Event]) -> tuple[Event, ...]:
+    return tuple(told) if len(told) <= TOLD_AT_ONCE else ()
+
+
+async def _person(
+    session: AsyncSession, network_id: str, person_id: str, *, lock: bool = True
+) -> Person:
+    """Locked, until the transaction ends; raises NotFoundError."""
+    statement = select(Person).where(
+        col(Person.network_id) == network_id, col(Person.id) == person_id
+    )
+    found = await session.exec(statement.with_for_update() if lock else statement)
+    person = found.first()
+    if person is None:
+        raise NotFoundError("The network has no such person.")
+    return person
+
+
+async def _shown(session: AsyncSession, network_id: str, person_id: str) -> PersonDetails:
+    person = await session.get(Person, person_id, populate_existing=True)
+    if person is None or person.network_id != network_id:
+        raise NotFoundError("The network has no such person.")
+    voice = await voice_rows.voice_of(session, network_id, person_id)
+    return PersonDetails.of(person, voice.learned_s if voice.centroids else None)
+
+
+async def _nameless(session: AsyncSession, network_id: str) -> set[str]:
+    found = await session.exec(
+        select(Person.id).where(col(Person.network_id) == network_id, col(Person.name).is_(None))
+    )
+    return set(found)
+
+
+async def _merge(
+    session: AsyncSession, network_id: str, person_id: str, other_id: str, now: datetime
+) -> list[Event]:
+    """What hung on the other hangs on the person; all but the person's own event is told."""
+    one = await voice_rows.voice_of(session, network_id, person_id)
+    other = await voice_rows.voice_of(session, network_id, other_id)
+    person, gone = [await _person(session, network_id, key) for key in (person_id, other_id)]
+    person.name = person.name or gone.name
+    person.voice_embedding = person.voice_embedding or gone.voice_embedding
+    with_them = await session.exec(
+        select(Conversation)
+        .where(
+            col(Conversation.network_id) == network_id,
+            sqlalchemy.cast(col(Conversation.participant_ids), sqlalchemy.String).contains(
+                other_id, autoescape=True
+            ),
+        )
+        .order_by(col(Conversation.id))
+        .with_for_update()
+    )
+    for conversation in with_them:
+        people = (
+            person_id if key == other_id else key for key in conversation.participant_ids or []
+        )
+        conversation.participant_ids = list(dict.fromkeys(people))
+        conversation.version += 1
+        conversation.updated_at = now
+    await session.flush()
+    found = await session.exec(
+        select(Interaction.id)
+        .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == other_id)
+        .order_by(col(Interaction.timestamp), col(Interaction.id))
+    )
+    said = list(found)
+    both = united(one, other)
+    await session.exec(
+        delete(VoiceCentroid).where(
+            col(VoiceCentroid.network_id) == network_id, col(VoiceCentroid.person_id) == other_id
+        )
+    )
+    await voice_rows.write(session, network_id, person_id, one, _without_keys(both, one), now)
+    told = await voices.give(session, network_id, said, person_id, now)
+    await session.delete(gone)
+    await session.flush()
+    told.append(await events.tell(session, network_id, "person_deleted", other_id, now))
+    return told
+
+
+def _without_keys(voice: Voice, known: Voice) -> Voice:
+    """The voice with the keys of those centroids only that are stored as `known` has them."""
+    keys = {centroid.key for centroid in known.centroids}
+    return Voice(
+        tuple(one if one.key in keys else replace(one, key=None) for one in voice.centroids),
+        voice.legacy,
+    )
+
+
+async def _relearn(session: AsyncSession, network_id: str, person_id: str, now: datetime) -> None:
+    """Learns a voice anew, from its enrolment and from what the person said, oldest first."""
+    before = await voice_rows.voice_of(session, network_id, person_id)
+    after = Voice(tuple(one for one in before.centroids if one.enrolled), before.legacy)
+    rows = await session.exec(
+        select(Interaction.voice_embedding, Interaction.processing_metadata)
+        .where(
+            col(Interaction.network_id) == network_id,
+            col(Interaction.speaker_id) == person_id,
+            col(Interaction.voice_embedding).is_not(None),
+            col(Interaction.timestamp).is_not(None),
+        )
+        .order_by(col(Interaction.timestamp).desc(), col(Interaction.id))
+        .limit(MOST_RELEARNED)
+    )
+    for stored, metadata in reversed(rows.all()):
+        said = (metadata or {}).get(SPEAKER)
+        vector = usable(stored)
+        if vector is not None and isinstance(said, dict) and said.get("space") == GE2E:
+            after = learned(after, vector, float(said.get("speech_s", 0)))
+    await voice_rows.write(session, network_id, person_id, before, after, now)
+
+
+async def _note_by_hand(
+    session: AsyncSession, network_id: str, interaction_ids: Sequence[str]
+) -> None:
+    """Notes that a person said who spoke."""
+    rows = await session.exec(
+        select(Interaction).where(
+            col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids)
+        )
+    )
+    for row in rows:
+        known = dict(row.processing_metadata or {})
+        known[SPEAKER] = {**known.get(SPEAKER, {}), "outcome": BY_HAND}
+        row.processing_metadata = known
+    await session.flush()
