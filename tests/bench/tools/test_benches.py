@@ -41,6 +41,7 @@ ROOT = Path(__file__).parents[3]
         "enhancement",
         "torture",
         "migrate",
+        "speakers",
     ],
 )
 def test_a_bench_explains_itself(bench: str) -> None:

@@ -1,0 +1,286 @@
+"""How well people are told apart by their voices, and what that costs.
+
+The corpus is DIR/SPEAKER/CLIP (see tests/bench/tools/speaker_clips.py). Each figure is of clean
+clips, and of the same clips after a room of script/bench scenes and the product's own election.
+
+Enrolled: everybody gives three clean clips, and the rest is told in turn, as the hub does it, with
+voices that learn. `identified` is the share that was nearest to the right person, `assigned` what
+the hub then dared to say, `wrong` what it said wrongly. `stranger_taken` is how often somebody who
+is not enrolled is taken for one who is: everybody is left out once. Nobody enrolled: all speak in
+turn; `persons` are those that came of them, `false_persons` those beyond one for each speaker.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hub.speakers.assignment import Stranger, Thresholds, decide
+from hub.speakers.book import Centroid, Heard, Voice, VoiceBook, unit
+from hub.speakers.calibration import household_thresholds
+from hub.speakers.desk import SpeakersDesk
+from hub.speakers.encoder import SpeakerEncoder, TooLittleSpeechError, speech_of
+from hub.speakers.learning import enrolled, founded, learned
+from hub.speakers.spaces import GE2E
+from models.voice import EMBEDDING
+from shared.audio import SAMPLE_RATE
+from shared.errors import MiraError
+from tests.bench.tools.report import parser, result, say
+from tests.bench.tools.speaker_clips import Clip, read_clips
+from tests.bench.tools.voice_rooms import in_rooms
+
+ENROLMENT = 3
+"""Clips that everybody gives."""
+QUICK = 8
+"""Clips of a speaker in a quick run."""
+PERSONS = 1000
+RUNS = 30
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """What the hub heard of a clip."""
+
+    speaker: str
+    heard: Heard
+    quality: float
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the bench; returns the process's exit code."""
+    options = parser("speakers", (__doc__ or "").splitlines()[0])
+    options.add_argument("--corpus", type=Path, required=True, help="DIR/SPEAKER/CLIP")
+    options.add_argument("--quick", action="store_true", help=f"{QUICK} clips of each, no rooms")
+    options.add_argument("--rooms", type=int, default=20, help="clips of each through a room")
+    options.add_argument("--seed", type=int, default=1, help="of rooms and of who speaks when")
+    options.add_argument("--jobs", type=int, default=2, help="processes that make rooms")
+    args = options.parse_args(arguments)
+    try:
+        encoder = SpeakerEncoder.load()
+        clips = read_clips(args.corpus)
+        if args.quick:
+            clips = {speaker: some[:QUICK] for speaker, some in clips.items()}
+        figures: dict[str, object] = {}
+        clean, too_short = _heard(encoder, (clip for some in clips.values() for clip in some))
+        figures["clean"] = judged(clean, clean, args.seed) | {"too_short": too_short}
+        say(f"clean: {figures['clean']}")
+        if not args.quick and args.rooms:
+            chosen = [clip for some in clips.values() for clip in some[: args.rooms]]
+            through = list(in_rooms(chosen, args.seed, args.jobs))
+            rooms, too_short = _heard(encoder, (clip for clip in through if clip))
+            unheard = sum(clip is None for clip in through)
+            figures["rooms"] = judged(clean, rooms, args.seed) | {
+                "too_short": too_short,
+                "unheard": unheard,
+            }
+            say(f"rooms: {figures['rooms']}")
+    except MiraError as error:
+        print(f"bench speakers: {error}", file=sys.stderr)
+        return 1
+    result(speakers=len(clips), **figures, **_times(encoder, clips))
+    return 0
+
+
+def judged(clean: Sequence[Spoken], spoken: Sequence[Spoken], seed: int) -> dict[str, object]:
+    """All figures of some speech, with an enrolment of clean clips."""
+    order = np.random.default_rng(seed).permutation(len(spoken))
+    turns = [spoken[n] for n in order]
+    given = _enrolment(clean)
+    if spoken is clean:
+        taken = {id(one) for some in given.values() for one in some}
+        turns = [one for one in turns if id(one) not in taken]
+    return (
+        {"clips": len(spoken), "equal_error_rate": equal_error_rate(given, turns)}
+        | told(given, turns)
+        | {"stranger_taken": strangers_taken(given, turns)}
+        | nobody_enrolled([spoken[n] for n in order])
+    )
+
+
+def equal_error_rate(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) -> float:
+    """Where as many are refused by their own enrolment as are let in by another's."""
+    places = {speaker: _mean(some) for speaker, some in given.items()}
+    own, other = list[float](), list[float]()
+    for one in turns:
+        for speaker, place in places.items():
+            similarity = float(one.heard.vectors[GE2E] @ place)
+            (own if speaker == one.speaker else other).append(similarity)
+    cuts = np.sort(own + other)
+    refused = np.searchsorted(np.sort(own), cuts) / max(1, len(own))
+    let_in = 1 - np.searchsorted(np.sort(other), cuts) / max(1, len(other))
+    best = int(np.abs(refused - let_in).argmin())
+    return round(float(refused[best] + let_in[best]) / 2, 4)
+
+
+def told(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) -> dict[str, object]:
+    """What the hub says of everybody's speech when all are enrolled."""
+    book = VoiceBook({speaker: _voice(some) for speaker, some in given.items()})
+    thresholds = household_thresholds(book.voices)
+    nearest = right = wrong = 0
+    for one in turns:
+        nearest += book.nearest(one.heard.vectors, count=1)[0][0] == one.speaker
+        decision = decide(one.heard, book, (), thresholds, one.quality)
+        if decision.person_id is not None:
+            right += decision.person_id == one.speaker
+            wrong += decision.person_id != one.speaker
+        _teach(book, decision.person_id if decision.teaches else None, one)
+    count = max(1, len(turns))
+    return {
+        "identified": round(nearest / count, 4),
+        "assigned": round(right / count, 4),
+        "wrong": round(wrong / count, 4),
+        "threshold": round(thresholds.known, 3),
+    }
+
+
+def strangers_taken(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) -> float:
+    """How often somebody who is not enrolled is taken for one who is."""
+    taken = asked = 0
+    for absent in given:
+        book = VoiceBook({who: _voice(some) for who, some in given.items() if who != absent})
+        thresholds = household_thresholds(book.voices)
+        for one in turns:
+            if one.speaker == absent:
+                asked += 1
+                taken += decide(one.heard, book, (), thresholds, one.quality).person_id is not None
+    return round(taken / max(1, asked), 4)
+
+
+def nobody_enrolled(
+    turns: Sequence[Spoken], thresholds: Thresholds | None = None
+) -> dict[str, object]:
+    """Who comes of it when everybody just speaks: persons, and what was said by them."""
+    book, waiting = VoiceBook(), dict[str, Stranger]()
+    said: dict[str, Spoken] = {}
+    owner: dict[str, str] = {}  # of what was said
+    for number, one in enumerate(turns):
+        key = f"{number:05}"
+        said[key] = one
+        decision = decide(
+            one.heard, book, tuple(waiting.values()), thresholds or Thresholds(), one.quality
+        )
+        person = decision.person_id
+        if decision.outcome == "new":
+            person = f"person {len(book.voices) + 1}"
+            pieces = [one, *(said[earlier] for earlier in decision.earlier)]
+            book.put(person, founded([(p.heard.vectors[GE2E], p.heard.speech_s) for p in pieces]))
+        elif person is None:
+            waiting[key] = Stranger(key, one.heard.vectors[GE2E], one.heard.speech_s)
+        _teach(book, person if decision.teaches and decision.outcome == "known" else None, one)
+        for each in (key, *decision.earlier) if person else ():
+            owner[each] = person or ""
+            waiting.pop(each, None)
+    speakers = {one.speaker for one in turns}
+    whose = {
+        person: Counter(said[key].speaker for key, by in owner.items() if by == person)
+        for person in book.voices
+    }
+    mainly = {person: counted.most_common(1)[0][0] for person, counted in whose.items() if counted}
+    right = sum(said[key].speaker == mainly[person] for key, person in owner.items())
+    return {
+        "speakers": len(speakers),
+        "persons": len(mainly),
+        "false_persons": len(mainly) - len(set(mainly.values())),
+        "not_found": len(speakers - set(mainly.values())),
+        "unenrolled_assigned": round(len(owner) / max(1, len(turns)), 4),
+        "unenrolled_right": round(right / max(1, len(owner)), 4),
+    }
+
+
+def _teach(book: VoiceBook, person: str | None, one: Spoken) -> None:
+    if person is not None:
+        voice = learned(book.voice(person), one.heard.vectors[GE2E], one.heard.speech_s)
+        book.put(person, voice)
+
+
+def _enrolment(clean: Iterable[Spoken]) -> dict[str, list[Spoken]]:
+    given: dict[str, list[Spoken]] = {}
+    for one in clean:
+        some = given.setdefault(one.speaker, [])
+        if len(some) < ENROLMENT:
+            some.append(one)
+    return {speaker: some for speaker, some in given.items() if len(some) == ENROLMENT}
+
+
+def _voice(some: Sequence[Spoken]) -> Voice:
+    return enrolled(Voice(), [(one.heard.vectors[GE2E], one.heard.speech_s) for one in some])
+
+
+def _mean(some: Sequence[Spoken]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    mean: np.ndarray[tuple[int], np.dtype[np.float32]] = unit(
+        np.mean([one.heard.vectors[GE2E] for one in some], axis=0)
+    )
+    return mean
+
+
+def _heard(encoder: SpeakerEncoder, clips: Iterable[Clip]) -> tuple[list[Spoken], int]:
+    """What there is enough speech in, and how many had too little."""
+    found, too_short = list[Spoken](), 0
+    for clip in clips:
+        try:
+            vector = encoder.embed(clip.pcm, GE2E)
+        except TooLittleSpeechError:
+            too_short += 1
+            continue
+        seconds = len(speech_of(clip.pcm)) / SAMPLE_RATE
+        found.append(Spoken(clip.speaker, Heard({GE2E: vector}, seconds), clip.quality))
+    return found, too_short
+
+
+def _times(encoder: SpeakerEncoder, clips: dict[str, list[Clip]]) -> dict[str, object]:
+    """What an utterance of about 3 s costs, and what a thousand people add; medians of one core."""
+    clip = next(iter(clips.values()))[0]
+    pcm = np.resize(clip.pcm, 3 * SAMPLE_RATE)
+    desk = SpeakersDesk(lambda: encoder)
+    few, many = _crowd(3), _crowd(PERSONS)
+    heard = desk._hear(pcm, (GE2E,))
+    if heard is None or not heard.vectors:
+        return {}
+
+    def both() -> None:
+        found = desk._hear(pcm, (GE2E,))
+        if found is not None:
+            decide(found, few, ())
+
+    embed_ms = _median_ms(both)
+    few_ms, many_ms = (
+        _median_ms(lambda book=book: decide(heard, book, ())) for book in (few, many)
+    )
+    learn_ms = _median_ms(lambda: many.put("person 7", many.voice("person 7")))
+    return {
+        "embed_and_assign_ms": round(embed_ms, 1),
+        "thousand_persons_add_ms": round(many_ms - few_ms + learn_ms, 2),
+    }
+
+
+def _crowd(count: int) -> VoiceBook:
+    """So many people with an enrolment and three learned centroids each, near to nobody."""
+    random = np.random.default_rng(count)
+    book = VoiceBook()
+    for number in range(count):
+        vectors = [unit(np.abs(random.normal(size=EMBEDDING))) for _ in range(ENROLMENT + 3)]
+        centroids = [Centroid(v, 3.0, enrolled=n < ENROLMENT) for n, v in enumerate(vectors)]
+        book.put(f"person {number}", Voice(tuple(centroids)))
+    return book
+
+
+def _median_ms(work: object) -> float:
+    assert callable(work)
+    work()
+    times = []
+    for _ in range(RUNS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times) * 1000
+
+
+if __name__ == "__main__":
+    sys.exit(main())
