@@ -14,6 +14,7 @@ from pathlib import Path
 from edge import config_file
 from edge.config import PAIR, EdgeConfig, load_edge_config
 from edge.control import Ask, AskListening, DaemonUnreachableError, Question, Status, ask
+from edge.enrol_command import add_enrol_command
 from edge.household_commands import add_household_commands
 from edge.microphone.sound_card import list_microphones
 from edge.pairing import pair_by_code, pair_by_link
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(handler=_listening)
 
     add_household_commands(commands, _add_config, _config)
+    add_enrol_command(commands, _add_config, _config)
     return parser
 
 

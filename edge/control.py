@@ -6,10 +6,10 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from shared.errors import Fault, MiraError
 from shared.wire.network import LastingDeed
@@ -35,7 +35,13 @@ class AskChange(Struct, frozen=True, kw_only=True, tag_field="ask", tag="change"
     deed: LastingDeed
 
 
-Question = Ask | AskListening | AskChange
+class AskLend(Struct, frozen=True, kw_only=True, tag_field="ask", tag="lend"):
+    """Let another program have the microphone, for so long; 0: no longer."""
+
+    seconds: Annotated[float, Meta(ge=0, le=120)]
+
+
+Question = Ask | AskListening | AskChange | AskLend
 
 
 class Status(Struct, frozen=True, kw_only=True):

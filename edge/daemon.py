@@ -13,7 +13,7 @@ from typing import Literal
 import msgspec
 
 from edge.changes import Changes
-from edge.control import AskChange, AskListening, DaemonUnreachableError, Question, Status
+from edge.control import AskChange, AskLend, AskListening, DaemonUnreachableError, Question, Status
 from edge.ear import Ear
 from edge.event_queue import EventQueue
 from edge.hub_finder import HubFinder
@@ -94,6 +94,7 @@ class Daemon:
         self.replica = replica
         self.link = HubLink(self, finder, connect)
         self.microphone_state: MicrophoneState = "closed"
+        self._lent_until_s = 0.0  # the loop's time
         self._said_to_write = EventQueue[Written]()
         self._changes = Changes(replica, clock)
         self._switching = Switching(client_id, replica, self._changes)
@@ -151,10 +152,37 @@ class Daemon:
                     f"It is told as soon as it answers; here, the microphone is "
                     f"{self.microphone_state}.",
                 )
+        if isinstance(question, AskLend):
+            await self._lend(question.seconds)
         if isinstance(question, AskChange):
             done = await self._changes.do(question.deed, self.link.send, OBEYED_WITHIN_S)
             return msgspec.structs.replace(self.status(), done=done)
         return self.status()
+
+    async def _lend(self, seconds: float) -> None:
+        """Closes the microphone for another program, which a person runs here, or opens it again.
+
+        It is opened by itself when the time is over, whatever became of the other program.
+
+        Raises:
+            DaemonUnreachableError: listening is off, so that nobody may have it.
+        """
+        if seconds and not self.listening:
+            raise DaemonUnreachableError(
+                "Listening is off.", "Switch it on first: mira-edge listening on"
+            )
+        self._lent_until_s = asyncio.get_running_loop().time() + seconds
+        self._switching.switched.set()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(OBEYED_WITHIN_S):
+                while seconds and self.microphone_state != "closed":
+                    self._switching.moved.clear()
+                    await self._switching.moved.wait()
+
+    @property
+    def _hears(self) -> bool:
+        """Whether the microphone is to be open: it is not while it is lent."""
+        return self.listening and asyncio.get_running_loop().time() >= self._lent_until_s
 
     async def _obeyed(self, wish: AskListening) -> None:
         while True:
@@ -299,7 +327,7 @@ class Daemon:
         loop = asyncio.get_running_loop()
         while True:
             self._switching.switched.clear()
-            if not self.listening:
+            if not self._hears:
                 self._set_microphone("closed")
                 if self._switching.removed:
                     self._ear.candidates.forget_all()
@@ -331,7 +359,7 @@ class Daemon:
             self._pulse()
 
     async def _wait_until_off(self) -> None:
-        while self.listening:
+        while self._hears:
             self._switching.switched.clear()
             await self._switching.switched.wait()
 

@@ -1,0 +1,195 @@
+"""What `mira-edge enrol` does: records sentences that somebody reads, and gives them to the hub."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Literal, TypeVar
+
+import aiohttp
+import msgspec
+import numpy as np
+from msgspec import Struct
+
+from edge.activity import ActivityDetector, Endpoint, Onset
+from edge.config import Access
+from edge.microphone.microphone import Microphone
+from shared.audio import FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes
+from shared.errors import Fault, MiraError
+from shared.tls import client_context, server_name
+
+SENTENCES = (
+    "On a quiet morning the old boat sailed past seven green islands, far from the noisy harbour.",
+    "My neighbour bakes fresh bread every Thursday, and the whole street smells of warm butter.",
+    "Could you switch the lamp on in the hall, please, and play some cheerful music until four?",
+)
+"""To be read one after the other: about five seconds each, with most sounds of English."""
+PATIENCE_S = 20.0
+"""How long somebody has to begin to read."""
+LONGEST_S = 15.0
+PREROLL_FRAMES = 25
+TIMEOUT_S = 30.0
+MAX_ANSWER_BYTES = 256 * 1024
+
+T = TypeVar("T", bound=Struct)
+_READ_AGAIN = ("TOO_LITTLE_SPEECH", "INVALID_AUDIO")
+
+Sure = Literal["low", "fair", "good"]
+
+
+class EnrolmentError(MiraError):
+    """A voice could not be enrolled."""
+
+    code = "ENROLMENT_FAILED"
+    fault = Fault.PERSON
+
+
+class TryAgainError(EnrolmentError):
+    """This sentence cannot be used; another reading may."""
+
+
+class Person(Struct, frozen=True):
+    """Somebody of the network, as the hub shows them."""
+
+    person_id: str
+    name: str | None
+    index: int
+
+
+class Enrolment(Struct, frozen=True):
+    """How well the voice is known now."""
+
+    sentences: int
+    sure: Sure
+    likeness: float | None
+    nearest_other: float | None
+    merged: list[str] = []
+
+
+class _People(Struct, frozen=True):
+    persons: list[Person]
+    next_cursor: str | None
+
+
+class _Refusal(Struct, frozen=True):
+    code: str
+    message: str
+
+
+class _Refused(Struct, frozen=True):
+    error: _Refusal
+
+
+async def record_sentence(microphone: Microphone, detector: ActivityDetector) -> Pcm:
+    """What somebody says next, from half a second before it begins to its end.
+
+    Args:
+        microphone: open.
+        detector: finds the speech.
+
+    Raises:
+        EnrolmentError: nobody begins within 20 s, or the microphone ends.
+        MicrophoneError: the microphone went away.
+    """
+    frames: list[Pcm] = []
+    try:
+        async with asyncio.timeout(PATIENCE_S) as patience:
+            async for frame in microphone:
+                event = detector.push(frame.pcm)
+                frames.append(frame.pcm)
+                if isinstance(event, Onset):
+                    patience.reschedule(None)
+                    frames = frames[-event.frames_back - PREROLL_FRAMES :]
+                elif not detector.speaking and not isinstance(event, Endpoint):
+                    frames = frames[-2 * PREROLL_FRAMES :]
+                elif isinstance(event, Endpoint) or len(frames) * FRAME_SAMPLES > (
+                    LONGEST_S * SAMPLE_RATE
+                ):
+                    return np.concatenate(frames)
+    except TimeoutError:
+        raise EnrolmentError(
+            f"Nobody spoke for {PATIENCE_S:.0f} s.", "Is it the right microphone, and switched on?"
+        ) from None
+    raise EnrolmentError("The microphone gives no more sound.")
+
+
+class EnrolmentHub:
+    """The hub, as far as enrolling goes.
+
+    Args:
+        http: the session to ask in.
+        address: the hub's base URL.
+        access: who this device is.
+    """
+
+    def __init__(self, http: aiohttp.ClientSession, address: str, access: Access) -> None:
+        self._http = http
+        self._base = f"{address.rstrip('/')}/api/v1/networks/{access.network_id}"
+        self._headers = {"Authorization": f"Bearer {access.token}"}
+        self._context = client_context(access.ca)
+        self._server_name = server_name(access.ca)
+
+    async def person(self, name: str) -> Person:
+        """Who has this name, or "Person 3" for who has number 3 and none; made where nobody has.
+
+        Raises:
+            EnrolmentError: several have it, or the hub refuses.
+        """
+        everybody: list[Person] = []
+        cursor = ""
+        while True:
+            part = await self._ask("GET", f"/persons?limit=500{cursor}", _People)
+            everybody += part.persons
+            if part.next_cursor is None:
+                break
+            cursor = f"&cursor={part.next_cursor}"
+        known = [
+            one
+            for one in everybody
+            if (one.name or f"Person {one.index}").casefold() == name.casefold()
+        ]
+        if len(known) > 1:
+            raise EnrolmentError(
+                f"{len(known)} people are called {name}.",
+                "Give each a name of their own: mira-edge people, mira-edge name ID NAME.",
+            )
+        if known:
+            return known[0]
+        return await self._ask("POST", "/persons", Person, json={"name": name})
+
+    async def give(self, person: Person, sentence: Pcm, *, anew: bool) -> Enrolment:
+        """Gives a sentence that the person read; with `anew`, earlier ones are forgotten.
+
+        Raises:
+            TryAgainError: there is too little speech in it, or it cannot be used.
+            EnrolmentError: the hub refuses.
+        """
+        path = f"/persons/{person.person_id}/enrol?anew={'true' if anew else 'false'}"
+        return await self._ask("POST", path, Enrolment, data=pcm_to_bytes(sentence))
+
+    async def _ask(self, method: str, path: str, kind: type[T], **body: Any) -> T:
+        try:
+            async with self._http.request(
+                method,
+                self._base + path,
+                headers=self._headers,
+                allow_redirects=False,
+                ssl=self._context,
+                server_hostname=self._server_name,
+                timeout=aiohttp.ClientTimeout(TIMEOUT_S),
+                **body,
+            ) as answer:
+                said = await answer.content.read(MAX_ANSWER_BYTES)
+                status = answer.status
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise EnrolmentError(
+                f"The hub does not answer ({str(error) or 'no answer in time'}).",
+                "Is it running, and this device in the same network?",
+            ) from error
+        try:
+            if status >= 300:
+                refused = msgspec.json.decode(said, type=_Refused).error
+                kind_of = TryAgainError if refused.code in _READ_AGAIN else EnrolmentError
+                raise kind_of(f"The hub refuses: {refused.message}")
+            return msgspec.json.decode(said, type=kind)
+        except msgspec.DecodeError as error:
+            raise EnrolmentError("What answers there is no hub that can enrol voices.") from error
