@@ -31,7 +31,7 @@ from hub.speakers.learning import enrolled, founded, learned
 from hub.speakers.spaces import GE2E
 from models.voice import EMBEDDING
 from shared.audio import SAMPLE_RATE
-from shared.errors import MiraError
+from shared.errors import ConfigError, MiraError
 from tests.bench.tools.report import parser, result, say
 from tests.bench.tools.speaker_clips import Clip, read_clips
 from tests.bench.tools.voice_rooms import in_rooms
@@ -93,9 +93,12 @@ def judged(clean: Sequence[Spoken], spoken: Sequence[Spoken], seed: int) -> dict
     order = np.random.default_rng(seed).permutation(len(spoken))
     turns = [spoken[n] for n in order]
     given = _enrolment(clean)
+    if not given:
+        raise ConfigError(f"Nobody has {ENROLMENT} clips with enough speech.", "Add some.")
     if spoken is clean:
         taken = {id(one) for some in given.values() for one in some}
         turns = [one for one in turns if id(one) not in taken]
+    turns = [one for one in turns if one.speaker in given]
     return (
         {"clips": len(spoken), "equal_error_rate": equal_error_rate(given, turns)}
         | told(given, turns)

@@ -33,6 +33,15 @@ def test_people_who_are_far_apart_are_all_told() -> None:
     assert figures["clips"] == 32
 
 
+def test_who_has_too_few_clips_is_not_enrolled_and_counts_among_strangers_only() -> None:
+    some = spoken(3, 8) + [one for one in spoken(4, 2) if one.speaker == "speaker 3"]
+    figures = judged(some, some, 1)
+    assert (figures["identified"], figures["speakers"]) == (1, 4)
+    few = spoken(3, ENROLMENT - 1)
+    with pytest.raises(ConfigError):
+        judged(few, few, 1)
+
+
 def test_what_is_not_like_the_enrolment_is_counted_as_such() -> None:
     clean = spoken(4, ENROLMENT)
     figures = judged(clean, spoken(4, 6, 2.5), 1)
