@@ -12,6 +12,7 @@ turn; `persons` are those that came of them, `false_persons` those beyond one fo
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import sys
 import time
@@ -35,6 +36,7 @@ from shared.errors import ConfigError, MiraError
 from tests.bench.tools.report import parser, result, say
 from tests.bench.tools.speaker_clips import Clip, read_clips
 from tests.bench.tools.voice_rooms import in_rooms
+from tests.bench.tools.voice_store import storing_ms
 
 ENROLMENT = 3
 """Clips that everybody gives."""
@@ -257,9 +259,14 @@ def _times(encoder: SpeakerEncoder, clips: dict[str, list[Clip]]) -> dict[str, o
         _median_ms(lambda book=book: decide(heard, book, ())) for book in (few, many)
     )
     learn_ms = _median_ms(lambda: many.put("person 7", many.voice("person 7")))
+    with_voice, without = asyncio.run(storing_ms(3))
+    of_thousand, _ = asyncio.run(storing_ms(PERSONS))
     return {
-        "embed_and_assign_ms": round(embed_ms, 1),
-        "thousand_persons_add_ms": round(many_ms - few_ms + learn_ms, 2),
+        "embed_and_assign_ms": round(embed_ms + with_voice - without, 1),
+        "embed_ms": round(embed_ms, 1),
+        "store_ms": round(with_voice - without, 1),
+        "thousand_persons_add_ms": round(max(0.0, of_thousand - with_voice), 2),
+        "comparing_thousand_ms": round(many_ms - few_ms + learn_ms, 2),
     }
 
 
