@@ -9,7 +9,7 @@ from dateutil.relativedelta import relativedelta
 
 from hub.actions.clocks import Clock, clock, length, unit
 from hub.actions.days import WEEKDAYS, WEEKLY, Day, coming, day
-from hub.actions.words import Words, at, number
+from hub.actions.words import Word, Words, at, number, ordinal
 
 PARTS = {"morning": 9, "afternoon": 15, "evening": 18, "night": 20, "tonight": 20}
 """When a part of the day is, where nobody said it more exactly."""
@@ -39,6 +39,7 @@ _FOLLOWING = frozenset(
     ["to", "that", "at", "by", "in", "on", "for", "with", "about", "from", "around", "and", "or", "but", "before", "after", "because", "so", "if", "when", "until", "till", "then", "the", "my", "our", "a", "an", "i", "we", "they", "he", "she", "you", "called", "named", "titled", "as", "into", "instead", "of", "every", "each", "starting", "is", "are", "am", "pm", "this"]
 )
 _OWNERS = frozenset(["the", "my", "our", "his", "her", "their", "a", "that", "your"])
+_THE = (Word("the", 0, 0, pause=False),)
 _FREQUENCIES = {
     "daily": relativedelta(days=1),
     "weekly": WEEKLY,
@@ -65,6 +66,11 @@ class Repeat:
     step: relativedelta
     first: Day | None = None
     part: str = ""
+
+    @property
+    def weekdays(self) -> bool:
+        """Whether weekends are left out."""
+        return "weekday" in self.words or "workday" in self.words
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,13 @@ def _repeat(words: Words, index: int, today: date) -> Atom | None:
     every_other = at(words, i) in ("other", "second")
     i += every_other
     count, name = 2 if every_other else 1, at(words, i)
+    if (which := ordinal(words, i)) and which[0] <= 28:  # every first of the month
+        end = which[1] + 3 * (_said(words, which[1], which[1] + 3) == "of the month")
+        end += 3 * (_said(words, which[1], which[1] + 3) == "of every month")
+        found = day([*_THE, *words[i : which[1]]], 0, today)
+        step = relativedelta(months=count)
+        first = found[0] if found else None
+        return Atom(index, end, repeat=Repeat(_said(words, index, end), step, first))
     if name in WEEKDAYS:
         end = i + 1
         while at(words, end) in ("and", "or") and at(words, end + 1) in WEEKDAYS:
@@ -193,6 +206,9 @@ def _delta(words: Words, index: int) -> Atom | None:
             for phrase, minutes in (("a bit", 30), ("a while", 60), ("a moment", 5)):
                 if _said(words, index + 1, index + 3) == phrase:
                     return Atom(index, index + 3, delta=relativedelta(minutes=minutes))
+            count = number(words, index + 1) if word == "in" else None
+            if count and 0 < count[0] <= 90 and (count[1] == len(words) or words[count[1]].pause):
+                return Atom(index, count[1], delta=relativedelta(minutes=count[0]))  # in ten
             return None
         delta, end = measured
         end += at(words, end) == "time" or _said(words, end, end + 2) == "from now"
@@ -202,7 +218,7 @@ def _delta(words: Words, index: int) -> Atom | None:
     measured = length(words, index)
     if measured and _said(words, measured[1], measured[1] + 2) == "from now":
         return Atom(index, measured[1] + 2, delta=measured[0])
-    if word == "later":
+    if word == "later" and at(words, index + 1) not in ("this", "in", "on", "tonight"):
         return Atom(
             index, index + 1 + (at(words, index + 1) == "today"), delta=relativedelta(hours=1)
         )
@@ -358,6 +374,10 @@ def _duration(words: Words, index: int) -> Atom | None:
         measured = length(words, index + 1)
         if measured and not _noun(words, measured[1]):
             return Atom(index, measured[1], duration=measured[0], prep="for")
+    measured = length(words, index)
+    if measured and at(words, index) not in ("a", "an") and _noun(words, measured[1]):
+        if at(words, measured[1] - 1) in ("hour", "minute", "day", "week"):  # a two hour meeting
+            return Atom(index, measured[1], duration=measured[0])
     if at(words, index) == "all" and at(words, index + 1) == "day":
         return Atom(index, index + 2, duration=relativedelta(days=1))
     return None

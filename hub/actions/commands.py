@@ -29,7 +29,7 @@ _A_REMINDER = re.compile(
 _NOT_FORGET = re.compile(
     r"(?:(?:don't|do not|never) let (?:me|us) forget(?: to| that| about)?"
     r"|(?:help|make) (?:me|us) remember(?: to| that| about)?"
-    r"|make (?:me|us) (?:a )?note to|(?:i|we) need to be reminded(?: to| that| about| of)?"
+    r"|make (?:me|us) (?:a )?note to|(?:(?:i|we) need to )?be reminded(?: to| that| about| of)?"
     r"|make (?:a )?note to remind me(?: to)?) "
 )
 _TO_MIRA = re.compile(
@@ -37,15 +37,24 @@ _TO_MIRA = re.compile(
     r"|let (?:me|us) know(?: that| to)?|make a note(?: to| that)?|note to self|a reminder to"
     r"|(?:say|call) (?:me )?to) "
 )
-_TELL_ME = re.compile(r"(?:tell (?:me|us) to|let (?:me|us) know (?:to|that it's time to)) ")
+_TELL_ME = re.compile(r"(?:make sure(?: that)? (?:i|we)(?: don't forget to| do not forget to| remember to)?|tell (?:me|us) to|let (?:me|us) know (?:to|that it's time to)) ")
+_COUNT = re.compile(r"(?:time|count down|count) ")
+_NOT = re.compile(r"not to |never ")
 _QUESTION = re.compile(
     r"(?:who|what|where|how|why|which|whose|when (?:is|was|are|does|did|do)|if) ?"
 )
 _OF_MEMORY = re.compile(r"of ")
 _AGAIN = re.compile(r"again(?: |$)")
-_WAKE = re.compile(r"(?:wake|get) (?:me|us|\w+) up(?: |$)|wake (?:me|us)(?: |$)")
+_WAKE = re.compile(
+    r"(?:wake|get) (?:me|us|\w+) up(?: |$)|wake (?:me|us)(?: |$)"
+    r"|(?:i (?:need|want|have)|i'd like) to (?:be woken(?: up)?|wake up|get up)(?: |$)"
+    r"|(?:be woken(?: up)?|wake up|get up) (?=at |by |tomorrow |around )"
+)
 _ALARM = re.compile(
     rf"(?:{_MAKE}{_ME}{_A}{_KIND}(?: (?P<label>(?!alarm|timer|reminder)\w+))? alarm(?: clock)?|alarm)(?: |$)"
+)
+_WANTED_ALARM = re.compile(
+    r"(?:i need|i want|i'd like|need|want|have|get|give me|get me) .*\balarm(?: clock)?$"
 )
 _TIMER = re.compile(
     rf"(?:{_MAKE}{_ME}{_A} )?(?P<before>(?:[\w.]+ ){{0,6}}?)(?P<timer>timer|countdown)(?P<after>(?: .*)?)$"
@@ -67,6 +76,11 @@ _AN_EVENT = re.compile(
 _WITH_KIND = re.compile(
     rf"(?:{_MAKE}) (?:(?:a|an|another|the|my|our) )?(?P<what>(?:[\w'’]+ ){{1,4}}?(?:appointment|meeting|event"
     r"|visit|session|party|lesson|class|practice|training|interview|conference))(?: |$)"
+)
+_THERE_IS = re.compile(
+    r"(?:i have|i've got|we have|we've got|there is|there's)(?: (?:a|an|my|our|the))? (?P<what>.+?)"
+    r"(?: (?:and|so|can you|could you|would you|you))* (?:add|put|enter|write|note|save)"
+    rf" (?:it|that|this) (?:down )?(?:to|in|into|on) {_CALENDAR}(?:calendar|diary|agenda|schedule)"
 )
 _SCHEDULE = re.compile(
     r"(?:schedule|book|plan|arrange|set up|organi[sz]e|pencil in|block(?: out| off)?|save the date"
@@ -113,10 +127,10 @@ def _reminder(request: Request, context: Context, more: tuple[Atom, ...]) -> Int
     plain = request.plain
     if match := _REMIND_ME.match(plain):
         rest = plain[match.end() :]
-        if _QUESTION.match(rest) or (not rest and not more):
+        if _QUESTION.match(rest) or (not rest and not more) or request.soft:
             return None
         found = reminder(request, request.index(match.end()), context, more=more)
-        if found and _OF_MEMORY.match(rest) and not found.timed:
+        if found and (_OF_MEMORY.match(rest) or _NOT.match(rest)) and not found.timed:
             return None
         plainly = plain.startswith("remind")
         return found if plainly or (found and found.timed) else None
@@ -139,12 +153,16 @@ def _reminder(request: Request, context: Context, more: tuple[Atom, ...]) -> Int
             loose=True,
         )
         return found if found and found.timed else None
-    if (match := _ALARM.match(plain)) and not request.soft:
+    if (match := _ALARM.match(plain)) and not request.soft and not _WANTED_ALARM.match(plain):
         return _alarm(request, request.index(match.end()), context, more, match["label"])
+    if (match := _COUNT.match(plain)) and (measured := length(request.words, match[0].count(" "))):
+        return timer(context, measured[0], "timer") if measured[1] == len(request.words) else None
     if (match := _TIMER.match(plain)) and not _STATES.search(plain):
         if found_timer := _timer(request, match, context):
             return found_timer
-    if (match := _REMIND_OTHER.match(plain)) and match["who"] not in ("you", "it", "me"):
+    if (match := _REMIND_OTHER.match(plain)) and match["who"] not in ("you", "it", "me") and (
+        not request.soft
+    ):
         start = request.index(match.start("what"))
         return reminder(request, start, context, person=match["who"], more=more)
     strong = _TELL_ME.match(plain)
@@ -190,14 +208,14 @@ def _timer(request: Request, match: re.Match[str], context: Context) -> Intent |
         if measured is None or first <= noun < measured[1]:
             continue
         delta, end = measured
-        if first > noun and first - noun > 3:
+        if first > noun and first - noun > (8 if making and words[noun + 1].text == "for" else 3):
             return None
         label = [w.text for w in words[begin:noun] if w.text not in ("a", "an", "the", "my", "new")]
         if first < noun:
             label = [w.text for w in words[end:noun]]
             label += [w.text for w in words[noun + 1 :]]
         else:
-            label += [w.text for w in words[end:]]
+            label += [w.text for w in (*words[noun + 1 : first], *words[end:])]
         if not making and (begin == noun) is False and first > noun and len(label) > 1:
             return None
         named = [
@@ -205,7 +223,6 @@ def _timer(request: Request, match: re.Match[str], context: Context) -> Intent |
         ]
         title = " ".join(named)
         return timer(
-            request,
             context,
             delta,
             f"timer: {title}" if len(named) > 1 else f"{title} timer".strip(),
@@ -215,6 +232,10 @@ def _timer(request: Request, match: re.Match[str], context: Context) -> Intent |
 
 def _event(request: Request, context: Context, more: tuple[Atom, ...]) -> Intent | None:
     plain = request.plain
+    if match := _THERE_IS.fullmatch(plain):
+        start, end = request.index(match.start("what")), request.index(match.end("what"))
+        before = replace(request, words=request.words[:end])
+        return event(before, start, context, default="Event", more=more)
     if (place := _IN_CALENDAR.search(plain)) and (verb := _PUT.match(plain)):
         found = _in_calendar(request, place, verb, context, more)
         if found:

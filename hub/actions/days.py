@@ -181,6 +181,8 @@ def _dated(words: Words, index: int, today: date) -> Found | None:
             return None
         return _with_year(words, counted[1], MONTHS[word], counted[0], today)
     i = index + (word == "the")
+    if at(words, i) == "last" and (nth := _nth_weekday(words, i + 1, -1, today)):
+        return nth
     counted = ordinal(words, i) or (number(words, i) if word != "the" else None)
     if counted is None or not 1 <= counted[0] <= 31:
         return None
@@ -202,17 +204,20 @@ def _dated(words: Words, index: int, today: date) -> Found | None:
 def _nth_weekday(words: Words, index: int, which: int, today: date) -> Found | None:
     """`first monday of april`."""
     name = at(words, index)
-    if name not in WEEKDAYS or at(words, index + 1) not in ("of", "in") or not 1 <= which <= 5:
+    if name not in WEEKDAYS or at(words, index + 1) not in ("of", "in") or not -1 <= which <= 5:
         return None
     i = index + 2
     rule = weekday(WEEKDAYS[name], which)
     if end := _says(words, i, "next month"):
-        return Day(today.replace(day=1) + MONTHLY + relativedelta(weekday=rule)), end
+        return Day(today + relativedelta(months=1, day=31 if which < 0 else 1, weekday=rule)), end
     if at(words, i) not in MONTHS:
         return None
-    first = date(today.year, MONTHS[at(words, i)], 1)
-    found = first + relativedelta(weekday=rule)
-    return Day(found if found >= today else first + YEARLY + relativedelta(weekday=rule)), i + 1
+    month = date(today.year, MONTHS[at(words, i)], 1)
+    for first in (month, month + YEARLY):
+        found = first + relativedelta(day=31 if which < 0 else 1, weekday=rule)
+        if found >= today:
+            return Day(found), i + 1
+    return None
 
 
 def _with_year(words: Words, index: int, month: int, day_: int, today: date) -> Found:

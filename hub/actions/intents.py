@@ -47,7 +47,8 @@ class Meant(Base, frozen=True, kw_only=True):
 
     target: Title | None = None  # words for it; null: the latest
     what: What | None = None  # what it is, where it was said
-    date: date | None = None  # the local day on which it is, where it was said
+    on: date | None = None  # the local day on which it is, where it was said
+    at: time | None = None  # the local time of day at which it is, where it was said
     certain: bool = False  # whether it can only be a reminder or an event that is meant
 
     @property
@@ -67,8 +68,9 @@ class Complete(Meant, frozen=True, kw_only=True, tag="complete"):
 
 
 class Move(Meant, frozen=True, kw_only=True, tag="move"):
-    """It is to be at another time; what is null stays. `date` is the day that it moves to."""
+    """It is to be at another time; what is null stays."""
 
+    date: date | None = None  # local day that it moves to
     time: time | None = None  # local time of day
     shift_min: ShiftMinutes | None = None  # minutes by which it moves; negative: earlier
     problem: Problem | None = None  # why it cannot be done

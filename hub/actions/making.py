@@ -33,7 +33,7 @@ _LEAD = re.compile(
 )
 _TRAIL = re.compile(
     r"(?:^| )(?:to|that|about|of|for|on|at|in|by|and|from|the|a|an|until|around|with|starting|so"
-    r"|called|named|titled|thanks|again)$"
+    r"|called|named|titled|thanks|again|down)$"
 )
 _PLACE = re.compile(
     r"(?:when(?:ever)?|once|as soon as|after|before|if|next time|the next time|while|until) "
@@ -119,12 +119,19 @@ def _trim(request: Request, kept: list[bool]) -> None:
         plain = " ".join(request.words[index].text for index in left)
         if match := _LEAD.match(plain):
             gone = left[: len(match[0].split())]
-        elif match := _TRAIL.search(plain):
+        elif (match := _TRAIL.search(plain)) and _was_followed(kept, left[-1], match[0]):
             gone = left[-len(match[0].split()) :]
         else:
             return
         for index in gone:
             kept[index] = False
+
+
+def _was_followed(kept: list[bool], last: int, trail: str) -> bool:
+    """Whether what stood behind the last word is gone; else a preposition there is the title's."""
+    if trail.strip() == "down" and last + 1 == len(kept):
+        return False
+    return last + 1 < len(kept) or trail.strip() in ("to", "that", "and", "the", "a", "an")
 
 
 def priority_of(plain: str) -> Priority | None:
@@ -185,7 +192,7 @@ def reminder(
     )
 
 
-def timer(request: Request, context: Context, took: relativedelta, label: str) -> Intent:
+def timer(context: Context, took: relativedelta, label: str) -> Intent:
     """A reminder some time from now."""
     moment = resolve(Parts(delta=took), context.now, context.zone, (), event=False)
     return CreateReminder(title=label, at=moment.at, problem=moment.problem or None)  # type: ignore[arg-type]

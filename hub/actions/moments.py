@@ -15,7 +15,7 @@ from dateutil.relativedelta import relativedelta
 
 from hub.actions.atoms import PARTS, Atom, Repeat
 from hub.actions.clocks import Clock
-from hub.actions.days import Day
+from hub.actions.days import WEEKLY, Day
 from hub.actions.words import Words
 
 MORNING = 9
@@ -238,6 +238,8 @@ class _Resolver:
             step = parts.repeat.step
             if step.hours or step.minutes:
                 return self._now + timedelta(hours=step.hours, minutes=step.minutes)
+            if parts.repeat.weekdays:
+                return self._first([(n, Clock(MORNING)) for n in self._days_ahead()])
             return self._at(self._today + step, time(MORNING))
         return None if self._event else self._soon()
 
@@ -261,11 +263,11 @@ class _Resolver:
         parts, today = self._parts, day == self._today
         if parts.clock is not None:
             options = self._options(parts.clock, named=True)
-            if today:
-                waking = [c for c in options if c.hour in WAKING or c.exact]
-                options = [*waking, *options]
-                if not parts.clock.exact and not parts.part:
-                    options = sorted(waking, key=lambda c: c.hour) + options
+            if today and named.step == WEEKLY:
+                options = options[:1]  # of two wednesdays rather the next than this one's night
+            elif today and not parts.clock.exact and not parts.part:
+                waking = [c for c in options if c.hour in WAKING]
+                options = sorted(waking, key=lambda c: c.hour) + options
             return self._first([(c.midnight, c) for c in options], day)
         if parts.hour is not None:
             return self._first([(0, Clock(parts.hour))], day)
@@ -290,11 +292,19 @@ class _Resolver:
         """At a time of day, whenever it is next."""
         options = self._options(clock, named=False)
         if clock.exact or self._parts.part:
-            return self._first([(n + c.midnight * 0, c) for n in (0, 1, 2) for c in options])
+            return self._first([(n, c) for n in self._days_ahead() for c in options])
+        if self._parts.repeat is not None:
+            return self._first([(n, options[0]) for n in self._days_ahead()])
         waking = [c for c in options if c.hour in WAKING] or options
         return self._first(
             [(n, c) for n in (0, 1, 2) for c in sorted(waking, key=lambda c: (c.hour, c.minute))]
         )
+
+    def _days_ahead(self) -> list[int]:
+        """The days that come into question for a time of day."""
+        weekdays = self._parts.repeat is not None and self._parts.repeat.weekdays
+        days = range(5 if weekdays else 3)
+        return [n for n in days if not weekdays or (self._today.weekday() + n) % 7 < 5]
 
     def _options(self, clock: Clock, *, named: bool) -> list[Clock]:
         """What a time of day may mean, the likeliest first."""

@@ -17,7 +17,7 @@ LONGEST = 60
 _MIRA = r"(?:(?:hey|hi|hello|ok|okay|yo) )?mira"
 _OPENING = re.compile(
     rf"(?:{_MIRA}|hey|hi|hello|ok|okay|alright|all right|right|so|well|oh|and|also|then|now|yes|yeah"
-    r"|great|thanks|thank you|actually|just|kindly|quickly|go ahead and|no|wait|sorry|listen|maybe"
+    r"|great|thanks|thank you|actually|just|kindly|quickly|go ahead and|no|wait|sorry|listen|maybe|(?:don't|do not) forget to(?= remind)|remember to(?= remind)"
     r"|do me a favou?r and|be so kind as to|be so kind and|if you could|next|good morning"
     r"|would you mind|(?:can|could|would|will) you(?: maybe| just| also| kindly)?"
     r"|i (?:want|need|would like|'d like) you to|i'd like you to|you (?:need to|should|have to|must)"
@@ -47,8 +47,8 @@ class Request:
 
     text: str
     words: Words
-    addressed: bool
-    soft: bool
+    addressed: bool = False
+    soft: bool = False
 
     @cached_property
     def plain(self) -> str:
@@ -88,15 +88,16 @@ def requests(text: str, longest_text: int) -> list[Request]:
     for end, following in [*bounds, (len(text), len(text))]:
         words = split(text, begin, end)
         if 0 < len(words) <= LONGEST:
-            found.append(_stripped(text, words))
+            found.append(without_opening(Request(text, words)))
         begin = following
     return found
 
 
-def _stripped(text: str, words: list[Word]) -> Request:
-    plain = " ".join(word.text for word in words)
-    addressed = bool(re.search(r"\bmira\b", plain))
-    soft = False
+def without_opening(request: Request) -> Request:
+    """A request without what surrounds it."""
+    words, plain = request.words, request.plain
+    addressed = request.addressed or bool(re.search(r"\bmira\b", plain))
+    soft = request.soft
     while True:
         if match := _OPENING.match(plain):
             pass
@@ -108,4 +109,4 @@ def _stripped(text: str, words: list[Word]) -> Request:
         plain = plain[match.end() :]
     if match := _CLOSING.search(plain):
         words = words[: len(words) - match[0].count(" ")]
-    return Request(text, words, addressed, soft and not addressed)
+    return Request(request.text, words, addressed, soft and not addressed)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 from hub.actions.atoms import Atom, collect
 from hub.actions.clocks import length
-from hub.actions.days import WEEKDAYS, coming, day
+from hub.actions.days import WEEKDAYS, Day, coming, day
 from hub.actions.intents import Cancel, Complete, Intent, Move, Priority, SetPriority, What
 from hub.actions.making import LONGEST_TITLE, Context
-from hub.actions.moments import choose, resolve
+from hub.actions.moments import Parts, choose, resolve
 from hub.actions.openings import Request
 from hub.actions.words import at
 
@@ -29,6 +29,10 @@ _CANCEL_LAST = re.compile(
 _CANCEL = re.compile(
     r"(?P<verb>cancel|delete|remove|erase|drop|clear|dismiss|scrap|call off|get rid of|forget|undo"
     r"|turn off|switch off|stop|disable|discard|take|kill|strike) (?P<what>.+)"
+)
+_NO_NEED = re.compile(
+    r"(?:i|we) (?:don't need|do not need|no longer need|don't want|do not want) (?P<what>.+?)"
+    r"(?: (?:anymore|any more|any longer))?"
 )
 _FROM_CALENDAR = re.compile(
     r" (?:from|off|in|on|out of) (?:(?:the|my|our|family) )*(?:calendar|diary|agenda|schedule|planner)$"
@@ -92,7 +96,8 @@ class Named:
 
     target: str | None
     what: What | None = None
-    date: date | None = None
+    on: date | None = None
+    at: time | None = None
     certain: bool = False
     many: bool = False
 
@@ -149,12 +154,16 @@ def _named(request: Request, start: int, end: int, context: Context) -> Named | 
             if near:
                 found, kept[index] = near, False
     atoms = collect(words, 0, len(words), today)
-    if not what or what == "event" or any(atom.day for atom in atoms):
+    said_at: time | None = None
+    clocked = bool(re.search(r"\b(?:alarms?|timers?)\b", plain))
+    if what != "reminder" or clocked or any(atom.day for atom in atoms):
         for atom in atoms:
             inside = atom.start > 0 and words[atom.start].text not in ("to", "that")
             if (atom.day or atom.clock or atom.part) and (inside or atom.start == 0):
                 if atom.day:
                     found = found or atom.day.date
+                if atom.clock:
+                    said_at = _likely(atom, context, plain)
                 kept[atom.start : atom.end] = [False] * (atom.end - atom.start)
     left = [index for index, keep in enumerate(kept) if keep]
     while True:
@@ -179,8 +188,8 @@ def _named(request: Request, start: int, end: int, context: Context) -> Named | 
         pieces[start + index] = True
     title = request.title(pieces)[:LONGEST_TITLE].strip()
     if not title:
-        return Named(None, what, found, certain, many) if certain or many else None
-    return Named(title, what, found, certain, many)
+        return Named(None, what, found, said_at, certain, many) if certain or many else None
+    return Named(title, what, found, said_at, certain, many)
 
 
 def _renamed(word: object, text: str):  # type: ignore[no-untyped-def]
@@ -189,12 +198,22 @@ def _renamed(word: object, text: str):  # type: ignore[no-untyped-def]
     return replace(word, text=text)  # type: ignore[type-var]
 
 
+def _likely(atom: Atom, context: Context, plain: str) -> time | None:
+    """The time of day at which something is that is named by it."""
+    tomorrow = Day(_today(context) + timedelta(days=1))
+    parts = Parts(clock=atom.clock, day=tomorrow)
+    moment = resolve(parts, context.now, context.zone, plain.split(), event=False)
+    return _clock(moment.at.astimezone(context.zone)) if moment.at else None
+
+
 def _cancel(request: Request, context: Context) -> Intent | None:
-    match = _CANCEL.fullmatch(request.plain)
+    match = _CANCEL.fullmatch(request.plain) or _NO_NEED.fullmatch(request.plain)
     if match is None:
         return None
-    verb, plain = match["verb"], match["what"]
-    start, end = request.index(match.start("what")), len(request.words)
+    verb, plain = match.groupdict().get("verb") or "delete", match["what"]
+    start, end = request.index(match.start("what")), request.index(match.end("what"))
+    if re.match(r"(?:a|an|any|another|to)\b", plain):
+        return None
     if plain.endswith(" off") and verb in ("turn", "switch"):
         end -= 1
     named = _named(request, start, end, context)
@@ -205,7 +224,7 @@ def _cancel(request: Request, context: Context) -> Intent | None:
     if not named.certain:
         if verb not in ("cancel", "call off", "scrap") or _OTHER.search(plain) or request.soft:
             return None
-        if not owned and not re.search(r"\bwith\b", plain) and named.date is None:
+        if not owned and not re.search(r"\bwith\b", plain) and named.on is None:
             return None
         if len((named.target or "").split()) > 8:
             return None
@@ -219,7 +238,7 @@ def _cancel(request: Request, context: Context) -> Intent | None:
         return None
     if named.many:
         return Cancel(target=named.target, what=named.what, certain=True, problem="unsupported")
-    return Cancel(target=named.target, what=named.what, date=named.date, certain=named.certain)
+    return Cancel(target=named.target, what=named.what, on=named.on, at=named.at, certain=named.certain)
 
 
 def _complete(request: Request, context: Context) -> Intent | None:
@@ -233,7 +252,7 @@ def _complete(request: Request, context: Context) -> Intent | None:
     named = _named(request, start, end, context)
     if named is None:
         return None
-    return Complete(target=named.target, what=named.what, date=named.date, certain=True)
+    return Complete(target=named.target, what=named.what, on=named.on, at=named.at, certain=True)
 
 
 def _priority(request: Request, context: Context) -> Intent | None:
@@ -257,7 +276,7 @@ def _priority(request: Request, context: Context) -> Intent | None:
         return SetPriority(
             target=named.target,
             what=named.what,
-            date=named.date,
+            on=named.on, at=named.at,
             priority=level,
             certain=named.certain,
         )
@@ -336,8 +355,17 @@ def _move(request: Request, context: Context) -> Intent | None:
         named = _named(request, start, end, context)
         if named is None or _IS.search(request.plain[len(verb) :].split(" to ")[0]):
             return None
-        if verb in ("make", "set", "put") and named.target is not None and not named.certain:
+        if verb in ("make", "set", "put") and named.target is not None:
             return None
+        if verb in ("set", "put", "switch") and not (
+            any(atom.day or (atom.clock and atom.clock.clear) or atom.delta for atom in atoms)
+        ):
+            return None  # set it to ten
+        clear = any(atom.day or (atom.clock and atom.clock.clear) or atom.delta for atom in atoms)
+        if verb not in ("move", "reschedule", "postpone", "put") and not named.certain and (
+            named.target is not None and not clear
+        ):
+            return None  # change the channel to seven
         if (
             joint in ("on", "at", "for")
             and verb in ("put", "set", "bring", "make")
@@ -378,6 +406,8 @@ def _moved(
     return Move(
         target=named.target,
         what=named.what,
+        on=named.on,
+        at=named.at,
         certain=named.certain,
         date=local.date() if days else None,
         time=_clock(local) if times else None,
@@ -420,6 +450,8 @@ def _shift(request: Request, start: int, verb: str, context: Context) -> Intent 
         return Move(
             target=named.target,
             what=named.what,
+            on=named.on,
+            at=named.at,
             certain=named.certain,
             shift_min=-seconds if earlier else seconds,
         )
