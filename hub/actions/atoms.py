@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from dateutil.relativedelta import relativedelta
+from hub.actions.clocks import Clock, Length, clock, length, unit
+from hub.actions.days import WEEKDAYS, Day, day
+from hub.actions.grammar import OWNERS, PARTS, noun, said
+from hub.actions.repeats import Repeat, repeat
+from hub.actions.words import Words, at, listed, number
 
-from hub.actions.clocks import Clock, clock, length, unit
-from hub.actions.days import WEEKDAYS, WEEKLY, Day, coming, day
-from hub.actions.words import Word, Words, at, number, ordinal
-
-PARTS = {"morning": 9, "afternoon": 15, "evening": 18, "night": 20, "tonight": 20}
-"""When a part of the day is, where nobody said it more exactly."""
 _OCCASIONS = {
     "at lunch": 12,
     "at lunchtime": 12,
@@ -32,45 +30,10 @@ _OCCASIONS = {
     "after school": 15,
     "first thing": 8,
 }
-_CLOCKED = frozenset({"at", "by", "around", "before", "until", "till", "from", "@", "after"})
-_DATED = frozenset({"on", "by", "for", "from", "around", "until", "till", "before", "at", "over"})
-_STARTING = frozenset({"starting", "beginning", "effective"})
-_FOLLOWING = frozenset(
-    ["to", "that", "at", "by", "in", "on", "for", "with", "about", "from", "around", "and", "or", "but", "before", "after", "because", "so", "if", "when", "until", "till", "then", "the", "my", "our", "a", "an", "i", "we", "they", "he", "she", "you", "called", "named", "titled", "as", "into", "instead", "of", "every", "each", "starting", "is", "are", "am", "pm", "this"]
-)
-_OWNERS = frozenset(["the", "my", "our", "his", "her", "their", "a", "that", "your"])
-_THE = (Word("the", 0, 0, pause=False),)
-_FREQUENCIES = {
-    "daily": relativedelta(days=1),
-    "weekly": WEEKLY,
-    "monthly": relativedelta(months=1),
-    "yearly": relativedelta(years=1),
-    "annually": relativedelta(years=1),
-    "hourly": relativedelta(hours=1),
-    "weekdays": relativedelta(days=1),
-}
-
-
-@dataclass(frozen=True)
-class Repeat:
-    """Again and again.
-
-    Args:
-        words: that say so.
-        step: how far it is to the next time.
-        first: the day of the first time, where a weekday is named.
-        part: of the day.
-    """
-
-    words: str
-    step: relativedelta
-    first: Day | None = None
-    part: str = ""
-
-    @property
-    def weekdays(self) -> bool:
-        """Whether weekends are left out."""
-        return "weekday" in self.words or "workday" in self.words
+_CLOCKED = listed("at by around before until till from @ after")
+_DATED = listed("on by for from around until till before at over")
+_SINGULAR = listed("hour minute day week")
+_STARTING = listed("starting beginning effective")
 
 
 @dataclass(frozen=True)
@@ -85,8 +48,8 @@ class Atom:
     day_end: Day | None = None
     part: str = ""
     hour: int | None = None  # of a part or an occasion of the day
-    delta: relativedelta | None = None  # from now
-    duration: relativedelta | None = None
+    delta: Length | None = None  # from now
+    duration: Length | None = None
     repeat: Repeat | None = None
     prep: str = ""
 
@@ -132,70 +95,8 @@ def _atom(
 
 
 def _repeat(words: Words, index: int, today: date) -> Atom | None:
-    word = at(words, index)
-    if word in _FREQUENCIES and not _noun(words, index + 1):
-        step = _FREQUENCIES[word]
-        return Atom(index, index + 1, repeat=Repeat(word, step))
-    if word == "on" and at(words, index + 1) in ("weekdays", "weekends"):
-        repeat = _weekly(words, index, index + 2, today)
-        return Atom(index, index + 2, repeat=repeat)
-    plural = at(words, index + (word == "on"))
-    if plural.endswith("days") and plural[:-1] in WEEKDAYS:
-        end = index + 1 + (word == "on")
-        first = Day(coming(today, WEEKDAYS[plural[:-1]]), WEEKLY)
-        return Atom(index, end, repeat=Repeat(_said(words, index, end), WEEKLY, first))
-    if word not in ("every", "each", "once"):
-        return None
-    i = index + 1
-    if word == "once":
-        if at(words, i) not in ("a", "every", "per"):
-            return None
-        i += 1
-    every_other = at(words, i) in ("other", "second")
-    i += every_other
-    count, name = 2 if every_other else 1, at(words, i)
-    if (which := ordinal(words, i)) and which[0] <= 28:  # every first of the month
-        end = which[1] + 3 * (_said(words, which[1], which[1] + 3) == "of the month")
-        end += 3 * (_said(words, which[1], which[1] + 3) == "of every month")
-        found = day([*_THE, *words[i : which[1]]], 0, today)
-        step = relativedelta(months=count)
-        first = found[0] if found else None
-        return Atom(index, end, repeat=Repeat(_said(words, index, end), step, first))
-    if name in WEEKDAYS:
-        end = i + 1
-        while at(words, end) in ("and", "or") and at(words, end + 1) in WEEKDAYS:
-            end += 2
-        first = Day(
-            min(coming(today, WEEKDAYS[w.text]) for w in words[i:end] if w.text in WEEKDAYS)
-        )
-        first = Day(first.date, count * WEEKLY)
-        part = at(words, end) if at(words, end) in PARTS else ""
-        end += bool(part)
-        return Atom(
-            index, end, repeat=Repeat(_said(words, index, end), count * WEEKLY, first, part)
-        )
-    if name in ("morning", "afternoon", "evening", "night"):
-        step = relativedelta(days=1)
-        return Atom(index, i + 1, repeat=Repeat(_said(words, index, i + 1), step, None, name))
-    if name in ("weekday", "weekend", "workday"):
-        return Atom(index, i + 1, repeat=_weekly(words, index, i + 1, today))
-    if found := number(words, i):
-        count, i = found
-    named = unit(words, i)
-    if named is None or named == "seconds" or count > 1000:
-        return None
-    step = relativedelta(**{named: count})  # type: ignore[arg-type]
-    return Atom(index, i + 1, repeat=Repeat(_said(words, index, i + 1), step))
-
-
-def _weekly(words: Words, index: int, end: int, today: date) -> Repeat:
-    if at(words, end - 1).startswith("weekend"):
-        return Repeat(_said(words, index, end), WEEKLY, Day(coming(today, 5), WEEKLY))
-    return Repeat(_said(words, index, end), relativedelta(days=1))
-
-
-def _said(words: Words, start: int, end: int) -> str:
-    return " ".join(word.text for word in words[start:end])
+    found = repeat(words, index, today)
+    return Atom(index, found[1], repeat=found[0]) if found else None
 
 
 def _delta(words: Words, index: int) -> Atom | None:
@@ -204,23 +105,23 @@ def _delta(words: Words, index: int) -> Atom | None:
         measured = length(words, index + 1)
         if measured is None:
             for phrase, minutes in (("a bit", 30), ("a while", 60), ("a moment", 5)):
-                if _said(words, index + 1, index + 3) == phrase:
-                    return Atom(index, index + 3, delta=relativedelta(minutes=minutes))
+                if said(words, index + 1, index + 3) == phrase:
+                    return Atom(index, index + 3, delta=Length(seconds=60 * minutes))
             count = number(words, index + 1) if word == "in" else None
             if count and 0 < count[0] <= 90 and (count[1] == len(words) or words[count[1]].pause):
-                return Atom(index, count[1], delta=relativedelta(minutes=count[0]))  # in ten
+                return Atom(index, count[1], delta=Length(seconds=60 * count[0]))  # in ten
             return None
         delta, end = measured
-        end += at(words, end) == "time" or _said(words, end, end + 2) == "from now"
+        end += at(words, end) == "time" or said(words, end, end + 2) == "from now"
         if at(words, end) == "now":
             end += 1
         return Atom(index, end, delta=delta)
     measured = length(words, index)
-    if measured and _said(words, measured[1], measured[1] + 2) == "from now":
+    if measured and said(words, measured[1], measured[1] + 2) == "from now":
         return Atom(index, measured[1] + 2, delta=measured[0])
     if word == "later" and at(words, index + 1) not in ("this", "in", "on", "tonight"):
         return Atom(
-            index, index + 1 + (at(words, index + 1) == "today"), delta=relativedelta(hours=1)
+            index, index + 1 + (at(words, index + 1) == "today"), delta=Length(seconds=3600)
         )
     return None
 
@@ -233,7 +134,7 @@ def _span(words: Words, index: int, today: date, before: Atom | None) -> Atom | 
         first = _clock_of_span(words, i, joins)
         if first and at(words, first[1]) in joins:
             last = clock(words, first[1] + 1)
-            if last and (prep or not _noun(words, last[1])):
+            if last and (prep or not noun(words, last[1])):
                 return Atom(index, last[1], clock=first[0], clock_end=last[0], prep=prep)
     elif (first := clock(words, i)) and at(words, first[1]) in joins[:1] and first[0].clear:
         last = clock(words, first[1] + 1)
@@ -263,7 +164,7 @@ def _same_month(began: Day, count: tuple[int, int]) -> tuple[Day, int] | None:
 def _clock_of_span(words: Words, index: int, joins: tuple[str, ...]) -> tuple[Clock, int] | None:
     """The first of two; `8 to 10` is no ten minutes to something."""
     for end in range(index + 1, min(index + 5, len(words))):
-        if at(words, end) in joins and at(words, end - 1) not in ("quarter",):
+        if at(words, end) in joins and at(words, end - 1) != "quarter":
             found = clock(words[:end], index)
             return found if found and found[1] == end else None
     return None
@@ -271,12 +172,12 @@ def _clock_of_span(words: Words, index: int, joins: tuple[str, ...]) -> tuple[Cl
 
 def _occasion(words: Words, index: int) -> Atom | None:
     for size in (3, 2):
-        hour = _OCCASIONS.get(_said(words, index, index + size))
+        hour = _OCCASIONS.get(said(words, index, index + size))
         if hour is not None and at(words, index + size) not in ("with", "for", "of"):
             if size == 2 and at(words, index + 1) == "thing":
-                if _said(words, index + 2, index + 5) == "in the morning":
+                if said(words, index + 2, index + 5) == "in the morning":
                     return Atom(index, index + 5, part="morning", hour=hour)
-            elif _noun(words, index + size) and not day(words, index + size, date(2000, 1, 1)):
+            elif noun(words, index + size) and not day(words, index + size, date(2000, 1, 1)):
                 return None
             return Atom(index, index + size, hour=hour)
     return None
@@ -293,14 +194,14 @@ def _part(words: Words, index: int, today: date, before: Atom | None) -> Atom | 
         ("during the", False),
     ):
         size = len(opening.split())
-        if _said(words, index, index + size) != opening:
+        if said(words, index, index + size) != opening:
             continue
         i = index + size
         i += at(words, i) in ("early", "late")
         name = at(words, i)
         if name in PARTS and not (bound is False and at(words, i + 1) == "of"):
             return Atom(index, i + 1, part=name, day=Day(today) if bound else None)
-    if _said(words, index, index + 2) == "at night":
+    if said(words, index, index + 2) == "at night":
         return Atom(index, index + 2, part="night")
     i = index + (word in ("early", "late"))
     name = at(words, i)
@@ -328,17 +229,17 @@ def _day(words: Words, index: int, start: int, today: date) -> Atom | None:
     if not prep and not value.clear:
         return None
     after = end + (at(words, end) in PARTS)
-    if not value.clear and prep != "in" and _noun(words, after) and not clock(words, after):
+    if not value.clear and prep != "in" and noun(words, after) and not clock(words, after):
         return None  # on the fifth floor
     plain = (
         at(words, i) not in ("today", "tomorrow", "this", "next")
         and not words[i].text[:1].isdigit()
     )
-    owned = at(words, index - 1) in _OWNERS or at(words, i) == "the" == at(words, index)
-    if not prep and plain and at(words, i) in WEEKDAYS and index != start:
-        if _noun(words, after) and (owned or not clock(words, after)):
-            return None  # the friday concert, sunday school
-    if owned and at(words, i) in ("next", "today", "tomorrow") and _noun(words, after):
+    owned = at(words, index - 1) in OWNERS or at(words, i) == "the" == at(words, index)
+    bare = not prep and plain and at(words, i) in WEEKDAYS and index != start
+    if bare and noun(words, after) and (owned or not clock(words, after)):
+        return None  # the friday concert, sunday school
+    if owned and at(words, i) in ("next", "today", "tomorrow") and noun(words, after):
         return None
     return Atom(index, end, day=value, prep=prep)
 
@@ -348,7 +249,7 @@ def _clock(words: Words, index: int, before: Atom | None, loose: bool) -> Atom |
     while at(words, i) in _CLOCKED or at(words, i) in ("about", "for", "to", "on", "approximately"):
         if i > index + 1:
             return None
-        prep, i = at(words, i) if not prep else prep, i + 1
+        prep, i = prep or at(words, i), i + 1
     found = clock(words, i)
     if found is None:
         return None
@@ -361,7 +262,7 @@ def _clock(words: Words, index: int, before: Atom | None, loose: bool) -> Atom |
         return None
     if not value.clear:
         after_day = before is not None and before.end == index and bool(before.day or before.repeat)
-        quiet = not _noun(words, end)
+        quiet = not noun(words, end)
         sure = prep in _CLOCKED or (loose and prep in ("for", "to")) or (after_day and quiet)
         sure = sure or (prep == "for" and end == len(words) and after_day)
         if not sure or (prep not in ("at", "@", "by") and not quiet):
@@ -372,20 +273,12 @@ def _clock(words: Words, index: int, before: Atom | None, loose: bool) -> Atom |
 def _duration(words: Words, index: int) -> Atom | None:
     if at(words, index) == "for" or (at(words, index), at(words, index + 1)) == ("lasting", "for"):
         measured = length(words, index + 1)
-        if measured and not _noun(words, measured[1]):
+        if measured and not noun(words, measured[1]):
             return Atom(index, measured[1], duration=measured[0], prep="for")
     measured = length(words, index)
-    if measured and at(words, index) not in ("a", "an") and _noun(words, measured[1]):
-        if at(words, measured[1] - 1) in ("hour", "minute", "day", "week"):  # a two hour meeting
-            return Atom(index, measured[1], duration=measured[0])
+    described = measured and at(words, index) not in ("a", "an") and noun(words, measured[1])
+    if measured and described and at(words, measured[1] - 1) in _SINGULAR:
+        return Atom(index, measured[1], duration=measured[0])  # a two hour meeting
     if at(words, index) == "all" and at(words, index + 1) == "day":
-        return Atom(index, index + 2, duration=relativedelta(days=1))
+        return Atom(index, index + 2, duration=Length(days=1))
     return None
-
-
-def _noun(words: Words, index: int) -> bool:
-    """Whether a word stands there that what is before it may only describe."""
-    word = at(words, index)
-    if not word or words[index].pause or word in _FOLLOWING or word in PARTS or word in WEEKDAYS:
-        return False
-    return not (word[0].isdigit() or word in ("today", "tomorrow", "tonight", "noon", "please"))

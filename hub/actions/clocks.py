@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import date
 
 from dateutil.relativedelta import relativedelta
 
-from hub.actions.words import Words, at, number
+from hub.actions.words import Words, at, listed, number
 
 Found = tuple["Clock", int]
 """A time of day, and behind which word it ends."""
@@ -37,27 +38,64 @@ class Clock:
         return Clock(hour, self.minute, exact=True, clear=True)
 
 
+@dataclass(frozen=True)
+class Length:
+    """A length of time. A day is a day, however many hours it has; an hour is an hour.
+
+    Args:
+        months: of the calendar.
+        days: of the calendar.
+        seconds: of a clock that nobody puts forward or back.
+    """
+
+    months: int = 0
+    days: int = 0
+    seconds: int = 0
+
+    def __add__(self, other: Length) -> Length:
+        """Both, one after the other."""
+        return Length(
+            self.months + other.months, self.days + other.days, self.seconds + other.seconds
+        )
+
+    def times(self, count: int) -> Length:
+        """So many of it."""
+        return Length(self.months * count, self.days * count, self.seconds * count)
+
+    @property
+    def minutes(self) -> int:
+        """About so many: a month has 30 days."""
+        return (self.months * 30 + self.days) * 1440 + self.seconds // 60
+
+    def after(self, day: date) -> date:
+        """The day that is so many months and days later; raises OverflowError, ValueError."""
+        found: date = day + relativedelta(months=self.months, days=self.days)
+        return found
+
+
 _UNITS = {
-    "second": "seconds",
-    "sec": "seconds",
-    "minute": "minutes",
-    "min": "minutes",
-    "hour": "hours",
-    "hr": "hours",
-    "day": "days",
-    "week": "weeks",
-    "fortnight": "weeks",
-    "month": "months",
-    "year": "years",
+    "second": Length(seconds=1),
+    "sec": Length(seconds=1),
+    "minute": Length(seconds=60),
+    "min": Length(seconds=60),
+    "hour": Length(seconds=3600),
+    "hr": Length(seconds=3600),
+    "day": Length(days=1),
+    "week": Length(days=7),
+    "fortnight": Length(days=14),
+    "month": Length(months=1),
+    "year": Length(months=12),
 }
-_HALVES: dict[str, tuple[str, float]] = {
-    "hours": ("minutes", 30),
-    "minutes": ("seconds", 30),
-    "days": ("hours", 12),
-    "years": ("months", 6),
-    "weeks": ("days", 3),
-    "months": ("days", 15),
+_HALVES = {
+    Length(seconds=60): Length(seconds=30),
+    Length(seconds=3600): Length(seconds=1800),
+    Length(days=1): Length(seconds=43_200),
+    Length(days=7): Length(days=3),
+    Length(months=1): Length(days=15),
+    Length(months=12): Length(months=6),
 }
+_HOUR = Length(seconds=3600)
+_ABOUT = listed("about around roughly exactly another just like")
 MOST_OF_A_UNIT = 9999
 
 
@@ -193,75 +231,64 @@ def _written(words: Words, index: int) -> Found | None:
     return Clock(hour), end
 
 
-def unit(words: Words, index: int) -> str | None:
-    """The unit of time that stands there, as `relativedelta` calls it."""
-    word = at(words, index).removesuffix("'s").removesuffix("s")
-    return _UNITS.get(word)
+def unit(words: Words, index: int) -> Length | None:
+    """The unit of time that stands there."""
+    return _UNITS.get(at(words, index).removesuffix("'s").removesuffix("s"))
 
 
-def length(words: Words, index: int) -> tuple[relativedelta, int] | None:
+def length(words: Words, index: int) -> tuple[Length, int] | None:
     """A length of time that begins there: `an hour and a half`, `90 minutes`, `two weeks`."""
     first = _one_length(words, index)
     if first is None:
         return None
     total, end = first
     more = _one_length(words, end + (at(words, end) == "and"))
-    if more and _smaller(more[0], total):
+    if more and more[0].minutes < total.minutes:  # first the hours, then the minutes
         return total + more[0], more[1]
     return total, end
 
 
-def _smaller(one: relativedelta, other: relativedelta) -> bool:
-    """Whether lengths are said in this order: first the hours, then the minutes."""
-    order = ("years", "months", "weeks", "days", "hours", "minutes", "seconds")
-
-    def rank(delta: relativedelta) -> int:
-        return next((n for n, name in enumerate(order) if getattr(delta, name)), len(order))
-
-    return rank(one) > rank(other)
-
-
-def _one_length(words: Words, index: int) -> tuple[relativedelta, int] | None:
-    i = index
-    i += at(words, i) in ("about", "around", "roughly", "exactly", "another", "just", "like")
+def _one_length(words: Words, index: int) -> tuple[Length, int] | None:
+    i = index + (at(words, index) in _ABOUT)
     word, following = at(words, i), at(words, i + 1)
     if word in ("a", "an", "the") and following in ("half", "quarter", "couple", "few"):
         i, word, following = i + 1, following, at(words, i + 2)
-    if word in ("half", "quarter", "three") and (word != "three" or following == "quarters"):
-        share = {"half": 30, "quarter": 15, "three": 45}[word]
-        i += 2 if word == "three" else 1
-        i += at(words, i) == "of"
-        i += at(words, i) in ("a", "an")
-        return (relativedelta(minutes=share), i + 1) if unit(words, i) == "hours" else None
-    count: float
-    if word in ("couple", "few"):
-        count, i = (2 if word == "couple" else 3), i + 1
-        i += at(words, i) == "of"
-    elif word in ("a", "an") and at(words, i + 1) != "hundred":
-        count, i = 1, i + 1
-    elif re.fullmatch(r"\d+\.\d+", word, re.ASCII):
-        count, i = float(word), i + 1
-    elif found := number(words, i):
-        count, i = found
-    else:
+    if word in ("half", "quarter") or (word == "three" and following == "quarters"):
+        return _part_of_an_hour(words, i)
+    counted = _count(words, i)
+    if counted is None:
         return None
-    half = False
-    if at(words, i) == "and" and at(words, i + 1) == "a" and at(words, i + 2) == "half":
-        half, i = True, i + 3
-    name = unit(words, i)
-    if name is None or count > MOST_OF_A_UNIT:
+    count, i = counted
+    half = [at(words, i + n) for n in range(3)] == ["and", "a", "half"]
+    i += 3 * half
+    one = unit(words, i)
+    if one is None or not 0 < count <= MOST_OF_A_UNIT:
         return None
-    fortnight = at(words, i).startswith("fortnight")
     i += 1
     if [at(words, i + n) for n in range(3)] == ["and", "a", "half"] and not unit(words, i + 3):
         half, i = True, i + 3
     if count != int(count):
-        seconds = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400, "weeks": 604800}
-        if name not in seconds:
-            return None
-        return relativedelta(seconds=round(count * seconds[name])), i
-    total = relativedelta(**{name: int(count) * (2 if fortnight else 1)})  # type: ignore[arg-type]
-    if half:
-        smaller, amount = _HALVES.get(name, ("seconds", 0))
-        total += relativedelta(**{smaller: int(amount)})  # type: ignore[arg-type]
-    return total, i
+        exact = one.seconds + 86_400 * one.days
+        return (Length(seconds=round(count * exact)), i) if exact else None
+    total = one.times(int(count))
+    return total + (_HALVES.get(one, Length()) if half else Length()), i
+
+
+def _part_of_an_hour(words: Words, index: int) -> tuple[Length, int] | None:
+    minutes = {"half": 30, "quarter": 15, "three": 45}[at(words, index)]
+    i = index + (2 if minutes == 45 else 1)
+    i += at(words, i) == "of"
+    i += at(words, i) in ("a", "an")
+    return (Length(seconds=60 * minutes), i + 1) if unit(words, i) == _HOUR else None
+
+
+def _count(words: Words, index: int) -> tuple[float, int] | None:
+    word = at(words, index)
+    if word in ("couple", "few"):
+        i = index + 1
+        return (2 if word == "couple" else 3), i + (at(words, i) == "of")
+    if word in ("a", "an") and at(words, index + 1) != "hundred":
+        return 1, index + 1
+    if re.fullmatch(r"\d+\.\d+", word, re.ASCII):
+        return float(word), index + 1
+    return number(words, index)

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from dateutil.relativedelta import relativedelta, weekday
 
-from hub.actions.clocks import length
+from hub.actions.clocks import Length, length
 from hub.actions.words import Words, at, number, ordinal, year
 
 WEEKDAYS = {
@@ -37,7 +37,7 @@ _HOLIDAYS = (
     (("valentine's", "day"), 2, 14),
     (("valentines", "day"), 2, 14),
 )
-WEEKLY, MONTHLY, YEARLY = relativedelta(weeks=1), relativedelta(months=1), relativedelta(years=1)
+WEEKLY, MONTHLY, YEARLY = Length(days=7), Length(months=1), Length(months=12)
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Day:
     """
 
     date: date
-    step: relativedelta | None = None
+    step: Length | None = None
     clear: bool = True
     late: bool = False
 
@@ -103,7 +103,7 @@ def _counted_from(words: Words, index: int, today: date) -> Found | None:
     if measured is None:
         return None
     delta, i = measured
-    if delta.hours or delta.minutes or delta.seconds:
+    if delta.seconds:
         return None
     if at(words, i) in ("from", "after", "on"):
         i += 1
@@ -112,7 +112,7 @@ def _counted_from(words: Words, index: int, today: date) -> Found | None:
     base = _near(words, i, today) or _weekday(words, i, today) or _dated(words, i, today)
     if base is None:
         return None
-    return Day(base[0].date + delta), base[1]
+    return Day(delta.after(base[0].date)), base[1]
 
 
 def _weekday(words: Words, index: int, today: date) -> Found | None:
@@ -190,13 +190,12 @@ def _dated(words: Words, index: int, today: date) -> Found | None:
     if nth := _nth_weekday(words, i, which, today):
         return nth
     j = i + (at(words, i) == "of") + (_says(words, i, "of the") is not None)
-    if at(words, j) in MONTHS and at(words, j + 1) not in ("of",):
+    if at(words, j) in MONTHS and at(words, j + 1) != "of":
         return _with_year(words, j + 1, MONTHS[at(words, j)], which, today)
     if not ordinal(words, index + (word == "the")) or word != "the":
         return None
     if end := _says(words, i, "of next month") or _says(words, i, "next month"):
-        first = today.replace(day=1) + MONTHLY
-        return Day(first.replace(day=which)), end
+        return Day(MONTHLY.after(today.replace(day=1)).replace(day=which)), end
     end = _says(words, i, "of this month") or _says(words, i, "of the month") or i
     return Day(_this_month(which, today), MONTHLY, clear=False), end
 
@@ -213,7 +212,7 @@ def _nth_weekday(words: Words, index: int, which: int, today: date) -> Found | N
     if at(words, i) not in MONTHS:
         return None
     month = date(today.year, MONTHS[at(words, i)], 1)
-    for first in (month, month + YEARLY):
+    for first in (month, YEARLY.after(month)):
         found = first + relativedelta(day=31 if which < 0 else 1, weekday=rule)
         if found >= today:
             return Day(found), i + 1
@@ -245,10 +244,8 @@ def _of_year(month: int, day_: int, written: str | None, today: date) -> Day:
 
 
 def _this_month(which: int, today: date) -> date:
-    first = today.replace(day=1)
     for ahead in range(3):  # the 31st waits for its month
-        month = first + relativedelta(months=ahead)
-        found = month + relativedelta(day=which)
+        found: date = today + relativedelta(months=ahead, day=which)
         if found.day == which and found >= today:
             return found
     raise ValueError("there is no such day")
@@ -283,7 +280,7 @@ def _period(words: Words, index: int, today: date) -> Found | None:
         return Day(saturday, clear=at(words, index) == "this"), end
     for phrase, begin in (
         ("next week", monday + timedelta(days=7)),
-        ("next month", today.replace(day=1) + MONTHLY),
+        ("next month", MONTHLY.after(today.replace(day=1))),
         ("next year", date(today.year + 1, 1, 1)),
     ):
         if end := _says(words, i, phrase):
@@ -292,7 +289,7 @@ def _period(words: Words, index: int, today: date) -> Found | None:
     month = at(words, i + nearness)
     if month in MONTHS and len(month) > 3 and i == index:
         first = date(today.year, MONTHS[month], 1)
-        return Day(first if first > today else first + YEARLY, clear=False), i + nearness + 1
+        return Day(first if first > today else YEARLY.after(first), clear=False), i + nearness + 1
     return None
 
 

@@ -6,13 +6,12 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from dateutil.relativedelta import relativedelta
-
 from hub.actions.atoms import Atom, collect
-from hub.actions.clocks import length
+from hub.actions.clocks import Length, length
 from hub.actions.intents import CreateEvent, CreateReminder, Intent, Priority
-from hub.actions.moments import Moment, Parts, choose, resolve
+from hub.actions.moments import Moment, resolve
 from hub.actions.openings import Request
+from hub.actions.parts import Parts, choose
 
 LONGEST_TITLE = 256
 _PRIORITY: tuple[tuple[str, Priority], ...] = (
@@ -188,14 +187,14 @@ def reminder(
         person=person,
         repeats=body.parts.repeat.words if body.parts.repeat else None,
         timed=body.parts.tells_when,
-        problem=body.moment.problem or None,  # type: ignore[arg-type]
+        problem=body.moment.problem,
     )
 
 
-def timer(context: Context, took: relativedelta, label: str) -> Intent:
+def timer(context: Context, took: Length, label: str) -> Intent:
     """A reminder some time from now."""
     moment = resolve(Parts(delta=took), context.now, context.zone, (), event=False)
-    return CreateReminder(title=label, at=moment.at, problem=moment.problem or None)  # type: ignore[arg-type]
+    return CreateReminder(title=label, at=moment.at, problem=moment.problem)
 
 
 def event(
@@ -219,5 +218,5 @@ def event(
         end=body.moment.end,
         all_day=body.moment.all_day,
         repeats=body.parts.repeat.words if body.parts.repeat else None,
-        problem=body.moment.problem or None,  # type: ignore[arg-type]
+        problem=body.moment.problem,
     )

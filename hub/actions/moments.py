@@ -6,17 +6,18 @@ are awake.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from dateutil import tz
-from dateutil.relativedelta import relativedelta
 
-from hub.actions.atoms import PARTS, Atom, Repeat
-from hub.actions.clocks import Clock
+from hub.actions.clocks import Clock, Length
 from hub.actions.days import WEEKLY, Day
-from hub.actions.words import Words
+from hub.actions.grammar import PARTS
+from hub.actions.intents import Problem
+from hub.actions.parts import Parts
+from hub.actions.words import listed
 
 MORNING = 9
 """The hour of a day of which nobody said more."""
@@ -25,33 +26,12 @@ WAKING = range(7, 23)
 """The hours at which a time of day is sought that may be in either half of the day."""
 SOON = timedelta(hours=1)
 """How long it is until a reminder for which nobody said a time."""
-_EVENING = frozenset(
-    ["dinner", "supper", "drinks", "party", "concert", "movie", "film", "theatre", "theater", "cinema", "pub", "bar", "gig", "opera", "disco", "date", "bedtime"]
+_EVENING = listed(
+    "dinner supper drinks party concert movie film theatre theater cinema pub bar gig opera disco"
+    " date bedtime"
 )
-_EARLY = frozenset(["breakfast", "wake", "alarm", "sunrise"])
+_EARLY = listed("breakfast wake alarm sunrise")
 _ENDS = {"morning": 12, "afternoon": 18, "evening": 23, "night": 24, "tonight": 24}
-
-
-@dataclass(frozen=True)
-class Parts:
-    """All that is said about time in one request."""
-
-    clock: Clock | None = None
-    clock_end: Clock | None = None
-    day: Day | None = None
-    day_end: Day | None = None
-    part: str = ""
-    hour: int | None = None
-    delta: relativedelta | None = None
-    duration: relativedelta | None = None
-    repeat: Repeat | None = None
-
-    @property
-    def tells_when(self) -> bool:
-        """Whether they say anything of the moment."""
-        return bool(self.clock or self.day or self.part or self.hour is not None or self.delta) or (
-            self.repeat is not None
-        )
 
 
 @dataclass(frozen=True)
@@ -68,66 +48,7 @@ class Moment:
     at: datetime | None = None
     end: datetime | None = None
     all_day: bool = False
-    problem: str = ""
-
-
-_FIELDS = tuple(name for name in Atom.__dataclass_fields__ if name not in ("start", "end", "prep"))
-
-
-def choose(
-    atoms: Sequence[Atom], words: Words, start: int, *, durations: bool
-) -> tuple[Parts, tuple[Atom, ...]]:
-    """Those of the atoms that say when it is to be; the others belong to what is to be done.
-
-    What stands at the very beginning counts first, then what stands last.
-
-    Args:
-        atoms: in their order.
-        words: of the text.
-        start: where the request's own words begin.
-        durations: whether it may take time; otherwise how long something takes is part of it.
-    """
-    useful = [atom for atom in atoms if durations or atom.duration is None]
-    groups: list[list[Atom]] = []
-    for atom in useful:
-        if groups and atom.start - groups[-1][-1].end <= (
-            1 if groups[-1][-1].end < len(words) and words[groups[-1][-1].end].text == "and" else 0
-        ):
-            groups[-1].append(atom)
-        else:
-            groups.append([atom])
-    head = bool(groups) and groups[0][0].start == start
-    order = ([groups[0]] if head else []) + list(reversed(groups[1:] if head else groups))
-    parts, used = Parts(), []
-    for number, group in enumerate(order):
-        for atom in group:
-            if head and number and (atom.prep == "for" and atom.day):
-                continue  # tomorrow ... the report for friday
-            merged = _merged(parts, atom)
-            if merged is not None:
-                parts = merged
-                used.append(atom)
-    return parts, tuple(sorted(used, key=lambda atom: atom.start))
-
-
-def _merged(parts: Parts, atom: Atom) -> Parts | None:
-    """Both together; None where they contradict each other."""
-    said = {name: getattr(atom, name) for name in _FIELDS if getattr(atom, name) not in (None, "")}
-    if atom.part == "tonight" and parts.day is not None:
-        del said["day"]
-    if any(getattr(parts, name) not in (None, "") for name in said):
-        return None
-    if parts.delta is not None and (said.keys() & {"day", "repeat"}):
-        return None
-    if "delta" in said and (parts.day is not None or parts.repeat is not None):
-        return None
-    fine = said.get("delta") or parts.delta
-    if fine is not None and (fine.hours or fine.minutes or fine.seconds):
-        if "delta" in said and (parts.clock or parts.part):
-            return None
-        if said.keys() & {"clock", "part", "hour"}:
-            return None
-    return replace(parts, **said)
+    problem: Problem | None = None
 
 
 def localized(day: date, at: time, zone: tzinfo, now: datetime) -> datetime:
@@ -136,7 +57,7 @@ def localized(day: date, at: time, zone: tzinfo, now: datetime) -> datetime:
     In the hour that a clock skips it is as much later; of the hour that comes twice it is the
     first that is not over.
     """
-    local = tz.resolve_imaginary(datetime.combine(day, at, zone))
+    local: datetime = tz.resolve_imaginary(datetime.combine(day, at, zone))
     found = local.astimezone(UTC)
     again = local.replace(fold=1).astimezone(UTC)
     return again if found <= now < again else found
@@ -197,11 +118,11 @@ class _Resolver:
         if not self._event or timed or not (parts.day or parts.delta):
             return False
         delta = parts.delta
-        return delta is None or not (delta.hours or delta.minutes or delta.seconds)
+        return delta is None or not delta.seconds
 
     def _days(self) -> Moment:
         parts = self._parts
-        first = parts.day.date if parts.day else self._today + (parts.delta or relativedelta())
+        first = parts.day.date if parts.day else (parts.delta or Length()).after(self._today)
         last = parts.day_end.date if parts.day_end else first
         if first < self._today:
             return Moment(problem="past")
@@ -215,15 +136,11 @@ class _Resolver:
         parts = self._parts
         if parts.delta is not None:
             delta = parts.delta
-            if delta.hours or delta.minutes or delta.seconds:
-                exact = timedelta(hours=delta.hours, minutes=delta.minutes, seconds=delta.seconds)
-                ahead = relativedelta(years=delta.years, months=delta.months, days=delta.days)
-                base = self._now
-                if ahead:
-                    day = self._today + ahead
-                    base = self._at(day, self._local.time().replace(tzinfo=None))
-                return base + exact
-            day = self._today + delta
+            day = delta.after(self._today)
+            if delta.seconds:
+                whole = delta.months or delta.days
+                base = self._at(day, self._local.time()) if whole else self._now
+                return base + timedelta(seconds=delta.seconds)
             if parts.clock or parts.part or parts.hour is not None:
                 return self._on(Day(day))
             return self._at(day, self._local.time())
@@ -236,11 +153,11 @@ class _Resolver:
             return self._first([(ahead, Clock(hour, exact=True)) for ahead in (0, 1)])
         if parts.repeat is not None:
             step = parts.repeat.step
-            if step.hours or step.minutes:
-                return self._now + timedelta(hours=step.hours, minutes=step.minutes)
+            if step.seconds:
+                return self._now + timedelta(seconds=step.seconds)
             if parts.repeat.weekdays:
                 return self._first([(n, Clock(MORNING)) for n in self._days_ahead()])
-            return self._at(self._today + step, time(MORNING))
+            return self._at(step.after(self._today), time(MORNING))
         return None if self._event else self._soon()
 
     def _soon(self) -> datetime:
@@ -256,7 +173,7 @@ class _Resolver:
         """On a day that is named; on the next of its name where the time is over."""
         at = self._within(day.date, day)
         if at is None and day.step is not None:
-            at = self._within(day.date + day.step, day)
+            at = self._within(day.step.after(day.date), day)
         return at
 
     def _within(self, day: date, named: Day) -> datetime | None:
@@ -353,11 +270,10 @@ class _Resolver:
                     if end > at:
                         return end
         if parts.duration is not None:
-            return (
-                (at.astimezone(UTC) + parts.duration)
-                if not parts.duration.days
-                else (self._at(local.date() + parts.duration, local.time()))
-            )
+            took = parts.duration
+            if took.months or took.days:
+                at = self._at(took.after(local.date()), local.time())
+            return at + timedelta(seconds=took.seconds)
         return at + SOON
 
     def _at(self, day: date, at: time) -> datetime:

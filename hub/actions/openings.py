@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from hub.actions.words import Word, Words, split
+from hub.actions.words import Words, split
 
 _SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n+")
 _ABBREVIATED = re.compile(
@@ -16,11 +16,12 @@ LONGEST = 60
 """Words in a sentence; nobody asks for anything in more."""
 _MIRA = r"(?:(?:hey|hi|hello|ok|okay|yo) )?mira"
 _OPENING = re.compile(
-    rf"(?:{_MIRA}|hey|hi|hello|ok|okay|alright|all right|right|so|well|oh|and|also|then|now|yes|yeah"
-    r"|great|thanks|thank you|actually|just|kindly|quickly|go ahead and|no|wait|sorry|listen|maybe|(?:don't|do not) forget to(?= remind)|remember to(?= remind)"
+    rf"(?:{_MIRA}|hey|hi|hello|ok|okay|alright|all right|right|so|well|oh|and|also|then|now|yes"
+    r"|yeah|great|thanks|thank you|actually|just|kindly|quickly|go ahead and|no|wait|sorry|listen"
+    r"|maybe|(?:don't|do not) forget to(?= remind)|remember to(?= remind)"
     r"|do me a favou?r and|be so kind as to|be so kind and|if you could|next|good morning"
     r"|would you mind|(?:can|could|would|will) you(?: maybe| just| also| kindly)?"
-    r"|i (?:want|need|would like|'d like) you to|i'd like you to|you (?:need to|should|have to|must)"
+    r"|(?:i (?:want|need|would like)|i'd like) you to|you (?:need to|should|have to|must)"
     r"|make sure to|be sure to|i want to ask you to|it would be great if you could"
     r"|i'd be happy if you could|is it possible to) "
 )
@@ -72,7 +73,7 @@ class Request:
                 pieces.append(between if joined and len(between) <= 3 else " ")
             pieces.append(self.text[word.start : word.end])
             last = number
-        return "".join(pieces).strip(" ,;:-–—.!?")
+        return "".join(pieces).strip(" ,;:-\u2013\u2014.!?")
 
 
 def requests(text: str, longest_text: int) -> list[Request]:

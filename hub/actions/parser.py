@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, tzinfo
+from itertools import pairwise
 
 from hub.actions.commands import read_making
 from hub.actions.intents import Intent
@@ -43,7 +44,7 @@ def parse(text: str, now: datetime, zone: tzinfo) -> Intent | None:
 def _in_turn(sentences: list[Request]) -> Iterator[Request]:
     """Whole sentences first, then what may be requests in them."""
     yield from (request for request in sentences if request.words)
-    for first, second in zip(sentences, sentences[1:], strict=False):
+    for first, second in pairwise(sentences):
         if re.match(r"(?:add|put|enter|write|note|save) (?:it|that|this) ", second.plain):
             yield replace(first, words=[*first.words, *second.words])
     for request in sentences:

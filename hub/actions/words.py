@@ -14,23 +14,33 @@ _WORD = re.compile(
     r"|\d+(?:st|nd|rd|th)\b"
     r"|\d+(?:\.\d+)?"
     r"|[ap]\.\s?m\b\.?"
-    r"|[^\W\d_]+(?:['’][^\W\d_]+)*['’]?",
+    r"|[^\W\d_]+(?:['\u2019][^\W\d_]+)*['\u2019]?",
     re.IGNORECASE,
 )
-_SPOKEN = frozenset({"um", "uh", "erm", "er", "uhm", "hmm", "hm", "mm", "ah", "eh", "please"})
-_STUTTERED = frozenset(
-    {"to", "the", "a", "at", "on", "in", "for", "me", "my", "and", "remind", "i"}
+_UNITS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+    " sixteen seventeen eighteen nineteen"
 )
-
-_UNITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"]
-_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
-_ORDINAL_UNITS = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth", "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth"]
-SMALL = {word: value for value, word in enumerate(_UNITS)}
-TENS = {word: 10 * value for value, word in enumerate(_TENS, 2)}
-ORDINALS = {word: value for value, word in enumerate(_ORDINAL_UNITS, 1)} | {
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_ORDINAL_UNITS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth"
+    " fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth"
+)
+SMALL = {word: value for value, word in enumerate(_UNITS.split())}
+TENS = {word: 10 * value for value, word in enumerate(_TENS.split(), 2)}
+ORDINALS = {word: value for value, word in enumerate(_ORDINAL_UNITS.split(), 1)} | {
     "twentieth": 20,
     "thirtieth": 30,
 }
+
+
+def listed(text: str) -> frozenset[str]:
+    """The words of a list."""
+    return frozenset(text.split())
+
+
+_SPOKEN = listed("um uh erm er uhm hmm hm mm ah eh please")
+_STUTTERED = listed("to the a at on in for me my and remind i")
 
 
 @dataclass(frozen=True)
@@ -48,10 +58,10 @@ def split(text: str, start: int, end: int) -> list[Word]:
     found: list[Word] = []
     last = start
     for match in _WORD.finditer(text, start, end):
-        word = match[0].lower().replace("’", "'")
+        word = match[0].lower().replace("\u2019", "'")
         if re.fullmatch(r"[ap]\.\s?m\.?", word):
             word = f"{word[0]}m"
-        pause = any(mark in text[last : match.start()] for mark in ",:;.!?-–—")
+        pause = any(mark in text[last : match.start()] for mark in ",:;.!?-\u2013\u2014")
         # "check-in" is one thing, and "twenty-first" is a number of two words.
         pause = pause and text[last : match.start()] != "-"
         last = match.end()

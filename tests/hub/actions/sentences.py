@@ -1,5 +1,10 @@
 """Sentences with what is to become of them, and whether it does.
 
+`sentences.jsonl` was written before the parser, and `fresh_sentences.jsonl` afterwards without
+looking at its rules, in three parts of 101, 89 and 110. Before what they showed was mended, 60 of
+71, 55 of 64 and 66 of 70 requests were right, and 3 of 30, 2 of 25 and none of 40 others made an
+action.
+
 A file holds one JSON object a line:
 
     {"text": "remind me at five to feed the cat", "now": "2026-03-11T10:00",
@@ -13,8 +18,8 @@ what is named in it is compared, and nothing else:
 - `kind`: create_reminder, create_event, cancel, complete, move, set_priority;
 - `title` (of what is made), `target` (words for what is meant), `person` (who is to be reminded):
   compared without case, punctuation and a leading article; a list holds what is all as good;
-- `at`, `end`: local times of `time_zone`; `all_day`; `date` and `time`: what something moves to, or
-  on which day it is; null: none; `shift_min`: by how many minutes it moves;
+- `at`, `end`: local times of `time_zone`; `all_day`; `date` and `time`: what something moves to,
+  otherwise on which day it is that is meant; null: none; `shift_min`: by how many minutes it moves;
 - `priority`: low, medium, high, urgent; `what`: reminder, event;
 - `last`: whether the latest is meant; `repeats`: the words that ask for repetition;
 - `problem`: why it cannot be done: past, no_time, unsupported.
@@ -26,18 +31,20 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from hub.actions.intents import Intent, Meant, Move
 
 NOW = "2026-03-11T10:00"
 TIME_ZONE = "Europe/Berlin"
 WORDS = frozenset({"title", "target", "person"})
 TIMES = frozenset({"at", "end"})
 
-Extract = Callable[[str, datetime, ZoneInfo], dict[str, Any] | None]
-"""Text, when it was said, time zone: what is asked for, as `expect` is written, times aware."""
+Extract = Callable[[str, datetime, ZoneInfo], Intent | None]
+"""Text, when it was said, time zone: what is asked for."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,8 @@ def measure(sentences: list[Sentence], extract: Extract) -> Figures:
     """Tries all of them."""
     figures = Figures()
     for sentence in sentences:
-        got = extract(sentence.text, sentence.now, sentence.zone)
+        intent = extract(sentence.text, sentence.now, sentence.zone)
+        got = None if intent is None else described(intent)
         if sentence.expect is None:
             figures.nothing += 1
             if got is not None:
@@ -98,6 +106,21 @@ def measure(sentences: list[Sentence], extract: Extract) -> Figures:
         else:
             figures.asks_right += 1
     return figures
+
+
+def described(intent: Intent) -> dict[str, Any]:
+    """An intent as `expect` is written, its times aware."""
+    found = {name: getattr(intent, name) for name in intent.__struct_fields__}
+    found["kind"] = intent.__struct_config__.tag
+    if isinstance(intent, Meant):
+        found["last"] = intent.last
+        if not isinstance(intent, Move):
+            found["date"] = intent.on
+    if isinstance(found.get("date"), date):
+        found["date"] = found["date"].isoformat()
+    if isinstance(found.get("time"), time):
+        found["time"] = found["time"].strftime("%H:%M")
+    return found
 
 
 def _differing(sentence: Sentence, got: dict[str, Any]) -> list[str]:
