@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from hub.actions.extractor import BuiltIn, Extractor
 from hub.election.election import Rules
 from hub.load import Load, load_of
 from hub.network.room import Room
@@ -43,12 +44,19 @@ class Networks:
         desks: where audio is recognised.
         clock: the hub's clock.
         rules: what the elections go by.
+        extractor: finds out what is asked for; None: the built-in one.
     """
 
     def __init__(
-        self, store: Store, desks: Desks, clock: Clock, rules: Rules | None = None
+        self,
+        store: Store,
+        desks: Desks,
+        clock: Clock,
+        rules: Rules | None = None,
+        extractor: Extractor | None = None,
     ) -> None:
         self._store = store
+        self.extractor = extractor or BuiltIn()
         self._desks = desks
         self.clock = clock
         self._rules = rules
@@ -237,6 +245,7 @@ class Networks:
                     self._desks,
                     self.clock,
                     self._rules,
+                    self.extractor,
                 )
                 await room.open()
                 known.set_result(room)

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hub import metrics
+from hub.actions.extractor import BuiltIn, Extractor
 from hub.audio_file import as_flac
 from hub.election.election import Election
 from hub.enhancement.enhance import Piece
+from hub.network.asking import understood
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.recognition.desks import Desks
@@ -39,10 +41,14 @@ class Clerk:
         network_id: the network's UUID.
         store: where interactions go.
         desks: where audio is recognised.
+        extractor: finds out what is asked for; None: the built-in one.
     """
 
-    def __init__(self, network_id: str, store: Store, desks: Desks) -> None:
+    def __init__(
+        self, network_id: str, store: Store, desks: Desks, extractor: Extractor | None = None
+    ) -> None:
         self._network_id = network_id
+        self._extractor = extractor or BuiltIn()
         self._store = store
         self._desks = desks
         self._trouble = Trouble(log, "storing what was understood")
@@ -107,6 +113,8 @@ class Clerk:
         """
         record = election_record(election, self._network_id, outcome, settings)
         interaction = interaction_record(election, outcome, settings)
+        if interaction is not None:
+            interaction = await understood(interaction, settings, self._extractor)
         recording = None
         if outcome.pcm is not None and (settings.keep_audio_hours or outcome.error):
             recording = await asyncio.to_thread(as_flac, outcome.pcm)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from hub import metrics
+from hub.actions.extractor import Extractor
 from hub.election.candidate import Candidate
 from hub.election.comparison import compare
 from hub.election.election import Rules
@@ -79,6 +80,7 @@ class Room:
         desks: where audio is recognised.
         clock: the hub's clock.
         rules: what its elections go by.
+        extractor: finds out what is asked for; None: the built-in one.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Room:
         desks: Desks,
         clock: Clock,
         rules: Rules | None = None,
+        extractor: Extractor | None = None,
     ) -> None:
         self.network_id = network_id
         self._public_id = public_id
@@ -96,7 +99,7 @@ class Room:
         self._store = store
         self._clock = clock
         self._elections = Elections(new_id, rules, compare)
-        clerk = Clerk(network_id, store, desks)
+        clerk = Clerk(network_id, store, desks, extractor)
         self._executor = Executor(public_id, self._elections, self.members, clerk, clock)
         self.streams = self._executor.streams
         self._dropped: dict[str, int] = {}  # utterances given up, by client, as they said last

@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients, elections, event_rows, events
+from hub.store import clients, controls, deeds, elections, event_rows, events
 from hub.store.records import (
     ElectionRecord,
     InteractionInfo,
@@ -29,6 +29,9 @@ async def record(
     now: datetime,
 ) -> tuple[Event, ...]:
     """Stores an interaction, the election that led to it, its recording if any, and its event.
+
+    Where it is a control phrase of who may say it, listening is switched off instead, and nothing
+    but the election is stored. What it asks for is done.
 
     Returns:
         What devices are to be told, in the log's order. When an utterance of the election was
@@ -63,8 +66,12 @@ async def record(
             network_id=network_id, interaction_id=row.id, audio=recording, created_at=now
         )
         await session.exec(insert(Recording), params=kept.model_dump())
+    obeyed = await controls.obey(session, row, interaction.command, now)
+    if obeyed is not None:
+        return obeyed
     seq = await events.append(session, network_id, "interaction_created", row.id, now)
-    return (event_rows.interaction_created(seq, row, speaker if row.client_id else None),)
+    created = event_rows.interaction_created(seq, row, speaker if row.client_id else None)
+    return (created, *await deeds.carry_out(session, row, interaction.asked, now))
 
 
 async def forget(
