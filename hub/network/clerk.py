@@ -113,12 +113,13 @@ class Clerk:
         """
         record = election_record(election, self._network_id, outcome, settings)
         interaction = interaction_record(election, outcome, settings)
-        if interaction is not None:
-            interaction = await understood(interaction, settings, self._extractor)
         recording = None
         if outcome.pcm is not None and (settings.keep_audio_hours or outcome.error):
             recording = await asyncio.to_thread(as_flac, outcome.pcm)
         async with self._filing:
+            if interaction is not None:
+                # In turn: "cancel that" is about what was stored before it.
+                interaction = await understood(interaction, settings, self._extractor)
             for _ in range(TRIES_IN_ORDER):
                 if stored := await self._stored(record, interaction, recording):
                     return stored.events
