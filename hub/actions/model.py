@@ -42,7 +42,8 @@ format.
 Titles and targets are words of the sentence, in its language, without the time. Times are RFC \
 3339 with the offset of the given time zone, and in the future. Actions: create_reminder (title, \
 at), create_event (title, at, end), cancel, complete, move (date, time or shift_min), \
-set_priority (priority); for the last four "target" is what is meant, null for what was made last."""
+set_priority (priority); for the last four "target" is what is meant, null for what was made \
+last."""
 
 
 class Answer(Struct, frozen=True, forbid_unknown_fields=True):
