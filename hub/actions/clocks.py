@@ -271,7 +271,14 @@ def _one_length(words: Words, index: int) -> tuple[Length, int] | None:
         exact = one.seconds + 86_400 * one.days
         return (Length(seconds=round(count * exact)), i) if exact else None
     total = one.times(int(count))
+    minutes = number(words, i) if one == _HOUR else None  # one hour thirty
+    if minutes and 0 < minutes[0] < 60 and _ends(words, minutes[1]):
+        return total + Length(seconds=60 * minutes[0]), minutes[1]
     return total + (_HALVES.get(one, Length()) if half else Length()), i
+
+
+def _ends(words: Words, index: int) -> bool:
+    return index >= len(words) or words[index].pause or at(words, index) in ("for", "to", "from")
 
 
 def _part_of_an_hour(words: Words, index: int) -> tuple[Length, int] | None:

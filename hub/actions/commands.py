@@ -18,8 +18,16 @@ _LEADING = re.compile(
 )
 
 
+_NOT_ASKED = re.compile(
+    r"^(?:do|does|did|is|are|was|were|am|has|have|had|what|who|when|where|why|how|which|whose) "
+    r"|\b(?:they|he|she|people|you) (?:say|says|said|told me)$"
+)
+
+
 def read_making(request: Request, context: Context) -> Intent | None:
     """What a request wants to be made; None: nothing of that."""
+    if _NOT_ASKED.search(request.plain):
+        return None
     more: tuple[Atom, ...] = ()
     today = context.now.astimezone(context.zone).date()
     atoms = collect(request.words, 0, len(request.words), today)

@@ -284,7 +284,14 @@ def _period(words: Words, index: int, today: date) -> Found | None:
         ("next year", date(today.year + 1, 1, 1)),
     ):
         if end := _says(words, i, phrase):
+            on = end + (at(words, end) == "on")
+            if phrase == "next month" and (which := ordinal(words, on + (at(words, on) == "the"))):
+                return Day(begin.replace(day=which[0])), which[1]
             return Day(begin), end
+    if end := _says(words, i, "week after next"):
+        on = end + (at(words, end) == "on")
+        ahead = WEEKDAYS.get(at(words, on))
+        return Day(monday + timedelta(days=14 + (ahead or 0))), end if ahead is None else on + 1
     nearness = at(words, i) in ("next", "this", "early")
     month = at(words, i + nearness)
     if month in MONTHS and len(month) > 3 and i == index:

@@ -72,6 +72,7 @@ class Move(Meant, frozen=True, kw_only=True, tag="move"):
 
     date: date | None = None  # local day that it moves to
     time: time | None = None  # local time of day
+    either_half: bool = False  # nobody said which half of the day it is in: the likelier is there
     shift_min: ShiftMinutes | None = None  # minutes by which it moves; negative: earlier
     problem: Problem | None = None  # why it cannot be done
 

@@ -6,8 +6,8 @@ import re
 
 MAKE = (
     r"(?:set(?: up)?|make|create|add|give me|i need|i want|i'd like|new|put(?: in| down)?|leave"
-    r"|start|schedule|get me|have|get|enter|note|record|save|place|program|activate|turn on"
-    r"|begin|run|do|log|open|insert|book|arrange|plan|organi[sz]e|enter|write(?: down)?|need|want)"
+    r"|start|schedule|get me|enter|note|record|save|place|program|activate|turn on"
+    r"|begin|log|open|insert|book|arrange|plan|organi[sz]e|write(?: down)?|need|want|get a)"
 )
 ME = r"(?: (?:me|us|myself|for me|for us))?"
 A = r"(?: (?:a|an|another|the|my|one|up a|up an|in a|in an|down a))?"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 
 from hub.actions.atoms import Atom, collect
-from hub.actions.clocks import Length, length
+from hub.actions.clocks import Length, clock, length
+from hub.actions.days import Day
 from hub.actions.intents import Intent, Move
 from hub.actions.making import Context
 from hub.actions.moments import resolve
@@ -76,6 +79,8 @@ def _targets(
             continue
         behind = split if joint in ("at", "on") or joint not in _JOINTS else split + 1
         atoms = collect(words, behind, len(words), today, loose=True)
+        if direct and not atoms and (bare := clock(words, behind)):
+            atoms = (Atom(behind, bare[1], clock=bare[0]),)  # make it seven thirty
         if not atoms or atoms[0].start != behind:
             # A bare hour is a time of day behind "to" only.
             atoms = collect(words, split, len(words), today, loose=True)
@@ -107,6 +112,10 @@ def _moved(
     if not used:
         return None
     hints = (meant.target or "").lower().split()
+    either = parts.clock is not None and not (parts.clock.exact or parts.part or parts.day)
+    if either and parts.delta is None:
+        # Which day it is on is not known here: the likelier half of any.
+        parts = replace(parts, day=Day(today_of(context) + timedelta(days=1)))
     moment = resolve(parts, context.now, context.zone, hints, event=False)
     if moment.at is None:
         return Move(
@@ -119,7 +128,7 @@ def _moved(
         )
     local = moment.at.astimezone(context.zone)
     soon = parts.delta is not None and bool(parts.delta.seconds)
-    days = parts.day is not None or parts.delta is not None
+    days = (parts.day is not None and not either) or parts.delta is not None
     times = parts.clock is not None or parts.hour is not None or bool(parts.part) or soon
     return Move(
         target=meant.target,
@@ -129,6 +138,7 @@ def _moved(
         certain=meant.certain,
         date=local.date() if days else None,
         time=clock_of(local) if times else None,
+        either_half=either,
     )
 
 
@@ -177,7 +187,9 @@ def _shift(request: Request, start: int, verb: str, context: Context) -> Intent 
     if not (way or by):
         return None
     first, behind = start, start + len(before[: match.start() if match else None].split())
-    if first == behind and way and not after:  # push back the meeting by an hour
+    if words[start].text in _WAYS and behind > start:  # push back the meeting by an hour
+        first, way = start + 1, words[start].text
+    elif first == behind and way and not after:
         first, behind = start + 1, index - by
     meant = named(request, first, behind, context)
     minutes = delta.minutes

@@ -12,6 +12,7 @@ from hub.actions.intents import Intent
 from hub.actions.makers import KIND, MAKE, ME, STATES, A
 from hub.actions.making import Context, reminder, timer
 from hub.actions.openings import Request
+from hub.actions.words import at, listed
 
 _REMIND_ME = re.compile(r"(?:remind|reminding|alert|notify|nudge|ping) (?:me|us|myself)(?: |$)")
 _REMIND_OTHER = re.compile(
@@ -21,6 +22,7 @@ _REMIND_OTHER = re.compile(
 _A_REMINDER = re.compile(
     rf"(?:{MAKE}{ME}{A}{KIND} reminders?(?: for (?:me|us|myself))?|reminder)(?: |$)"
 )
+_NOBODY = listed("you it me yourself yourselves himself herself themselves")
 _NOT_FORGET = re.compile(
     r"(?:(?:don't|do not|never) let (?:me|us) forget(?: to| that| about)?"
     r"|(?:help|make) (?:me|us) remember(?: to| that| about)?"
@@ -84,7 +86,9 @@ def read_reminding(request: Request, context: Context, more: tuple[Atom, ...]) -
         start = request.index(match.end())
         if bare and STATES.search(plain):
             return None
-        return reminder(request, start, context, more=more)
+        # "a reminder for eleven fifteen": a bare number there is a time.
+        loose = at(request.words, start) == "for"
+        return reminder(request, start, context, more=more, loose=loose)
     if match := _WAKE.match(plain):
         found = reminder(
             request,
@@ -102,13 +106,11 @@ def read_reminding(request: Request, context: Context, more: tuple[Atom, ...]) -
         return timer(context, measured[0], "timer") if measured[1] == len(request.words) else None
     if (match := _TIMER.match(plain)) and not STATES.search(plain):
         return _timer(request, match, context)
-    if (
-        (match := _REMIND_OTHER.match(plain))
-        and match["who"] not in ("you", "it", "me")
-        and (not request.soft)
-    ):
+    if (match := _REMIND_OTHER.match(plain)) and match["who"] not in _NOBODY and (not request.soft):
         start = request.index(match.start("what"))
-        return reminder(request, start, context, person=match["who"], more=more)
+        found = reminder(request, start, context, person=match["who"], more=more)
+        # "remind Tom to bring the tent" is said to people, too.
+        return found if found and (found.timed or request.addressed) else None
     strong = _TELL_ME.match(plain)
     if match := strong or (_TO_MIRA.match(plain) if request.addressed else None):
         found = reminder(request, request.index(match.end()), context, more=more)

@@ -35,6 +35,14 @@ _WITH_KIND = re.compile(
     r"(?:appointment|meeting|event|visit|session|party|lesson|class|practice|training|interview"
     r"|conference))(?: |$)"
 )
+_OCCASION = re.compile(
+    r"\b(?:call|breakfast|brunch|lunch|dinner|supper|coffee|drinks|date|night|evening|concert|game"
+    r"|picnic|barbecue|party|trip|visit|recital|rehearsal|sleepover|playdate|check-?up|haircut)\b"
+)
+_WITH_MEAL = re.compile(
+    rf"(?:add|create|enter|insert|new) (?P<what>(?:[\w']+ ){{0,5}}?{_OCCASION.pattern})(?: |$)"
+)
+_FOR_MIRA = re.compile(r"\b(?:calendar|appointment|event)\b|^schedule ")
 _THERE_IS = re.compile(
     r"(?:i have|i've got|we have|we've got|there is|there's)(?: (?:a|an|my|our|the))? (?P<what>.+?)"
     r"(?: (?:and|so|can you|could you|would you|you))* (?:add|put|enter|write|note|save)"
@@ -44,6 +52,7 @@ _SCHEDULE = re.compile(
     r"(?:schedule|book|plan|arrange|set up|organi[sz]e|pencil in|block(?: out| off)?|save the date"
     r"|reserve|put down|put in) "
 )
+_CLEAR = frozenset({"schedule", "arrange", "set up", "pencil in"})
 _DETERMINED = re.compile(
     r"(?:a|an|the|my|our|another|some|time|in|for|me|us|for me|\d+|two|three|four|five|half|one|on"
     r"|lunch|dinner|breakfast|coffee|drinks|tomorrow|today|monday|tuesday|wednesday|thursday|friday"
@@ -74,22 +83,18 @@ def read_scheduling(request: Request, context: Context, more: tuple[Atom, ...]) 
         found = _in_calendar(request, place, verb, context, more)
         if found:
             return found
-    if request.soft and not re.search(r"\b(?:calendar|appointment|event)\b", plain):
+    if request.soft and not _FOR_MIRA.search(plain):
         return None
     if match := _AN_EVENT.match(plain):
         return _kind_of_event(request, match, context, more)
     if (match := _WITH_KIND.match(plain)) and not STATES.search(plain):
-        start = request.index(match.start("what"))
-        return event(request, start, context, default="", more=more)
+        return _scheduled(request, request.index(match.start("what")), context, more)
+    if (match := _WITH_MEAL.match(plain)) and not STATES.search(plain):
+        return _scheduled(request, request.index(match.start("what")), context, more)
     if (match := _SCHEDULE.match(plain)) and not STATES.search(plain):
         rest, making = plain[match.end() :], match[0].strip()
-        if not _DETERMINED.match(rest) and making not in (
-            "schedule",
-            "arrange",
-            "set up",
-            "pencil in",
-            "plan",
-        ):
+        bare = not _DETERMINED.match(rest) and making not in _CLEAR
+        if bare and (making not in ("plan", "put down", "put in") or not _OCCASION.search(rest)):
             return None
         if making in ("book", "reserve", "arrange") and _BOUGHT.match(rest):
             return None

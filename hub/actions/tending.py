@@ -103,7 +103,7 @@ def _cancel(request: Request, context: Context) -> Intent | None:
     determined = re.match(OWN, plain)
     owned = bool(determined and determined[0]) or at(request.words, start).endswith("'s")
     if not meant.certain:
-        if verb not in ("cancel", "call off", "scrap") or _OTHER.search(plain) or request.soft:
+        if verb != "cancel" or _OTHER.search(plain) or request.soft:
             return None
         if not owned and not re.search(r"\bwith\b", plain) and meant.on is None:
             return None

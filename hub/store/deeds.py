@@ -229,6 +229,10 @@ class _Deed:
         row = await self._subject(intent)
         start = row.due_time if isinstance(row, Reminder) else row.start_time
         moved = changing.moved(start, intent, self._zone, self._now)
+        if moved <= self._said_at and intent.either_half and intent.time is not None:
+            later = intent.time.replace(hour=(intent.time.hour + 12) % 24)
+            other = msgspec.structs.replace(intent, time=later)
+            moved = changing.moved(start, other, self._zone, self._now)
         if moved <= self._said_at:
             raise RefusedError(_PROBLEMS["past"])
         if isinstance(row, Reminder):

@@ -270,6 +270,15 @@ async def test_nothing_is_moved_into_the_past(home: Home) -> None:
     assert [e.start_time.day for e in await home.events()] == [12]
 
 
+async def test_of_either_half_of_the_day_the_one_that_is_to_come(home: Home) -> None:
+    await home.say("remind me at eleven to eat")
+    await home.say("make it seven thirty")
+    assert [r.due_time.hour for r in await home.reminders()] == [18]
+    await home.say("remind me tomorrow at eleven to drink")
+    await home.say("make it seven thirty")
+    assert [r.due_time.hour for r in await home.reminders()] == [18, 6]
+
+
 async def test_days_are_days_when_clocks_are_put_forward(home: Home) -> None:
     await home.say("put dentist in the calendar on march 28 at 9:30")
     await home.say("push the dentist appointment back by a day")
