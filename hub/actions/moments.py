@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from dateutil import tz
-
 from hub.actions.clocks import Clock, Length
 from hub.actions.days import WEEKLY, Day
 from hub.actions.grammar import PARTS
@@ -57,7 +55,7 @@ def localized(day: date, at: time, zone: tzinfo, now: datetime) -> datetime:
     In the hour that a clock skips it is as much later; of the hour that comes twice it is the
     first that is not over.
     """
-    local: datetime = tz.resolve_imaginary(datetime.combine(day, at, zone))
+    local = datetime.combine(day, at, zone)  # in a gap, the offset before it is in force
     found = local.astimezone(UTC)
     again = local.replace(fold=1).astimezone(UTC)
     return again if found <= now < again else found
