@@ -16,6 +16,7 @@ import msgspec
 from edge import replica_rows
 from shared.wire.codec import encode
 from shared.wire.events import (
+    ActionDeleted,
     Event,
     InteractionCreated,
     InteractionDeleted,
@@ -297,7 +298,7 @@ class Replica:
         elif not (isinstance(event, InteractionCreated) and event.interaction_id in self._deleted):
             replica_rows.apply(self._db, event)
             self._wal_holds_deleted |= isinstance(
-                event, InteractionDeleted | PersonDeleted | ReminderDeleted
+                event, InteractionDeleted | PersonDeleted | ReminderDeleted | ActionDeleted
             )
 
     def _state(self, key: str) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 
 from shared.wire.events import (
+    ActionDeleted,
+    ActionExecuted,
     ClientChanged,
     ClientRemoved,
     Event,
@@ -47,10 +49,18 @@ CREATE TABLE IF NOT EXISTS reminders (
     priority TEXT NOT NULL,
     status TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS actions (
+    action_id TEXT PRIMARY KEY,
+    action_type TEXT NOT NULL,
+    status TEXT NOT NULL,
+    interaction_id TEXT,
+    title TEXT NOT NULL,
+    error_message TEXT
+) STRICT;
 CREATE TABLE IF NOT EXISTS changes (client_seq INTEGER PRIMARY KEY, message TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS snapshot (number INTEGER PRIMARY KEY, row TEXT NOT NULL) STRICT;
 """
-COPIED = ("interactions", "clients", "persons", "reminders")
+COPIED = ("interactions", "clients", "persons", "reminders", "actions")
 """What the log tells; all else is the device's own."""
 
 
@@ -72,6 +82,11 @@ def apply(db: sqlite3.Connection, event: Event) -> None:
             )
         case InteractionDeleted():
             db.execute("DELETE FROM interactions WHERE interaction_id = ?", (event.interaction_id,))
+            # What was done stays, as it does at the hub.
+            db.execute(
+                "UPDATE actions SET interaction_id = NULL WHERE interaction_id = ?",
+                (event.interaction_id,),
+            )
         case ClientChanged():
             db.execute(
                 "INSERT OR REPLACE INTO clients VALUES (?, ?, ?)",
@@ -106,5 +121,19 @@ def apply(db: sqlite3.Connection, event: Event) -> None:
             )
         case ReminderDeleted():
             db.execute("DELETE FROM reminders WHERE reminder_id = ?", (event.reminder_id,))
+        case ActionExecuted():
+            db.execute(
+                "INSERT OR REPLACE INTO actions VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    event.action_id,
+                    event.action_type,
+                    event.status,
+                    event.interaction_id,
+                    event.title,
+                    event.error_message,
+                ),
+            )
+        case ActionDeleted():
+            db.execute("DELETE FROM actions WHERE action_id = ?", (event.action_id,))
         case SettingsChanged():
             pass

@@ -26,6 +26,7 @@ ENGINES_FOR_PEOPLE = (
 
 
 PublicUrl = Annotated[str, Meta(pattern=r"^https://[^/\s#?]+(/[^\s#?]*)?$")]
+ModelUrl = Annotated[str, Meta(pattern=r"^https?://[^/\s#?@]+(/[^\s#?]*)?\Z", max_length=2048)]
 GuideUrl = Annotated[str, Meta(pattern=r"^https?://[!#-;=?-~]+\Z", max_length=2048)]
 POSTGRES = ("postgresql://", "postgres://")
 
@@ -232,6 +233,48 @@ class Recognition(Struct, frozen=True, kw_only=True):
     ] = 16
 
 
+class Actions(Struct, frozen=True, kw_only=True):
+    """A language model that finds out what is asked for, where the built-in rules do not."""
+
+    url: Annotated[
+        ModelUrl | None,
+        Meta(
+            description="Of an OpenAI-compatible API, up to `/chat/completions`. Left out: nobody "
+            "is asked, and nothing that is said leaves the hub (docs/actions.md).",
+            extra={"allowed": 'an address such as "http://192.168.1.20:11434/v1"'},
+        ),
+    ] = None
+    model: Annotated[
+        str, Meta(description="The model's name there.", min_length=1, max_length=256)
+    ] = "default"
+    ask: Annotated[
+        Literal["addressed", "all"],
+        Meta(
+            description="What it is sent of what the rules do not understand. `addressed`: only "
+            "what calls Mira by her name. `all`: everything, all day long.",
+        ),
+    ] = "addressed"
+    api_key: Annotated[
+        Secret | None, Meta(description="The API key. Better kept in a file of its own.")
+    ] = None
+    api_key_file: Annotated[
+        Path | None,
+        Meta(
+            description="A file that holds the API key. It wins over `api_key`.",
+            extra={"allowed": "a path"},
+        ),
+    ] = None
+    timeout_s: Annotated[
+        float,
+        Meta(
+            description="How long it may take; what was said is stored after that in any case.",
+            ge=0.1,
+            le=30,
+            extra={"unit": "s"},
+        ),
+    ] = 3.0
+
+
 class Election(Struct, frozen=True, kw_only=True):
     """How long devices are waited for, and how many are asked for what they recorded."""
 
@@ -426,6 +469,7 @@ class HubConfig(Struct, frozen=True, kw_only=True):
     store: Store
     api: Api = Api()
     recognition: Recognition = Recognition()
+    actions: Actions = Actions()
     election: Election = Election()
     discovery: Discovery = Discovery()
     migration: Migration = Migration()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 
+from hub.actions.opening import open_extractor
 from hub.api.route import Services
 from hub.app import make_app
 from hub.authority import Authority
@@ -97,7 +98,8 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         desks = await _open_desks(config, stack)
         speakers = SpeakersDesk()
         await speakers.prepare()
-        networks = Networks(store, desks, clock, _rules(config), speakers)
+        extractor = await open_extractor(config.actions, stack)
+        networks = Networks(store, desks, clock, _rules(config), speakers, extractor)
         own_id = hub_id(config.paths.state_dir)
         authority = context = None
         if config.server.tls == "own":

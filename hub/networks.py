@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 
+from hub.actions.extractor import BuiltIn, Extractor
 from hub.election.election import Rules
 from hub.load import Load, load_of
 from hub.network.room import Room
@@ -45,6 +46,7 @@ class Networks:
         clock: the hub's clock.
         rules: what the elections go by.
         speakers: where it is told who speaks; None: nobody is.
+        extractor: finds out what is asked for; None: the built-in one.
     """
 
     def __init__(
@@ -54,8 +56,10 @@ class Networks:
         clock: Clock,
         rules: Rules | None = None,
         speakers: SpeakersDesk | None = None,
+        extractor: Extractor | None = None,
     ) -> None:
         self._store = store
+        self.extractor = extractor or BuiltIn()
         self._desks = desks
         self.clock = clock
         self._rules = rules
@@ -246,6 +250,7 @@ class Networks:
                     self.clock,
                     self._rules,
                     self._speakers,
+                    self.extractor,
                 )
                 await room.open()
                 known.set_result(room)

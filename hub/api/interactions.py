@@ -10,6 +10,7 @@ from msgspec import Meta, Struct
 from hub.api.errors import ForbiddenError, NothingUnderstoodError
 from hub.api.route import Call, id_of
 from hub.audio_file import read_recording
+from hub.network.asking import asked_for
 from hub.network.outcome import Outcome
 from hub.store.archive import Wanted
 from hub.store.details import ElectionDetails, InteractionDetails, Page
@@ -69,7 +70,7 @@ async def process(call: Call) -> InteractionDetails:
     """Recognises an interaction anew from its recording, where that was kept.
 
     With what the network's language and the hub's recogniser are now; what that understands
-    replaces the text, and devices are told.
+    replaces the text, and devices are told. What it asks for is done, where nothing was done yet.
     """
     interaction_id, services = id_of(call, "interaction_id"), call.services
     network = await services.store.network(call.network_id)
@@ -84,6 +85,12 @@ async def process(call: Call) -> InteractionDetails:
         call.network_id, interaction_id, decoded.transcript.text, Outcome.of(decoded).metadata
     )
     services.networks.publish(call.network_id, event)
+    if details.timestamp is not None:
+        asked = await asked_for(
+            details.text, details.timestamp, network.settings, services.networks.extractor
+        )
+        done = await services.archive.carry_out(call.network_id, interaction_id, asked)
+        services.networks.publish(call.network_id, *done)
     return details
 
 

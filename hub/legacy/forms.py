@@ -68,7 +68,7 @@ def action(row: Action) -> dict[str, Any]:
         "interaction_id": row.interaction_id,
         "conversation_id": _dashed(legacy.get("conversation_id")),
         "status": row.status,
-        "scheduled_time": _iso(legacy.get("scheduled_time")),
+        "scheduled_time": _iso(legacy.get("scheduled_time")) or _naive(rest.get("at")),
         "completed_time": naive(row.completed_at),
     }
 
@@ -94,6 +94,14 @@ def row_id(text: str) -> str | None:
 def _dashed(text: str | None) -> str | None:
     """An id as the legacy database kept it; odd ones stay as they were."""
     return text and (row_id(text) or text)
+
+
+def _naive(at: object) -> str | None:
+    """When what the hub made itself is due, as the legacy system wrote times."""
+    try:
+        return naive(datetime.fromisoformat(at)) if isinstance(at, str) else None
+    except ValueError:
+        return None
 
 
 def _iso(text: str | None) -> str | None:

@@ -17,25 +17,20 @@ from hub.legacy import forms
 from hub.legacy.call import LegacyCall, ListeningOffError
 from hub.legacy.hearing import measure
 from hub.legacy.listing import listed
-from hub.legacy.service_calls import switch
 from hub.legacy.streams import Stream
+from hub.network.asking import asked_for
 from hub.network.uploads import ProcessingError
 from hub.store.errors import NotFoundError
-from hub.store.tables import Interaction
 from shared.audio import SAMPLE_RATE, Pcm
 from shared.errors import AudioFormatError
 from shared.ids import new_id
-
-OFF_COMMANDS = frozenset({"mira cancel", "mira exit", "mira quit", "mira stop"})
-OWNER = 1
-"""The number of the person who may say so."""
 
 
 async def take(call: LegacyCall) -> Any:
     """Takes a recording; it competes with what others heard at that time.
 
-    Answers with the interaction, or says why there is none; null where it was the owner's word to
-    switch listening off.
+    Answers with the interaction, or says why there is none; null where it was a control phrase,
+    which switches listening off.
 
     Raises:
         ListeningOffError: the service is disabled, or listening is off for this client.
@@ -74,21 +69,18 @@ async def _understood(call: LegacyCall, stream: Stream, pcm: Pcm) -> Any:
         raise ProcessingError("The recogniser failed; the recording is kept for a day.")
     election = await call.services.archive.election(call.network_id, verdict.election_id)
     if election.interaction_id is None:
+        if await _switched_off(call, stream):  # by what was said
+            return None
         return {"message": "Nothing was understood."}
-    row = await call.rows.interaction(call.network_id, election.interaction_id)
-    if await _switches_off(call, row):
-        await switch(call, False)
-        await _forget(call, row.id)
-        return None
-    return forms.interaction(row)
+    return forms.interaction(await call.rows.interaction(call.network_id, election.interaction_id))
 
 
-async def _switches_off(call: LegacyCall, row: Interaction) -> bool:
-    """Whether it was the owner's word to switch listening off."""
-    words = " ".join(re.findall(r"\w+", row.text.lower()))
-    if words not in OFF_COMMANDS or row.speaker_id is None:
-        return False
-    return (await call.rows.person(call.network_id, row.speaker_id)).index == OWNER
+async def _switched_off(call: LegacyCall, stream: Stream) -> bool:
+    """Whether a microphone that was open when the recording came is closed now."""
+    store = call.services.store
+    if not (await store.network(call.network_id)).settings.listening:
+        return True
+    return not (await store.client(call.network_id, stream.public_id)).listening
 
 
 async def list_some(call: LegacyCall) -> web.StreamResponse:
@@ -113,10 +105,16 @@ async def delete(call: LegacyCall) -> dict[str, Any]:
 
 
 async def infer(call: LegacyCall) -> dict[str, Any]:
-    """Shows what was to be done because of an interaction."""
+    """Shows what was to be done because of an interaction; where nobody has found out, now."""
     interaction_id = call.row_id("interaction_id")
-    await call.rows.interaction(call.network_id, interaction_id)
+    row = await call.rows.interaction(call.network_id, interaction_id)
     action = await call.rows.newest_action(call.network_id, interaction_id)
+    if action is None and row.timestamp is not None and call.network.status == "active":
+        asked = await asked_for(
+            row.text, row.timestamp, call.network.settings, call.services.networks.extractor
+        )
+        call.publish(*await call.services.archive.carry_out(call.network_id, row.id, asked))
+        action = await call.rows.newest_action(call.network_id, interaction_id)
     if action is None:
         return {"message": "There is no action for this interaction."}
     return forms.action(action)

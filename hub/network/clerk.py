@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from hub import metrics
+from hub.actions.extractor import BuiltIn, Extractor
 from hub.audio_file import as_flac
 from hub.election.election import Election
 from hub.enhancement.enhance import Piece
+from hub.network.asking import understood
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.recognition.desks import Desks
@@ -42,12 +44,19 @@ class Clerk:
         store: where interactions go.
         desks: where audio is recognised.
         speakers: where it is told who speaks; None: nobody is.
+        extractor: finds out what is asked for; None: the built-in one.
     """
 
     def __init__(
-        self, network_id: str, store: Store, desks: Desks, speakers: SpeakersDesk | None = None
+        self,
+        network_id: str,
+        store: Store,
+        desks: Desks,
+        speakers: SpeakersDesk | None = None,
+        extractor: Extractor | None = None,
     ) -> None:
         self._network_id = network_id
+        self._extractor = extractor or BuiltIn()
         self._store = store
         self._desks = desks
         self._speakers = speakers
@@ -119,6 +128,9 @@ class Clerk:
         if interaction is not None and settings.voices:
             interaction = replace(interaction, heard=await self._voice(outcome.pcm))
         async with self._filing:
+            if interaction is not None:
+                # In turn: "cancel that" is about what was stored before it.
+                interaction = await understood(interaction, settings, self._extractor)
             for _ in range(TRIES_IN_ORDER):
                 if stored := await self._stored(record, interaction, recording):
                     return stored.events

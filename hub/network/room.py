@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 from hub import metrics
+from hub.actions.extractor import Extractor
 from hub.election.candidate import Candidate
 from hub.election.comparison import compare
 from hub.election.election import Rules
@@ -81,6 +82,7 @@ class Room:
         clock: the hub's clock.
         rules: what its elections go by.
         speakers: where it is told who speaks; None: nobody is.
+        extractor: finds out what is asked for; None: the built-in one.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Room:
         clock: Clock,
         rules: Rules | None = None,
         speakers: SpeakersDesk | None = None,
+        extractor: Extractor | None = None,
     ) -> None:
         self.network_id = network_id
         self._public_id = public_id
@@ -99,7 +102,7 @@ class Room:
         self._store = store
         self._clock = clock
         self._elections = Elections(new_id, rules, compare)
-        clerk = Clerk(network_id, store, desks, speakers)
+        clerk = Clerk(network_id, store, desks, speakers, extractor)
         self._executor = Executor(public_id, self._elections, self.members, clerk, clock)
         self.streams = self._executor.streams
         self._dropped: dict[str, int] = {}  # utterances given up, by client, as they said last

@@ -10,16 +10,17 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import event_rows, events, interactions
+from hub.store import deeds, event_rows, events, interactions, networks
 from hub.store.database import Database
 from hub.store.details import CandidateDetails, ElectionDetails, InteractionDetails, Page
 from hub.store.errors import NoRecordingError, NotFoundError
 from hub.store.keyset import Position, cursor_of, position_of
+from hub.store.records import Asked
 from hub.store.scope import Scope
-from hub.store.tables import Client, Election, ElectionCandidate, Interaction, Recording
+from hub.store.tables import Action, Client, Election, ElectionCandidate, Interaction, Recording
 from hub.store.whole import whole
 from shared.clock import Clock
-from shared.wire.events import InteractionCreated, InteractionDeleted
+from shared.wire.events import Event, InteractionCreated, InteractionDeleted
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,37 @@ class Archive:
                 session, [Interaction.network_id == network_id, Interaction.id == interaction_id]
             )
             return details, event_rows.interaction_created(seq, row, details.client_id)
+
+    async def carry_out(
+        self, network_id: str, interaction_id: str, asked: Asked | None
+    ) -> tuple[Event, ...]:
+        """Does what an interaction asks for, unless an action of it is on record already.
+
+        Returns:
+            What devices are to be told.
+
+        Raises:
+            NotFoundError: no such interaction.
+        """
+        if asked is None:
+            return ()
+        async with self._database.transaction(Scope(network_id)) as session:
+            # Whoever else finds out the same at this moment waits here.
+            await networks.one(session, network_id, lock=True)
+            found = await session.exec(
+                select(Interaction).where(
+                    Interaction.network_id == network_id, Interaction.id == interaction_id
+                )
+            )
+            row = found.first()
+            if row is None:
+                raise NotFoundError("The network has no such interaction.")
+            done = await session.exec(
+                select(Action.id)
+                .where(Action.network_id == network_id, Action.interaction_id == interaction_id)
+                .limit(1)
+            )
+            return () if done.first() else await deeds.carry_out(session, row, asked, self._now())
 
     async def election(self, network_id: str, election_id: str) -> ElectionDetails:
         """Why this microphone; raises NotFoundError."""

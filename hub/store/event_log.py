@@ -18,6 +18,7 @@ from hub.store.database import Database
 from hub.store.events import LOADERS
 from hub.store.scope import OPERATOR, Scope
 from hub.store.tables import (
+    Action,
     Client,
     ClientSession,
     Interaction,
@@ -36,6 +37,7 @@ _SUBJECTS = (
     ("client_changed", Client),
     ("person_changed", Person),
     ("reminder_changed", Reminder),
+    ("action_executed", Action),
     ("interaction_created", Interaction),
 )
 """What a snapshot tells, in this order."""

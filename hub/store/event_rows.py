@@ -14,8 +14,9 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.store.household_details import Priority, ReminderStatus
 from hub.store.records import ProcessingStatus
 from hub.store.settings import NetworkSettings, parse_settings
-from hub.store.tables import Client, Interaction, Network, Person, Reminder
+from hub.store.tables import Action, Client, Interaction, Network, Person, Reminder
 from shared.wire.events import (
+    ActionExecuted,
     ClientChanged,
     InteractionCreated,
     PersonChanged,
@@ -93,6 +94,21 @@ def reminder_changed(seq: int, row: Reminder) -> ReminderChanged:
     )
 
 
+def action_executed(seq: int, row: Action) -> ActionExecuted:
+    """The event of an action."""
+    data, result = row.action_data or {}, row.result or {}
+    title = result.get("title") or data.get("title") or data.get("target") or ""
+    return ActionExecuted(
+        seq=seq,
+        action_id=row.id,
+        action_type=row.action_type[:MAX_NAME] or "unknown",
+        status=(row.status or "pending")[:MAX_NAME],
+        interaction_id=row.interaction_id,
+        title=str(title)[:MAX_TEXT],
+        error_message=None if row.error_message is None else row.error_message[:MAX_TEXT],
+    )
+
+
 def settings_changed(seq: int, settings: NetworkSettings, status: str) -> SettingsChanged:
     """The event of a network's settings; a network that is not active does not listen."""
     return SettingsChanged(
@@ -142,6 +158,14 @@ async def reminders(
         select(Reminder).where(Reminder.network_id == network_id, col(Reminder.id).in_(ids))
     )
     return {row.id: partial(reminder_changed, row=row) for row in found}
+
+
+async def actions(session: AsyncSession, network_id: str, ids: Collection[str]) -> dict[str, Told]:
+    """What was done because of what was said."""
+    found = await session.exec(
+        select(Action).where(Action.network_id == network_id, col(Action.id).in_(ids))
+    )
+    return {row.id: partial(action_executed, row=row) for row in found}
 
 
 async def settings(session: AsyncSession, network_id: str, _: Collection[str]) -> dict[str, Told]:

@@ -16,6 +16,7 @@ from hub.store.errors import CursorExpiredError, NotFoundError
 from hub.store.event_rows import Loader, Told
 from hub.store.tables import LoggedEvent, Network
 from shared.wire.events import (
+    ActionDeleted,
     ClientRemoved,
     Event,
     InteractionDeleted,
@@ -32,6 +33,8 @@ Kind = Literal[
     "person_deleted",
     "reminder_changed",
     "reminder_deleted",
+    "action_executed",
+    "action_deleted",
     "settings_changed",
 ]
 
@@ -40,6 +43,7 @@ LOADERS: dict[str, Loader] = {
     "client_changed": event_rows.clients,
     "person_changed": event_rows.persons,
     "reminder_changed": event_rows.reminders,
+    "action_executed": event_rows.actions,
     "settings_changed": event_rows.settings,
 }
 """How the rows are read that an event of each kind names; the other kinds name what is gone."""
@@ -213,6 +217,8 @@ def _tombstone(event: _Logged, public_id: str | None) -> Event:
         return InteractionDeleted(seq=event.seq, interaction_id=event.row_id)
     if subject == "person":
         return PersonDeleted(seq=event.seq, person_id=event.row_id)
+    if subject == "action":
+        return ActionDeleted(seq=event.seq, action_id=event.row_id)
     if subject == "reminder":
         return ReminderDeleted(seq=event.seq, reminder_id=event.row_id)
     return client_removed(event.seq, public_id)

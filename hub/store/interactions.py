@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients, elections, event_rows, events, voices
+from hub.store import clients, controls, deeds, elections, event_rows, events, voices
 from hub.store.records import (
     ElectionRecord,
     InteractionInfo,
@@ -33,7 +33,9 @@ async def record(
 ) -> tuple[Event, ...]:
     """Stores an interaction, the election that led to it, its recording if any, and its event.
 
-    Who said it is decided with the voices in `cache`; None: by nobody.
+    Who said it is decided with the voices in `cache`; None: by nobody. Where it is a control phrase
+    of who may say it, listening is switched off instead, and nothing but the election is stored.
+    What it asks for is done.
 
     Returns:
         What devices are to be told, in the log's order. When an utterance of the election was
@@ -76,9 +78,13 @@ async def record(
             network_id=network_id, interaction_id=row.id, audio=recording, created_at=now
         )
         await session.exec(insert(Recording), params=kept.model_dump())
+    told = assigned.told if assigned else ()
+    obeyed = await controls.obey(session, row, interaction.command, now)
+    if obeyed is not None:
+        return (*told, *obeyed)
     seq = await events.append(session, network_id, "interaction_created", row.id, now)
-    told = event_rows.interaction_created(seq, row, speaker if row.client_id else None)
-    return (*(assigned.told if assigned else ()), told)
+    created = event_rows.interaction_created(seq, row, speaker if row.client_id else None)
+    return (*told, created, *await deeds.carry_out(session, row, interaction.asked, now))
 
 
 async def forget(

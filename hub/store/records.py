@@ -7,11 +7,12 @@ by their public `client_id`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Any, Literal
 
+from hub.actions.intents import Intent
 from hub.speakers.book import Heard
-from hub.store.settings import NetworkSettings
+from hub.store.settings import ControlBy, Effect, NetworkSettings
 from shared.wire.events import Event
 
 Role = Literal["network", "client", "registration"]
@@ -90,6 +91,23 @@ class ElectionRecord:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """What an interaction asks for."""
+
+    intent: Intent
+    zone: tzinfo  # in which clocks are read
+    extractor: str = "rules"  # who found it out: rules, model
+
+
+@dataclass(frozen=True)
+class Command:
+    """A control phrase, and who may say it."""
+
+    effect: Effect
+    by: ControlBy
+
+
+@dataclass(frozen=True)
 class InteractionRecord:
     """What was understood, to be stored with its election."""
 
@@ -102,6 +120,8 @@ class InteractionRecord:
     audio_quality_score: float | None = None  # 0 to 100
     audio_duration_s: float | None = None
     heard: Heard | None = None  # the voice; None: nobody listened for one
+    asked: Asked | None = None  # what it asks for, to be done when it is stored
+    command: Command | None = None  # the control phrase that it is
 
 
 @dataclass(frozen=True)

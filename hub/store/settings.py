@@ -3,12 +3,41 @@
 from __future__ import annotations
 
 from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 from msgspec import Meta
 
 from hub.store.errors import InvalidSettingsError
 from shared.wire.fields import Name
+
+TimeZone = Annotated[str, Meta(min_length=1, max_length=64)]
+Phrase = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\W_A-Z]+( [^\W_A-Z]+)*\Z")]
+Effect = Literal["network_off", "device_off"]
+"""What a control phrase switches off: the listening of all devices, or of the one that heard it."""
+ControlBy = Literal["anyone", "owner", "owner_only"]
+ControlPhrases = Annotated[dict[Phrase, Effect], Meta(max_length=32)]
+LEGACY_PHRASES: dict[str, Effect] = {
+    "mira cancel": "network_off",
+    "mira exit": "network_off",
+    "mira quit": "network_off",
+    "mira stop": "network_off",
+}
+"""The control phrases of the legacy system."""
+
+
+def zone_named(name: str) -> ZoneInfo:
+    """A time zone; raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+    ) as error:  # a folder of the database is no time zone either
+        raise ValueError(
+            f"{name!r} is no time zone; one is named such as Europe/Berlin."
+        ) from error
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,6 +59,21 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     # television. Quality from 0 to 100, confidence from 0 to 1.
     min_quality_score: Annotated[float, Meta(ge=0, le=100)] = 0.0
     min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.15
+    # Whether what is asked for is done: reminders and calendar events.
+    actions: bool = True
+    # Where clocks are read, a name of the IANA time zone database; null: as the hub's own clock.
+    time_zone: TimeZone | None = None
+    # What switches listening off, and of whom: of all devices, or of the one that hears it. In
+    # lower case, without punctuation.
+    control_phrases: ControlPhrases = msgspec.field(default_factory=lambda: dict(LEGACY_PHRASES))
+    # Whose word that is: of whoever is heard, of the owner and of voices that nobody can tell, or
+    # of the owner alone.
+    control_by: ControlBy = "owner"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no field can say of itself."""
+        if self.time_zone is not None:
+            zone_named(self.time_zone)
 
 
 def parse_settings(document: object) -> NetworkSettings:

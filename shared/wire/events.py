@@ -82,6 +82,25 @@ class ReminderDeleted(Message, frozen=True, kw_only=True, tag="reminder_deleted"
     reminder_id: Uuid  # which
 
 
+class ActionExecuted(Message, frozen=True, kw_only=True, tag="action_executed"):
+    """hub to devices: what somebody asked for was done, or why it was not; also when it changes."""
+
+    seq: Count  # place in the network's log
+    action_id: Uuid  # which
+    action_type: Name  # create_reminder, create_event, cancel, complete, move, set_priority...
+    status: Name  # completed, failed, undone; others in actions of a legacy system
+    interaction_id: Uuid | None  # in which it was asked for; null: it was deleted
+    title: Text  # for people: of what was made or changed; empty where there is none
+    error_message: Text | None  # why it failed, for people; null: it did not
+
+
+class ActionDeleted(Message, frozen=True, kw_only=True, tag="action_deleted"):
+    """hub to devices: an action is gone."""
+
+    seq: Count  # place in the network's log
+    action_id: Uuid  # which
+
+
 class SettingsChanged(Message, frozen=True, kw_only=True, tag="settings_changed"):
     """hub to devices: the network's settings as they are now."""
 
@@ -99,11 +118,20 @@ Event = (
     | PersonDeleted
     | ReminderChanged
     | ReminderDeleted
+    | ActionExecuted
+    | ActionDeleted
     | SettingsChanged
 )
 """What the log tells."""
 
-Row = InteractionCreated | ClientChanged | PersonChanged | ReminderChanged | SettingsChanged
+Row = (
+    InteractionCreated
+    | ClientChanged
+    | PersonChanged
+    | ReminderChanged
+    | ActionExecuted
+    | SettingsChanged
+)
 """An event that tells what there is, not what is gone."""
 
 

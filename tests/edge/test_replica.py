@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from edge.replica import Replica, Switches
 from shared.ids import new_id
 from shared.wire.events import (
+    ActionDeleted,
+    ActionExecuted,
     ClientChanged,
     ClientRemoved,
     InteractionCreated,
@@ -162,6 +165,29 @@ def test_people_and_reminders_come_change_and_go(replica: Replica) -> None:
     assert rows(replica, "reminders") == [(ANN, "call", None, due.isoformat(), "low", "pending")]
     replica.apply([PersonDeleted(seq=4, person_id=ANN), ReminderDeleted(seq=5, reminder_id=ANN)])
     assert rows(replica, "persons") == rows(replica, "reminders") == []
+
+
+def test_what_was_done_comes_changes_and_outlives_what_was_said(replica: Replica) -> None:
+    done = ActionExecuted(
+        seq=2,
+        action_id=new_id(),
+        action_type="create_reminder",
+        status="completed",
+        interaction_id=ANN,
+        title="call",
+        error_message=None,
+    )
+    replica.apply([done])
+    assert rows(replica, "actions") == [
+        (done.action_id, "create_reminder", "completed", ANN, "call", None)
+    ]
+    replica.apply([msgspec.structs.replace(done, seq=3, status="undone")])
+    replica.apply([InteractionDeleted(seq=4, interaction_id=ANN)])
+    assert rows(replica, "actions") == [
+        (done.action_id, "create_reminder", "undone", None, "call", None)
+    ]
+    replica.apply([ActionDeleted(seq=5, action_id=done.action_id)])
+    assert rows(replica, "actions") == []
 
 
 def test_what_somebody_said_stays_without_who_is_gone(replica: Replica) -> None:

@@ -191,6 +191,11 @@ async def test_a_language_that_no_recogniser_knows_is_refused(site: Site, home: 
         {"min_quality_score": 101},
         {"min_confidence": -0.1},
         {"language": ""},
+        {"time_zone": "Europe/Nowhere"},
+        {"time_zone": "../etc/passwd"},
+        {"control_phrases": {"Mira, stop!": "network_off"}},
+        {"control_phrases": {"mira stop": "explode"}},
+        {"control_by": "me"},
         {"unknown": 1},
     ],
 )

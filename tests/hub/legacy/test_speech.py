@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import io
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
-from sqlalchemy import update
-from sqlmodel import col
+from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store.legacy_rows import LegacyRows
+from hub.network.asking import understood
+from hub.store import controls
+from hub.store.records import Command, InteractionRecord
 from hub.store.scope import Scope
 from hub.store.tables import Action, Interaction
 from shared.audio import SAMPLE_RATE, Pcm, pcm_to_bytes
 from shared.ids import new_id
-from shared.wire.events import InteractionDeleted
+from shared.wire.events import Event, InteractionDeleted
 from tests.hub.legacy.site import SAMPLES, SENTENCE, LegacySite, audio, detail
 from tests.hub.store.making import SPOKEN_AT
 from tests.voice import say
@@ -148,14 +150,14 @@ async def test_a_recogniser_that_fails_is_the_hubs_fault(site: LegacySite) -> No
         ("mira exit", 1, True),
         ("Mira cancel!", 1, True),
         ("mira stop", 2, False),
-        ("mira stop", None, False),
+        ("mira stop", None, True),  # too short for a voice to be told by it
         ("mira stop the music", 1, False),
     ],
 )
 async def test_the_owners_word_switches_listening_off_and_is_forgotten(
-    site: LegacySite, said: str, index: int | None, off: bool
+    site: LegacySite, monkeypatch: pytest.MonkeyPatch, said: str, index: int | None, off: bool
 ) -> None:
-    """Nobody recognises speakers yet: the row is given one as soon as it is stored."""
+    """Whose voice it is, is said here as the row is stored."""
     await site.enter()
     network_id, speaker = site.home.network.network_id, None
     for number in range(1, (index or 0) + 1):
@@ -163,19 +165,19 @@ async def test_the_owners_word_switches_listening_off_and_is_forgotten(
         if number > 1:
             person, _ = await site.household_data.add_person(network_id, "another")
             speaker = person.person_id
-    by_whom = update(Interaction).where(col(Interaction.network_id) == network_id)
-    found = LegacyRows.interaction
+    obey = controls.obey
 
-    async def spoken(rows: LegacyRows, network_id: str, interaction_id: str) -> Interaction:
-        async with site.database.transaction(Scope(network_id)) as session:
-            await session.exec(
-                by_whom.where(col(Interaction.id) == interaction_id).values(
-                    speaker_id=speaker, text=said
-                )
-            )
-        return await found(rows, network_id, interaction_id)
+    async def spoken(
+        session: AsyncSession, row: Interaction, command: Command | None, now: datetime
+    ) -> tuple[Event, ...] | None:
+        row.speaker_id = speaker
+        return await obey(session, row, command, now)
 
-    site.legacy.rows.interaction = spoken.__get__(site.legacy.rows)  # type: ignore[method-assign]
+    async def heard(record: InteractionRecord, *others: Any) -> InteractionRecord:
+        return await understood(replace(record, text=said), *others)
+
+    monkeypatch.setattr("hub.store.interactions.controls.obey", spoken)
+    monkeypatch.setattr("hub.network.clerk.understood", heard)
     before = (await site.call("GET", "/")).body["recent_interactions"]
     answer = await site.say()
     assert answer.status == 200
@@ -309,3 +311,25 @@ async def test_inference_shows_the_newest_action_with_what_the_legacy_row_said(
         session.add(Action(**newer))
     shown = (await any_site.call("POST", path)).body
     assert (shown["id"], shown["details"]) == (newer["id"], '{"room": "hall"}')
+
+
+async def test_what_was_asked_for_is_found_out_when_an_old_client_asks_and_done_once(
+    any_site: LegacySite,
+) -> None:
+    network_id, said_at = any_site.home.network.network_id, datetime.now(UTC)
+    row = Interaction(
+        id=new_id(),
+        network_id=network_id,
+        text="remind me in two hours to call Ann",
+        timestamp=said_at,
+        processing_status="completed",
+    )
+    async with any_site.database.transaction(Scope(network_id)) as session:
+        session.add(Interaction(**row.model_dump()))
+    first = (await any_site.call("POST", f"/interactions/{row.id}/inference")).body
+    assert (first["action_type"], first["status"]) == ("create_reminder", "completed")
+    assert "call Ann" in first["details"]
+    due = (said_at + timedelta(hours=2)).replace(tzinfo=None).isoformat()
+    assert first["scheduled_time"] == due
+    again = (await any_site.call("POST", f"/interactions/{row.id}/inference")).body
+    assert again["id"] == first["id"]

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import pytest
 
 from hub import metrics
+from hub.actions.extractor import Found, Said
 from hub.election.election import Election
 from hub.enhancement.enhance import Piece
 from hub.network.clerk import BUSY_RETRY_S, STORE_RETRY_S, TRIES_IN_ORDER, Clerk
@@ -219,3 +220,28 @@ async def test_a_store_that_fails_is_tried_until_it_works_loud_once_then_quiet(
     assert seconds() <= 11 * STORE_RETRY_S
     assert len(await office.store.recent_elections(office.network_id, 0)) == 1
     assert [r.levelname for r in caplog.records] == ["WARNING", "INFO"]
+
+
+async def test_what_is_asked_for_is_found_out_in_the_order_in_which_it_was_understood() -> None:
+    class Slow:
+        """Takes long over the first, and no time over the second."""
+
+        def __init__(self) -> None:
+            self.seconds = [2.0, 0.0]
+
+        async def extract(self, said: Said) -> Found | None:
+            await asyncio.sleep(self.seconds.pop(0))
+            return None
+
+    office = await Office().open()
+    office.clerk = Clerk(office.network_id, office.store, Desks(office.desk), extractor=Slow())
+    outcomes = [await office.clerk.understand(say(text), [], "en") for text in ("ba de", "fi go")]
+    told = await asyncio.gather(
+        *(
+            office.clerk.file(election(candidate(device, 80)), outcome, SETTINGS)
+            for device, outcome in zip(("kitchen", "hall"), outcomes, strict=True)
+        )
+    )
+    assert [event.seq for (event,) in told] == sorted(event.seq for (event,) in told)
+    assert [getattr(event, "text", "") for (event,) in told] == ["ba de", "fi go"]
+    assert sorted(await office.texts()) == ["ba de", "fi go"]

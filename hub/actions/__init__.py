@@ -1,0 +1,1 @@
+"""What people ask for in what they say: reminders, calendar events, and changes to them."""

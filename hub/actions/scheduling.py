@@ -1,0 +1,178 @@
+"""The words with which people ask for a calendar event."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from msgspec.structs import replace as replaced
+
+from hub.actions.atoms import Atom
+from hub.actions.clocks import length
+from hub.actions.intents import CreateEvent, Intent
+from hub.actions.makers import KIND, MAKE, ME, STATES, A
+from hub.actions.making import Context, event, read_body
+from hub.actions.openings import Request
+from hub.actions.words import at, listed
+
+_CALENDAR = r"(?:(?:the|my|our|your|ann's|mum's|family|shared|work|google|school) )*"
+_IN_CALENDAR = re.compile(
+    rf"(?:in|on|to|into|onto|for|within) {_CALENDAR}"
+    r"(?P<noun>calendar|calender|diary|agenda|schedule|planner)\b"
+)
+_PUT = re.compile(
+    r"(?:put(?: down)?|add|enter|write(?: down)?|note(?: down)?|mark|save|insert|pencil|place|set"
+    r"|set up|include|register|log|stick|pop|jot(?: down)?|schedule|create|make|book|record|get"
+    r"|plan|new|throw|store|have|reserve|block(?: out| off)?|i want|i need|i'd like)(?: |$)"
+)
+_AN_EVENT = re.compile(
+    rf"(?:{MAKE}{ME}{A}{KIND} (?P<noun>event|entry|calendar event|calendar entry|appointment"
+    r"|meeting|date)|(?:new )?(?:calendar (?:event|entry|appointment)|calendar)"
+    r"|new (?P<new>appointment|event|meeting))(?: |$)"
+)
+_WITH_KIND = re.compile(
+    rf"(?:{MAKE}) (?:(?:a|an|another|the|my|our) )?(?P<what>(?:[\w']+ ){{1,4}}?"
+    r"(?:appointment|meeting|event|visit|session|party|lesson|class|practice|training|interview"
+    r"|conference))(?: |$)"
+)
+_OCCASION = re.compile(
+    r"\b(?:call|breakfast|brunch|lunch|dinner|supper|coffee|drinks|date|night|evening|concert|game"
+    r"|picnic|barbecue|party|trip|visit|recital|rehearsal|sleepover|playdate|check-?up|haircut)\b"
+)
+_WITH_MEAL = re.compile(
+    rf"(?:add|create|enter|insert|new) (?P<what>(?:[\w']+ ){{0,5}}?{_OCCASION.pattern})(?: |$)"
+)
+_FOR_MIRA = re.compile(r"\b(?:calendar|appointment|event)\b|^schedule ")
+_THERE_IS = re.compile(
+    r"(?:i have|i've got|we have|we've got|there is|there's)(?: (?:a|an|my|our|the))? (?P<what>.+?)"
+    r"(?: (?:and|so|can you|could you|would you|you))* (?:add|put|enter|write|note|save)"
+    rf" (?:it|that|this) (?:down )?(?:to|in|into|on) {_CALENDAR}(?:calendar|diary|agenda|schedule)"
+)
+_SCHEDULE = re.compile(
+    r"(?:schedule|book|plan|arrange|set up|organi[sz]e|pencil in|block(?: out| off)?|save the date"
+    r"|reserve|put down|put in) "
+)
+_CLEAR = frozenset({"schedule", "arrange", "set up", "pencil in"})
+_DETERMINED = re.compile(
+    r"(?:a|an|the|my|our|another|some|time|in|for|me|us|for me|\d+|two|three|four|five|half|one|on"
+    r"|lunch|dinner|breakfast|coffee|drinks|tomorrow|today|monday|tuesday|wednesday|thursday|friday"
+    r"|saturday|sunday)\b"
+)
+_BOUGHT = re.compile(
+    r"^(?:(?:a|an|the|my|us|me|some|two|three|four|for me|for us) )*(?:flights?|table|tickets?"
+    r"|hotel|taxi|cab|uber|train|seats?|car|trip)\b"
+)
+_FILLING = listed("a an it down in that event me")
+_NAMES = re.compile(r"(?:called|named|titled|entitled|labell?ed|about|to|that|saying)(?: |$)")
+
+
+def read_scheduling(request: Request, context: Context, more: tuple[Atom, ...]) -> Intent | None:
+    """What a request wants in the calendar; None: nothing.
+
+    Args:
+        request: as it was said.
+        context: when and where.
+        more: what was said of the time before the request.
+    """
+    plain = request.plain
+    if match := _THERE_IS.fullmatch(plain):
+        start, end = request.index(match.start("what")), request.index(match.end("what"))
+        before = replace(request, words=request.words[:end])
+        return event(before, start, context, default="Event", more=more)
+    if (place := _IN_CALENDAR.search(plain)) and (verb := _PUT.match(plain)):
+        found = _in_calendar(request, place, verb, context, more)
+        if found:
+            return found
+    if request.soft and not _FOR_MIRA.search(plain):
+        return None
+    if match := _AN_EVENT.match(plain):
+        return _kind_of_event(request, match, context, more)
+    if (match := _WITH_KIND.match(plain)) and not STATES.search(plain):
+        return _scheduled(request, request.index(match.start("what")), context, more)
+    if (match := _WITH_MEAL.match(plain)) and not STATES.search(plain):
+        return _scheduled(request, request.index(match.start("what")), context, more)
+    if (match := _SCHEDULE.match(plain)) and not STATES.search(plain):
+        rest, making = plain[match.end() :], match[0].strip()
+        bare = not _DETERMINED.match(rest) and making not in _CLEAR
+        if bare and (making not in ("plan", "put down", "put in") or not _OCCASION.search(rest)):
+            return None
+        if making in ("book", "reserve", "arrange") and _BOUGHT.match(rest):
+            return None
+        return _scheduled(request, request.index(match.end()), context, more)
+    return None
+
+
+def _scheduled(
+    request: Request, start: int, context: Context, more: tuple[Atom, ...]
+) -> CreateEvent | None:
+    measured = length(request.words, start)
+    if measured and measured[1] < len(request.words):
+        # "block two hours on thursday for studying"
+        atom = Atom(-1, -1, duration=measured[0])
+        return event(request, measured[1], context, default="", more=(*more, atom))
+    words = request.words
+    while start < len(words) and words[start].text in ("a", "an", "me", "us", "another", "some"):
+        start += 1
+    found = event(request, start, context, default="", more=more)
+    return found if found and found.title else None
+
+
+def _in_calendar(
+    request: Request,
+    place: re.Match[str],
+    verb: re.Match[str],
+    context: Context,
+    more: tuple[Atom, ...],
+) -> CreateEvent | None:
+    start = request.index(verb.end())
+    where = (request.index(place.start()), request.index(place.end()))
+    words = request.words
+    while start < where[0] and words[start].text in _FILLING:
+        start += 1
+    dropped = [where]
+    for index in range(start, len(words)):
+        if words[index].text in ("event", "entry") and index <= start + 2 and index < where[0]:
+            dropped.append((start, index + 1))
+            break
+    if at(words, where[1]) in ("that", "as", "called"):
+        dropped.append((where[1], where[1] + 1))
+    strong = place["noun"] in ("calendar", "calender")
+    found = event(
+        request,
+        start,
+        context,
+        default="Event" if strong else "",
+        dropped=tuple(sorted(dropped)),
+        more=more,
+    )
+    if found is None or (found.title == "Event" and found.at is None):
+        return None
+    return found
+
+
+def _kind_of_event(
+    request: Request, match: re.Match[str], context: Context, more: tuple[Atom, ...]
+) -> CreateEvent | None:
+    noun = match["noun"] or match["new"] or "event"
+    start = request.index(match.end())
+    if not match["noun"] and not match["new"] and STATES.search(request.plain):
+        return None
+    body = read_body(request, start, context, event=True, more=more)
+    if not body.parts.tells_when:
+        return None
+    rest = request.plain[match.end() :]
+    noun = noun.removeprefix("calendar ")
+    prefix = ""
+    joined = re.search(r"\bwith\b", rest)
+    if noun in ("appointment", "meeting", "date") and not _NAMES.search(rest):
+        first = body.title.lower().split(" ")[:1]
+        if (
+            not body.title
+            or first in (["with"], ["at"], ["between"])
+            or (joined and first == ["with"])
+        ):
+            prefix = noun
+    found = event(request, start, context, default="Event", more=more, prefix=prefix)
+    if found and found.title == "Event" and noun != "event":
+        return replaced(found, title=noun)
+    return found

@@ -1,0 +1,165 @@
+"""Requests about what is there already: cancelling, completing, moving, minding it more."""
+
+from __future__ import annotations
+
+import re
+
+from hub.actions.intents import Cancel, Complete, Intent, Priority, SetPriority
+from hub.actions.making import Context
+from hub.actions.moving import read_moving
+from hub.actions.naming import FROM_CALENDAR, IS, LATEST, OWN, named, what_of
+from hub.actions.openings import Request
+from hub.actions.words import at
+
+_SILENCE = frozenset({"stop", "turn off", "switch off", "disable", "kill", "dismiss"})
+LONGEST_NAME = 8
+"""Words; what is called by more is no reminder."""
+_CANCEL_LAST = re.compile(
+    r"(?:(?:cancel|undo|scratch|revert|discard|delete|remove|forget|forget about|dismiss|take back"
+    r"|erase|drop|scrap) (?P<it>.+)|never ?mind(?: (?:that|it|about that|about it))?|undo|cancel"
+    r"|take that back|i changed my mind|i've changed my mind)"
+)
+_CANCEL = re.compile(
+    r"(?P<verb>cancel|delete|remove|erase|drop|clear|dismiss|scrap|call off|get rid of|forget|undo"
+    r"|turn off|switch off|stop|disable|discard|take|kill|strike) (?P<what>.+)"
+)
+_NO_NEED = re.compile(
+    r"(?:i|we) (?:don't need|do not need|no longer need|don't want|do not want) (?P<what>.+?)"
+    r"(?: (?:anymore|any more|any longer))?"
+)
+_OTHER = re.compile(
+    r"\b(?:subscription|order|flight|membership|account|noise|contract|service|download|music|song"
+    r"|playlist|tv|light|lights|heating|radio|culture|call|internet|video|light|trash|table|dishes"
+    r"|shopping|photo|photos|file|app|message|email|plan|insurance|card|trip)\b"
+)
+_COMPLETE = re.compile(
+    r"(?:(?:mark|set|flag|tick|check|record) (?P<a>.+?) (?:as|to|as being)"
+    r" (?:done|complete|completed|finished|checked|checked off)"
+    r"|mark (?P<b>.+?) (?:done|complete|completed|finished|off)"
+    r"|(?:check|tick|cross|strike|mark) off (?P<c>.+?)|(?:check|tick|cross|strike) (?P<d>.+?) off"
+    r"|(?:complete|finish) (?P<e>.*\b(?:reminder|task)\b.*))"
+    r"(?: (?:(?:off|of|from|on) )?(?:the|my|our) (?:to ?do |reminder )?list)?"
+)
+_LEVEL = (
+    r"(?:a |an |very |really |of )?(?P<level>urgent|important|high|low|medium|normal|top|highest"
+    r"|critical|unimportant)(?: (?:priority|importance))?"
+)
+_PRIORITIES: dict[str, Priority] = {
+    "urgent": "urgent",
+    "critical": "urgent",
+    "top": "urgent",
+    "highest": "urgent",
+    "important": "high",
+    "high": "high",
+    "low": "low",
+    "unimportant": "low",
+    "medium": "medium",
+    "normal": "medium",
+}
+_PRIORITY = (
+    re.compile(
+        r"(?:set|change|raise|lower|make|put) (?:the |its )?priority(?: (?:of|for|on) (?P<x>.+?))?"
+        rf" (?:to|as) {_LEVEL}"
+    ),
+    re.compile(rf"(?:make|mark|flag|set|treat) (?P<x>.+?) (?:as |to |at |to be |with )?{_LEVEL}"),
+    re.compile(r"(?P<up>raise|increase|lower|decrease) the priority (?:of|for) (?P<x>.+)"),
+    re.compile(r"(?P<up>prioriti[sz]e) (?P<x>.+)"),
+)
+
+
+def read_tending(request: Request, context: Context) -> Intent | None:
+    """What a request wants to be done to what is there; None: nothing of that."""
+    return (
+        _cancel_last(request)
+        or _complete(request, context)
+        or _priority(request, context)
+        or read_moving(request, context)
+        or _cancel(request, context)
+    )
+
+
+def _cancel_last(request: Request) -> Intent | None:
+    match = _CANCEL_LAST.fullmatch(request.plain)
+    if match is None or request.soft:
+        return None
+    if match["it"] and not LATEST.fullmatch(match["it"]):
+        return None
+    return Cancel(what=what_of(match["it"] or ""))
+
+
+def _cancel(request: Request, context: Context) -> Intent | None:
+    match = _CANCEL.fullmatch(request.plain) or _NO_NEED.fullmatch(request.plain)
+    if match is None:
+        return None
+    verb, plain = match.groupdict().get("verb") or "delete", match["what"]
+    start, end = request.index(match.start("what")), request.index(match.end("what"))
+    if re.match(r"(?:a|an|any|another|to)\b", plain):
+        return None
+    if plain.endswith(" off") and verb in ("turn", "switch"):
+        end -= 1
+    meant = named(request, start, end, context)
+    if meant is None or IS.search(plain):
+        return None
+    determined = re.match(OWN, plain)
+    owned = bool(determined and determined[0]) or at(request.words, start).endswith("'s")
+    if not meant.certain:
+        if verb != "cancel" or _OTHER.search(plain) or request.soft:
+            return None
+        if not owned and not re.search(r"\bwith\b", plain) and meant.on is None:
+            return None
+        if len((meant.target or "").split()) > LONGEST_NAME:
+            return None
+    if verb in ("take", "strike") and not FROM_CALENDAR.search(plain):
+        return None
+    if verb in _SILENCE and meant.what != "reminder":
+        return None
+    if verb in ("forget", "undo", "drop", "clear") and not meant.certain:
+        return None
+    if meant.many:
+        return Cancel(target=meant.target, what=meant.what, certain=True, problem="unsupported")
+    return Cancel(
+        target=meant.target, what=meant.what, on=meant.on, at=meant.at, certain=meant.certain
+    )
+
+
+def _complete(request: Request, context: Context) -> Intent | None:
+    match = _COMPLETE.fullmatch(request.plain)
+    if match is None or request.soft:
+        return None
+    group = next(name for name in "abcde" if match[name] is not None)
+    if IS.match(match[group]):
+        return None
+    start, end = request.index(match.start(group)), request.index(match.end(group))
+    meant = named(request, start, end, context)
+    if meant is None:
+        return None
+    return Complete(target=meant.target, what=meant.what, on=meant.on, at=meant.at, certain=True)
+
+
+def _priority(request: Request, context: Context) -> Intent | None:
+    for pattern in _PRIORITY:
+        match = pattern.fullmatch(request.plain)
+        if match is None:
+            continue
+        groups = match.groupdict()
+        if "up" in groups:
+            level: Priority = "low" if groups["up"] in ("lower", "decrease") else "high"
+        else:
+            level = _PRIORITIES[groups["level"]]
+        if groups.get("x") is None:
+            return SetPriority(priority=level, certain=True)
+        if IS.search(groups["x"]):
+            return None
+        start, end = request.index(match.start("x")), request.index(match.end("x"))
+        meant = named(request, start, end, context)
+        if meant is None or len((meant.target or "").split()) > LONGEST_NAME:
+            return None
+        return SetPriority(
+            target=meant.target,
+            what=meant.what,
+            on=meant.on,
+            at=meant.at,
+            priority=level,
+            certain=meant.certain,
+        )
+    return None
