@@ -147,6 +147,7 @@ class VoiceDeeds:
             )
             await voice_rows.forget(session, network_id, people)
             await voice_rows.forget_spoken(session, network_id)
+            await voice_rows.forget_kept(session, network_id, None)
             await session.exec(
                 update(Person)
                 .where(col(Person.network_id) == network_id)

@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.speakers.book import Centroid, Voice, usable
 from hub.speakers.spaces import GE2E, Embedding
 from hub.store import events
-from hub.store.tables import Interaction, Person, VoiceCentroid
+from hub.store.tables import IdMap, Interaction, Person, Quarantine, VoiceCentroid
 from shared.wire.events import Event
 
 DECIMALS = 6
@@ -133,6 +133,7 @@ async def forget(session: AsyncSession, network_id: str, person_ids: Collection[
         )
         await _forget_legacy(session, network_id, col(Person.id).in_(chosen))
         await forget_spoken(session, network_id, said)
+    await forget_kept(session, network_id, person_ids)
 
 
 async def _forget_legacy(session: AsyncSession, network_id: str, which: Any) -> None:
@@ -148,6 +149,35 @@ async def _forget_legacy(session: AsyncSession, network_id: str, which: Any) -> 
         .where(mine, which, col(Person.voice_embedding).is_not(None))
         .values(voice_embedding=None)
     )
+
+
+async def forget_kept(
+    session: AsyncSession, network_id: str, person_ids: Collection[str] | None
+) -> None:
+    """Deletes vectors in legacy rows that are kept verbatim: people's, or everybody's."""
+    mine = col(Quarantine.network_id) == network_id
+    kept = list(await session.exec(select(Quarantine).where(mine)))
+    if not kept:
+        return
+    keys: set[Any] = set()
+    for chosen, _ in _parts(person_ids or ()):
+        keys |= {key for person_id in chosen for key in (person_id, uuid.UUID(person_id).hex)}
+        keys |= set(
+            await session.exec(
+                select(IdMap.legacy_id).where(
+                    col(IdMap.network_id) == network_id,
+                    col(IdMap.source_table) == "persons",
+                    col(IdMap.row_id).in_(chosen),
+                )
+            )
+        )
+    for one in kept:
+        row = one.source_row
+        whose = row.get("id" if one.source_table == "persons" else "speaker_id")
+        theirs = person_ids is None or (isinstance(whose, str) and whose in keys)
+        if theirs and row.get("voice_embedding") is not None:
+            one.source_row = {**row, "voice_embedding": None}
+    await session.flush()
 
 
 def _parts(person_ids: Collection[str]) -> Iterable[tuple[list[str], Any]]:
