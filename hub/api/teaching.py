@@ -12,25 +12,20 @@ from shared.audio import SAMPLE_RATE
 class Teach(Protocol):
     """Teaches a voice."""
 
-    async def __call__(
-        self, network_id: str, person_id: str, recording: bytes, expected_text: str | None
-    ) -> bool:
+    async def __call__(self, network_id: str, person_id: str, recording: bytes) -> bool:
         """Whether something was learned.
 
         Args:
             network_id: the network's UUID.
             person_id: whose voice it is; the network has this person.
             recording: a WAV or FLAC file, or 16 kHz mono int16 samples.
-            expected_text: what the person was to say, where that is known.
 
         Raises:
             AudioFormatError: the recording cannot be used.
         """
 
 
-async def learn_nothing(
-    network_id: str, person_id: str, recording: bytes, expected_text: str | None
-) -> bool:
+async def learn_nothing(network_id: str, person_id: str, recording: bytes) -> bool:
     """What a hub does that knows no voices: it looks whether the recording could be used."""
     await asyncio.to_thread(read_recording, recording, SAMPLE_RATE)
     return False

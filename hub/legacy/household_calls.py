@@ -57,7 +57,7 @@ async def update_person(call: LegacyCall) -> dict[str, Any]:
     name = said.get("name") or None
     if name is None and data is None:
         raise InvalidRequestError("A person's name or a recording in `audio` is needed.")
-    return await _taught(call, name, data, said.get("expected_text"))
+    return await _taught(call, name, data)
 
 
 async def train_embedding(call: LegacyCall) -> dict[str, Any]:
@@ -65,7 +65,7 @@ async def train_embedding(call: LegacyCall) -> dict[str, Any]:
     said, data = await _lesson(call)
     if data is None:
         raise InvalidRequestError("The part `audio` is missing or empty.")
-    return await _taught(call, said.get("name") or None, data, said.get("expected_text"))
+    return await _taught(call, said.get("name") or None, data)
 
 
 async def _lesson(call: LegacyCall) -> tuple[dict[str, str], bytes | None]:
@@ -75,16 +75,12 @@ async def _lesson(call: LegacyCall) -> tuple[dict[str, str], bytes | None]:
             return said, data or None
 
 
-async def _taught(
-    call: LegacyCall, name: str | None, recording: bytes | None, expected_text: str | None
-) -> dict[str, Any]:
+async def _taught(call: LegacyCall, name: str | None, recording: bytes | None) -> dict[str, Any]:
     person_id, network_id = call.row_id("person_id"), call.network_id
     if name is not None and (len(name) > MAX_NAME or not name.isprintable()):
         raise InvalidRequestError(f"A name has at most {MAX_NAME} printable characters.")
     await call.rows.person(network_id, person_id)
-    learned = recording is not None and await call.services.teach(
-        network_id, person_id, recording, expected_text
-    )
+    learned = recording is not None and await call.services.teach(network_id, person_id, recording)
     if name is not None:
         _, events = await call.services.household.change(
             PERSONS, network_id, person_id, {"name": name}, None

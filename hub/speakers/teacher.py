@@ -57,9 +57,7 @@ class Teacher:
         self._publish = publish
         self._speakers = speakers
 
-    async def __call__(
-        self, network_id: str, person_id: str, recording: bytes, expected_text: str | None
-    ) -> bool:
+    async def __call__(self, network_id: str, person_id: str, recording: bytes) -> bool:
         """See `hub.api.teaching.Teach`; False where no voices are wanted, or none can be told.
 
         Raises:

@@ -72,11 +72,11 @@ async def test_a_voice_is_the_first_recordings_and_then_a_running_mean(
         SpeakersDesk(),
     )
     spoken = clips()
-    assert await teach(home, anna.person_id, wav(spoken["times"]), None)
+    assert await teach(home, anna.person_id, wav(spoken["times"]))
     first = np.array(await voice(database, home, anna.person_id))
     golden = np.array(GOLDEN["times"]["ge2e-legacy"])
     assert first @ golden / np.linalg.norm(golden) > 0.999
-    assert await teach(home, anna.person_id, wav(spoken["tried"]), "Ever tried")
+    assert await teach(home, anna.person_id, wav(spoken["tried"]))
     second = np.array(await voice(database, home, anna.person_id))
     other = np.array(GOLDEN["tried"]["ge2e-legacy"])
     wanted = 0.8 * first + 0.2 * other / np.linalg.norm(other)
@@ -106,11 +106,11 @@ async def test_what_teaches_nothing_changes_nothing(database: Database, clock: W
         SpeakersDesk(),
     )
     with pytest.raises(TooLittleSpeechError):
-        await teach(home, anna.person_id, wav(clips()["times"][:SAMPLE_RATE]), None)
+        await teach(home, anna.person_id, wav(clips()["times"][:SAMPLE_RATE]))
     with pytest.raises(AudioFormatError):
-        await teach(home, anna.person_id, b"", None)
+        await teach(home, anna.person_id, b"")
     with pytest.raises(NotFoundError):
-        await teach(home, str(uuid.uuid4()), wav(clips()["times"]), None)
+        await teach(home, str(uuid.uuid4()), wav(clips()["times"]))
     assert await voice(database, home, anna.person_id) is None
     assert told == []
 
@@ -124,7 +124,7 @@ async def test_without_weights_nothing_is_learned(
     speakers = SpeakersDesk.of(WeightStore(tmp_path))
     teach = Teacher(household, VoiceDeeds(database, clock), lambda *_: None, speakers)
     noise = np.random.default_rng(0).integers(-9, 9, SAMPLE_RATE).astype(np.int16)
-    assert not await teach(network.network_id, anna.person_id, wav(noise), None)
+    assert not await teach(network.network_id, anna.person_id, wav(noise))
 
 
 async def test_where_no_voices_are_wanted_nothing_is_learned(
@@ -135,7 +135,7 @@ async def test_where_no_voices_are_wanted_nothing_is_learned(
     anna, _ = await household.add_person(network.network_id, "Anna")
     deeds, speakers = VoiceDeeds(database, clock), SpeakersDesk(FakeEncoder)
     teach = Teacher(household, deeds, lambda *_: None, speakers)
-    assert not await teach(network.network_id, anna.person_id, wav(say("ba " * 9)), None)
+    assert not await teach(network.network_id, anna.person_id, wav(say("ba " * 9)))
     assert await voice(database, network.network_id, anna.person_id) is None
 
 
