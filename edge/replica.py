@@ -16,6 +16,7 @@ import msgspec
 from edge import replica_rows
 from shared.wire.codec import encode
 from shared.wire.events import (
+    ConversationDeleted,
     Event,
     InteractionCreated,
     InteractionDeleted,
@@ -70,7 +71,7 @@ class Replica:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
-        self._db.executescript(replica_rows.SCHEMA)
+        replica_rows.prepare(self._db)
         if self._state("network_id") != network_id:
             self.clear()
             self._db.execute("DELETE FROM changes")
@@ -274,7 +275,8 @@ class Replica:
         with self._lock:
             rows = self._db.execute(
                 "SELECT seq, interaction_id, text, speaker_id, client_id, timestamp,"
-                " processing_status FROM interactions ORDER BY timestamp DESC, seq DESC LIMIT ?",
+                " processing_status, conversation_id FROM interactions"
+                " ORDER BY timestamp DESC, seq DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [
@@ -286,8 +288,18 @@ class Replica:
                 client_id=client_id,
                 timestamp=datetime.fromisoformat(timestamp),
                 processing_status=status,
+                conversation_id=conversation_id,
             )
-            for seq, interaction_id, text, speaker_id, client_id, timestamp, status in rows
+            for (
+                seq,
+                interaction_id,
+                text,
+                speaker_id,
+                client_id,
+                timestamp,
+                status,
+                conversation_id,
+            ) in rows
         ]
 
     def _apply_one(self, event: Event) -> None:
@@ -297,7 +309,7 @@ class Replica:
         elif not (isinstance(event, InteractionCreated) and event.interaction_id in self._deleted):
             replica_rows.apply(self._db, event)
             self._wal_holds_deleted |= isinstance(
-                event, InteractionDeleted | PersonDeleted | ReminderDeleted
+                event, InteractionDeleted | ConversationDeleted | PersonDeleted | ReminderDeleted
             )
 
     def _state(self, key: str) -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from shared.wire.events import (
     ClientChanged,
     ClientRemoved,
+    ContextUpdated,
+    ConversationDeleted,
     Event,
     InteractionCreated,
     InteractionDeleted,
@@ -17,6 +20,8 @@ from shared.wire.events import (
     SettingsChanged,
 )
 
+VERSION = 1
+"""Of the tables that the log fills. Those of another version are made anew: the hub tells all."""
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS state (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS interactions (
@@ -26,9 +31,16 @@ CREATE TABLE IF NOT EXISTS interactions (
     speaker_id TEXT,
     client_id TEXT,
     timestamp TEXT NOT NULL,
-    processing_status TEXT NOT NULL
+    processing_status TEXT NOT NULL,
+    conversation_id TEXT
 ) STRICT;
 CREATE INDEX IF NOT EXISTS interactions_by_time ON interactions (timestamp);
+CREATE TABLE IF NOT EXISTS conversations (
+    conversation_id TEXT PRIMARY KEY,
+    title TEXT,
+    participants TEXT NOT NULL,
+    last_interaction_at TEXT
+) STRICT;
 CREATE TABLE IF NOT EXISTS clients (
     client_id TEXT PRIMARY KEY,
     name TEXT NOT NULL,
@@ -50,8 +62,24 @@ CREATE TABLE IF NOT EXISTS reminders (
 CREATE TABLE IF NOT EXISTS changes (client_seq INTEGER PRIMARY KEY, message TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS snapshot (number INTEGER PRIMARY KEY, row TEXT NOT NULL) STRICT;
 """
-COPIED = ("interactions", "clients", "persons", "reminders")
+COPIED = ("interactions", "conversations", "clients", "persons", "reminders")
 """What the log tells; all else is the device's own."""
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Makes the tables. Of another version, what is told again goes, with the cursor."""
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    db.execute("BEGIN IMMEDIATE")
+    if version != VERSION:
+        for table in COPIED:
+            db.execute(f"DROP TABLE IF EXISTS {table}")
+    for statement in SCHEMA.split(";"):
+        db.execute(statement)
+    if version != VERSION:
+        db.execute("DELETE FROM snapshot")
+        db.execute("DELETE FROM state WHERE key = 'cursor'")
+        db.execute(f"PRAGMA user_version = {VERSION}")
+    db.execute("COMMIT")
 
 
 def apply(db: sqlite3.Connection, event: Event) -> None:
@@ -59,7 +87,7 @@ def apply(db: sqlite3.Connection, event: Event) -> None:
     match event:
         case InteractionCreated():
             db.execute(
-                "INSERT OR REPLACE INTO interactions VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO interactions VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     event.interaction_id,
                     event.seq,
@@ -68,10 +96,30 @@ def apply(db: sqlite3.Connection, event: Event) -> None:
                     event.client_id,
                     event.timestamp.isoformat(),
                     event.processing_status,
+                    event.conversation_id,
                 ),
             )
         case InteractionDeleted():
             db.execute("DELETE FROM interactions WHERE interaction_id = ?", (event.interaction_id,))
+        case ContextUpdated():
+            last = event.last_interaction_at
+            db.execute(
+                "INSERT OR REPLACE INTO conversations VALUES (?, ?, ?, ?)",
+                (
+                    event.conversation_id,
+                    event.title,
+                    json.dumps(event.participants),
+                    None if last is None else last.isoformat(),
+                ),
+            )
+        case ConversationDeleted():  # what was said in it stays, as it does at the hub
+            db.execute(
+                "UPDATE interactions SET conversation_id = NULL WHERE conversation_id = ?",
+                (event.conversation_id,),
+            )
+            db.execute(
+                "DELETE FROM conversations WHERE conversation_id = ?", (event.conversation_id,)
+            )
         case ClientChanged():
             db.execute(
                 "INSERT OR REPLACE INTO clients VALUES (?, ?, ?)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,7 +11,8 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col
 
 from hub.api.route import Call, Versioned, id_of
-from hub.store.details import Page
+from hub.store.archive import Wanted
+from hub.store.details import InteractionDetails, Page
 from hub.store.household_details import (
     ActionDetails,
     ConversationDetails,
@@ -46,6 +48,22 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     limit: Limit = 50
     cursor: CursorText | None = None
+
+
+class WholeConversation(Struct, frozen=True, kw_only=True):
+    """A conversation, and a part of what was said in it, the newest first."""
+
+    conversation_id: str
+    title: str | None  # its name, else its first words
+    participant_ids: list[str]  # persons
+    topic_summary: str | None
+    context_summary: str | None
+    last_interaction_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    version: int  # counts what people changed
+    interactions: tuple[InteractionDetails, ...]
+    next_cursor: str | None  # gives the next part of what was said; null: this was the last
 
 
 class Conversations(Struct, frozen=True, kw_only=True):
@@ -183,8 +201,17 @@ async def list_conversations(call: Call) -> Conversations:
 
 
 async def read_conversation(call: Call) -> Versioned:
-    """Shows a conversation."""
-    return await _read(call, CONVERSATIONS)
+    """Shows a conversation with what was said in it, in parts."""
+    query: Part = call.query
+    conversation_id = _id(call, CONVERSATIONS)
+    found = await call.services.household.one(CONVERSATIONS, call.network_id, conversation_id)
+    said = await call.services.archive.interactions(
+        call.network_id, Wanted(conversation_id=conversation_id), query.limit, query.cursor
+    )
+    whole = WholeConversation(
+        **asdict(found), interactions=said.items, next_cursor=said.next_cursor
+    )
+    return Versioned(whole, found.version)
 
 
 async def change_conversation(call: Call) -> Versioned:

@@ -20,6 +20,7 @@ from hub.store.scope import OPERATOR, Scope
 from hub.store.tables import (
     Client,
     ClientSession,
+    Conversation,
     Interaction,
     LoggedEvent,
     Network,
@@ -36,6 +37,7 @@ _SUBJECTS = (
     ("client_changed", Client),
     ("person_changed", Person),
     ("reminder_changed", Reminder),
+    ("context_updated", Conversation),
     ("interaction_created", Interaction),
 )
 """What a snapshot tells, in this order."""

@@ -11,12 +11,14 @@ import sqlalchemy
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.store import openings
 from hub.store.household_details import Priority, ReminderStatus
 from hub.store.records import ProcessingStatus
 from hub.store.settings import NetworkSettings, parse_settings
-from hub.store.tables import Client, Interaction, Network, Person, Reminder
+from hub.store.tables import Client, Conversation, Interaction, Network, Person, Reminder
 from shared.wire.events import (
     ClientChanged,
+    ContextUpdated,
     InteractionCreated,
     PersonChanged,
     ReminderChanged,
@@ -27,6 +29,7 @@ from shared.wire.events import (
 MAX_TEXT = 4096
 MAX_NAME = 64
 """What came from a legacy system may be longer; devices get the beginning."""
+MAX_PARTICIPANTS = 1000
 
 Told = Callable[[int], Row]
 """Makes a row's event, given its seq."""
@@ -42,6 +45,7 @@ class _Said(NamedTuple):
     speaker_id: str | None
     timestamp: datetime | None
     processing_status: str
+    conversation_id: str | None
 
 
 _SAID_FIELDS: list[Any] = [getattr(Interaction, name) for name in _Said._fields]
@@ -66,6 +70,18 @@ def interaction_created(
         client_id=client_id,
         timestamp=row.timestamp,
         processing_status=cast("ProcessingStatus", row.processing_status),
+        conversation_id=row.conversation_id,
+    )
+
+
+def context_updated(seq: int, row: Conversation, title: str | None) -> ContextUpdated:
+    """The event of a conversation; `title` is its name or, without one, its first words."""
+    return ContextUpdated(
+        seq=seq,
+        conversation_id=row.id,
+        title=None if title is None else title[:MAX_TEXT],
+        participants=(row.participant_ids or [])[:MAX_PARTICIPANTS],
+        last_interaction_at=row.last_interaction_at,
     )
 
 
@@ -116,6 +132,20 @@ async def interactions(
         if row.timestamp is not None:
             told[row.id] = partial(interaction_created, row=row, client_id=client_id)
     return told
+
+
+async def conversations(
+    session: AsyncSession, network_id: str, ids: Collection[str]
+) -> dict[str, Told]:
+    """Conversations."""
+    found = await session.exec(
+        select(Conversation).where(
+            Conversation.network_id == network_id, col(Conversation.id).in_(ids)
+        )
+    )
+    rows = found.all()
+    titles = await openings.titles(session, rows)
+    return {row.id: partial(context_updated, row=row, title=titles.get(row.id)) for row in rows}
 
 
 async def clients(session: AsyncSession, network_id: str, ids: Collection[str]) -> dict[str, Told]:

@@ -17,6 +17,7 @@ from hub.store.event_rows import Loader, Told
 from hub.store.tables import LoggedEvent, Network
 from shared.wire.events import (
     ClientRemoved,
+    ConversationDeleted,
     Event,
     InteractionDeleted,
     PersonDeleted,
@@ -26,6 +27,8 @@ from shared.wire.events import (
 Kind = Literal[
     "interaction_created",
     "interaction_deleted",
+    "context_updated",
+    "conversation_deleted",
     "client_changed",
     "client_removed",
     "person_changed",
@@ -37,6 +40,7 @@ Kind = Literal[
 
 LOADERS: dict[str, Loader] = {
     "interaction_created": event_rows.interactions,
+    "context_updated": event_rows.conversations,
     "client_changed": event_rows.clients,
     "person_changed": event_rows.persons,
     "reminder_changed": event_rows.reminders,
@@ -211,6 +215,8 @@ def _tombstone(event: _Logged, public_id: str | None) -> Event:
     subject = event.kind.partition("_")[0]
     if subject == "interaction":
         return InteractionDeleted(seq=event.seq, interaction_id=event.row_id)
+    if subject in ("context", "conversation"):
+        return ConversationDeleted(seq=event.seq, conversation_id=event.row_id)
     if subject == "person":
         return PersonDeleted(seq=event.seq, person_id=event.row_id)
     if subject == "reminder":

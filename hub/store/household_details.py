@@ -17,7 +17,7 @@ class ConversationDetails:
     """Interactions that belong together."""
 
     conversation_id: str
-    title: str | None
+    title: str | None  # its name, else its first words
     participant_ids: list[str]  # persons
     topic_summary: str | None
     context_summary: str | None
@@ -27,11 +27,11 @@ class ConversationDetails:
     version: int  # counts changes
 
     @classmethod
-    def of(cls, row: Conversation) -> ConversationDetails:
-        """From its row."""
+    def of(cls, row: Conversation, title: str | None) -> ConversationDetails:
+        """From its row; `title` is what it is called (see `openings`)."""
         return cls(
             row.id,
-            row.title,
+            title,
             row.participant_ids or [],
             row.topic_summary,
             row.context_summary,

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, String, cast, func, literal, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import events, voice_rows
+from hub.store import events, openings, voice_rows
 from hub.store.errors import InvalidValueError
 from hub.store.household_details import (
     ActionDetails,
@@ -77,6 +77,13 @@ async def _with_voices(
             # Each space has learned from the same speech, which counts once.
             learned[person_id] = max(weight, learned.get(person_id, 0.0))
     return tuple(PersonDetails.of(person, learned.get(person.id)) for person in persons)
+
+
+async def _with_titles(
+    session: AsyncSession, conversations: Sequence[Conversation]
+) -> tuple[ConversationDetails, ...]:
+    titles = await openings.titles(session, conversations)
+    return tuple(ConversationDetails.of(row, titles.get(row.id)) for row in conversations)
 
 
 @dataclass(frozen=True)
@@ -163,11 +170,12 @@ async def _forget_person(
 
 CONVERSATIONS = Kind(
     Conversation,
-    _each(ConversationDetails.of),
+    _with_titles,
     "conversation",
     "last_interaction_at",
     True,
     forget=_forget_conversation,
+    told_as=("context_updated", "conversation_deleted"),
 )
 PERSONS = Kind(
     Person,

@@ -10,7 +10,15 @@ from sqlalchemy import delete, insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients, elections, event_rows, events, voices
+from hub.store import (
+    clients,
+    conversations,
+    elections,
+    event_rows,
+    events,
+    networks,
+    voices,
+)
 from hub.store.records import (
     ElectionRecord,
     InteractionInfo,
@@ -31,7 +39,9 @@ async def record(
     now: datetime,
     cache: VoiceCache | None = None,
 ) -> tuple[Event, ...]:
-    """Stores an interaction, the election that led to it, its recording if any, and its event.
+    """Stores an interaction with its election, its recording if any, its event, and its place.
+
+    That is the conversation that it belongs to (see `conversations.place`).
 
     Who said it is decided with the voices in `cache`; None: by nobody.
 
@@ -70,6 +80,7 @@ async def record(
         voice_embedding=assigned.vector if assigned else None,
         created_at=now,
     )
+    placed = await conversations.place(session, row, now)
     await session.exec(insert(Interaction), params=row.model_dump())
     if recording is not None:
         kept = Recording(
@@ -77,18 +88,25 @@ async def record(
         )
         await session.exec(insert(Recording), params=kept.model_dump())
     seq = await events.append(session, network_id, "interaction_created", row.id, now)
-    told = event_rows.interaction_created(seq, row, speaker if row.client_id else None)
-    return (*(assigned.told if assigned else ()), told)
+    created = event_rows.interaction_created(seq, row, speaker if row.client_id else None)
+    told = assigned.told if assigned else ()
+    return (*told, created, *await conversations.tell(session, network_id, placed, now))
 
 
 async def forget(
     session: AsyncSession, network_id: str, interaction_ids: Collection[str], now: datetime
-) -> tuple[InteractionDeleted, ...]:
+) -> tuple[Event, ...]:
     """Deletes interactions with their recordings; how they were elected stays.
 
     Returns:
-        The events, one for each that was there.
+        The events: an `InteractionDeleted` for each that was there, and what became of their
+        conversations.
+
+    Raises:
+        NotFoundError: no such network.
     """
+    await networks.one(session, network_id, lock=True)
+    of_conversations = await conversations.of_interactions(session, network_id, interaction_ids)
     for table in (Election, Action):
         await session.exec(
             update(table)
@@ -109,10 +127,11 @@ async def forget(
         .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
         .returning(col(Interaction.id))
     )
-    told = []
+    told: list[Event] = []
     for interaction_id in gone.scalars():
         seq = await events.append(session, network_id, "interaction_deleted", interaction_id, now)
         told.append(InteractionDeleted(seq=seq, interaction_id=interaction_id))
+    told += await conversations.refresh(session, network_id, of_conversations, now)
     return tuple(told)
 
 

@@ -30,6 +30,10 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     # television. Quality from 0 to 100, confidence from 0 to 1.
     min_quality_score: Annotated[float, Meta(ge=0, le=100)] = 0.0
     min_confidence: Annotated[float, Meta(ge=0, le=1)] = 0.15
+    # How long a conversation outlasts silence; and whether, after a longer pause, it takes a word
+    # in common to go on.
+    conversation_silence_s: Annotated[int, Meta(ge=5, le=3_600)] = 300
+    conversation_topics: bool = False
 
 
 def parse_settings(document: object) -> NetworkSettings:

@@ -22,6 +22,7 @@ class InteractionCreated(Message, frozen=True, kw_only=True, tag="interaction_cr
     client_id: ClientId | None  # the elected device
     timestamp: Timestamp  # when speech began, UTC
     processing_status: Literal["pending", "processing", "completed", "failed"]  # how far it is
+    conversation_id: Uuid | None = None  # what it belongs to; null: to none
 
 
 class InteractionDeleted(Message, frozen=True, kw_only=True, tag="interaction_deleted"):
@@ -29,6 +30,26 @@ class InteractionDeleted(Message, frozen=True, kw_only=True, tag="interaction_de
 
     seq: Count  # place in the network's log
     interaction_id: Uuid  # which
+
+
+class ContextUpdated(Message, frozen=True, kw_only=True, tag="context_updated"):
+    """hub to devices: a conversation was begun, went on or was changed."""
+
+    seq: Count  # place in the network's log
+    conversation_id: Uuid  # which
+    title: Text | None  # its name, else its first words; null: there are none
+    participants: Annotated[list[Uuid], Meta(max_length=1000)]  # the people who are known
+    last_interaction_at: Timestamp | None  # when something was last said in it, UTC
+
+
+class ConversationDeleted(Message, frozen=True, kw_only=True, tag="conversation_deleted"):
+    """hub to devices: a conversation is no more; what was said in it stays, if nothing else says.
+
+    It was deleted, has become part of another, or nothing that was said in it is left.
+    """
+
+    seq: Count  # place in the network's log
+    conversation_id: Uuid  # which
 
 
 class ClientChanged(Message, frozen=True, kw_only=True, tag="client_changed"):
@@ -93,6 +114,8 @@ class SettingsChanged(Message, frozen=True, kw_only=True, tag="settings_changed"
 Event = (
     InteractionCreated
     | InteractionDeleted
+    | ContextUpdated
+    | ConversationDeleted
     | ClientChanged
     | ClientRemoved
     | PersonChanged
@@ -103,7 +126,14 @@ Event = (
 )
 """What the log tells."""
 
-Row = InteractionCreated | ClientChanged | PersonChanged | ReminderChanged | SettingsChanged
+Row = (
+    InteractionCreated
+    | ContextUpdated
+    | ClientChanged
+    | PersonChanged
+    | ReminderChanged
+    | SettingsChanged
+)
 """An event that tells what there is, not what is gone."""
 
 

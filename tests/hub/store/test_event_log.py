@@ -35,7 +35,7 @@ from hub.store.database import Database
 from hub.store.errors import CursorExpiredError
 from hub.store.event_log import EventLogs
 from hub.store.household import Household
-from hub.store.household_kinds import PERSONS, REMINDERS
+from hub.store.household_kinds import CONVERSATIONS, PERSONS, REMINDERS
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.wire.events import ResyncRequired, Snapshot
@@ -55,9 +55,9 @@ def rows_of(replica: Replica) -> dict[str, list[Any]]:
             f"SELECT * FROM {table} ORDER BY 1"  # noqa: S608 - our own names
             if table != "interactions"
             else "SELECT interaction_id, text, speaker_id, client_id, timestamp,"
-            " processing_status FROM interactions ORDER BY 1"
+            " processing_status, conversation_id FROM interactions ORDER BY 1"
         ).fetchall()
-        for table in ("interactions", "clients", "persons", "reminders")
+        for table in ("interactions", "conversations", "clients", "persons", "reminders")
     } | {"settings": [replica.switches.network, replica._state("language") or "en"]}
 
 
@@ -140,6 +140,33 @@ class Histories(RuleBasedStateMachine):
     def recognise_again(self, interaction_id: str) -> None:
         archive = Archive(self.database, self.clock)
         self.do(archive.recognised_again(self.home.network_id, interaction_id, "again", {}))
+
+    @rule(minutes=st.integers(1, 9))
+    def speak_later_than_said(self, minutes: int) -> None:
+        said = replace(interaction("late"), timestamp=self.now - timedelta(minutes=minutes))
+        chosen = election(self.home.network_id, started_at_us=self.clock.now_us)
+        self.do(self.store.record_interaction(said, chosen))
+
+    @rule(minutes=st.integers(1, 9))
+    def be_silent(self, minutes: int) -> None:
+        self.clock.now_us += minutes * 60_000_000
+
+    @rule(interaction_id=interactions, title=st.sampled_from(["Tea", None]))
+    def name_conversation(self, interaction_id: str, title: str | None) -> None:
+        network_id = self.home.network_id
+        said = self.do(self.store.interaction(network_id, interaction_id))
+        if said is not None and said.conversation_id is not None:
+            values = {"title": title}
+            self.do(
+                self.household.change(CONVERSATIONS, network_id, said.conversation_id, values, None)
+            )
+
+    @rule(interaction_id=interactions)
+    def forget_conversation(self, interaction_id: str) -> None:
+        network_id = self.home.network_id
+        said = self.do(self.store.interaction(network_id, interaction_id))
+        if said is not None and said.conversation_id is not None:
+            self.do(self.household.delete(CONVERSATIONS, network_id, said.conversation_id))
 
     @rule(target=persons, name=st.sampled_from(["Ann", "Zoë"]))
     def meet(self, name: str) -> str:

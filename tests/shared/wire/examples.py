@@ -15,6 +15,8 @@ from shared.wire.events import (
     Ack,
     ClientChanged,
     ClientRemoved,
+    ContextUpdated,
+    ConversationDeleted,
     InteractionCreated,
     InteractionDeleted,
     PersonChanged,
@@ -64,6 +66,7 @@ UTTERANCE = "5f0c1f3e-8a55-4a6e-9d0c-2f1f4a7b6c01"
 HELD = "5f0c1f3e-8a55-4a6e-9d0c-2f1f4a7b6c02"
 ELECTION = "a3b1d7c2-0e4f-4c58-8a90-6d2e1b5f7a03"
 INTERACTION = "c9d8e7f6-1a2b-4c3d-9e8f-7a6b5c4d3e04"
+CONVERSATION = "2d3e4f5a-6b7c-4d8e-9f0a-1b2c3d4e5f07"
 REMINDER = "1c2d3e4f-5a6b-4c7d-9e8f-0a1b2c3d4e06"
 PERSON = "0b1c2d3e-4f5a-4b6c-8d7e-9f0a1b2c3d05"
 KITCHEN = "client_0123456789abcdef"
@@ -150,7 +153,16 @@ EXAMPLES: tuple[Message, ...] = (
         client_id=KITCHEN,
         timestamp=NOON,
         processing_status="completed",
+        conversation_id=CONVERSATION,
     ),
+    ContextUpdated(
+        seq=51,
+        conversation_id=CONVERSATION,
+        title="turn on the light",
+        participants=[PERSON],
+        last_interaction_at=NOON,
+    ),
+    ConversationDeleted(seq=52, conversation_id=CONVERSATION),
     ClientChanged(seq=43, client_id=KITCHEN, name="Kitchen", listening=True),
     InteractionDeleted(seq=45, interaction_id=INTERACTION),
     ClientRemoved(seq=46, client_id=KITCHEN),
