@@ -16,6 +16,7 @@ import msgspec
 from edge import replica_rows
 from shared.wire.codec import encode
 from shared.wire.events import (
+    CalendarDeleted,
     ConversationDeleted,
     Event,
     InteractionCreated,
@@ -40,6 +41,10 @@ Scope = Literal["client", "network"]
 """Whose listening: this device's, or that of the whole network."""
 
 
+Deleted = (
+    InteractionDeleted | ConversationDeleted | PersonDeleted | ReminderDeleted | CalendarDeleted
+)
+"""Events after which something that people said or wrote is to be nowhere."""
 Written = Event | ResyncRequired | Snapshot | ChangeApplied | ChangeRefused
 """What of the hub's words goes into the copy."""
 _row_decoder: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
@@ -52,6 +57,15 @@ class Switches:
 
     network: bool
     client: bool
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A reminder that is due, to be said aloud."""
+
+    reminder_id: str
+    due_time: str  # ISO 8601
+    title: str
 
 
 class Replica:
@@ -75,6 +89,7 @@ class Replica:
         if self._state("network_id") != network_id:
             self.clear()
             self._db.execute("DELETE FROM changes")
+            self._db.execute("DELETE FROM announcements")
             self._set_state("network_id", network_id)
         self._wal_holds_deleted = True  # what an earlier run deleted, perhaps
         self._truncate_wal()
@@ -171,6 +186,31 @@ class Replica:
                 self._wal_holds_deleted = True
                 self._truncate_wal()
 
+    # What is to be said here
+
+    def announcements(self, client_id: str) -> list[Announcement]:
+        """What is due, to be announced by this device, and was not yet; what is due first, first.
+
+        Of what was dealt with meanwhile, moved or deleted, nothing is to be said.
+        """
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT reminder_id, due_time, title FROM announcements"
+                " JOIN reminders USING (reminder_id, due_time)"
+                " WHERE NOT done AND status = 'pending' AND coalesce(announce_to, ?1) = ?1"
+                " ORDER BY due_time, reminder_id",
+                (client_id,),
+            ).fetchall()
+        return [Announcement(*row) for row in rows]
+
+    def announced(self, one: Announcement) -> None:
+        """It was said; raises sqlite3.Error where that cannot be written."""
+        with self._lock:
+            self._db.execute(
+                "UPDATE announcements SET done = 1 WHERE reminder_id = ? AND due_time = ?",
+                (one.reminder_id, one.due_time),
+            )
+
     # What the hub says
 
     def apply(self, said: Iterable[Written]) -> int:
@@ -230,6 +270,9 @@ class Replica:
         for (row,) in self._db.execute("SELECT row FROM snapshot ORDER BY number").fetchall():
             self._apply_one(_row_decoder.decode(row))
         self._db.execute("DELETE FROM snapshot")
+        self._db.execute(
+            "DELETE FROM announcements WHERE reminder_id NOT IN (SELECT reminder_id FROM reminders)"
+        )
         return int(self._state("resync") or 0)
 
     def _empty(self) -> None:
@@ -257,6 +300,7 @@ class Replica:
         with self._lock:
             self.clear()
             self._db.execute("DELETE FROM changes")
+            self._db.execute("DELETE FROM announcements")
             self._db.execute("DELETE FROM state WHERE key = 'refused'")
             self._wal_holds_deleted = True
             self._truncate_wal()
@@ -308,9 +352,7 @@ class Replica:
             self._set_state("language", event.language)
         elif not (isinstance(event, InteractionCreated) and event.interaction_id in self._deleted):
             replica_rows.apply(self._db, event)
-            self._wal_holds_deleted |= isinstance(
-                event, InteractionDeleted | ConversationDeleted | PersonDeleted | ReminderDeleted
-            )
+            self._wal_holds_deleted |= isinstance(event, Deleted)
 
     def _state(self, key: str) -> str | None:
         with self._lock:

@@ -6,6 +6,8 @@ import json
 import sqlite3
 
 from shared.wire.events import (
+    CalendarChanged,
+    CalendarDeleted,
     ClientChanged,
     ClientRemoved,
     ContextUpdated,
@@ -17,6 +19,7 @@ from shared.wire.events import (
     PersonDeleted,
     ReminderChanged,
     ReminderDeleted,
+    ReminderDue,
     SettingsChanged,
 )
 
@@ -57,12 +60,28 @@ CREATE TABLE IF NOT EXISTS reminders (
     description TEXT,
     due_time TEXT NOT NULL,
     priority TEXT NOT NULL,
-    status TEXT NOT NULL
+    status TEXT NOT NULL,
+    person_id TEXT
+) STRICT;
+CREATE TABLE IF NOT EXISTS calendar (
+    event_id TEXT PRIMARY KEY,
+    title TEXT NOT NULL,
+    description TEXT,
+    start_time TEXT NOT NULL,
+    end_time TEXT,
+    location TEXT,
+    attendees TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS announcements (
+    reminder_id TEXT PRIMARY KEY,
+    due_time TEXT NOT NULL,
+    announce_to TEXT,
+    done INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS changes (client_seq INTEGER PRIMARY KEY, message TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS snapshot (number INTEGER PRIMARY KEY, row TEXT NOT NULL) STRICT;
 """
-COPIED = ("interactions", "conversations", "clients", "persons", "reminders")
+COPIED = ("interactions", "conversations", "clients", "persons", "reminders", "calendar")
 """What the log tells; all else is the device's own."""
 
 
@@ -139,20 +158,53 @@ def apply(db: sqlite3.Connection, event: Event) -> None:
             db.execute(
                 "UPDATE interactions SET speaker_id = NULL WHERE speaker_id = ?", (event.person_id,)
             )
+            db.execute(
+                "UPDATE reminders SET person_id = NULL WHERE person_id = ?", (event.person_id,)
+            )
             db.execute("DELETE FROM persons WHERE person_id = ?", (event.person_id,))
         case ReminderChanged():
+            _keep_reminder(db, event)
+        case ReminderDue():
+            _keep_reminder(db, event)
+            # One that is due at the same time is the same one, told again.
             db.execute(
-                "INSERT OR REPLACE INTO reminders VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    event.reminder_id,
-                    event.title,
-                    event.description,
-                    event.due_time.isoformat(),
-                    event.priority,
-                    event.status,
-                ),
+                "INSERT INTO announcements VALUES (?1, ?2, ?3, 0) ON CONFLICT (reminder_id)"
+                " DO UPDATE SET due_time = ?2, announce_to = ?3, done = 0 WHERE due_time <> ?2",
+                (event.reminder_id, event.due_time.isoformat(), event.announce_to),
             )
         case ReminderDeleted():
             db.execute("DELETE FROM reminders WHERE reminder_id = ?", (event.reminder_id,))
+            db.execute("DELETE FROM announcements WHERE reminder_id = ?", (event.reminder_id,))
+        case CalendarChanged():
+            end = event.end_time
+            db.execute(
+                "INSERT OR REPLACE INTO calendar VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (
+                    event.event_id,
+                    event.title,
+                    event.description,
+                    event.start_time.isoformat(),
+                    None if end is None else end.isoformat(),
+                    event.location,
+                    json.dumps(event.attendees),
+                ),
+            )
+        case CalendarDeleted():
+            db.execute("DELETE FROM calendar WHERE event_id = ?", (event.event_id,))
         case SettingsChanged():
             pass
+
+
+def _keep_reminder(db: sqlite3.Connection, event: ReminderChanged | ReminderDue) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO reminders VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            event.reminder_id,
+            event.title,
+            event.description,
+            event.due_time.isoformat(),
+            event.priority,
+            event.status,
+            event.person_id,
+        ),
+    )

@@ -24,6 +24,7 @@ from hub.store.tables import (
     ElectionCandidate,
     Interaction,
     Network,
+    Reminder,
     Token,
 )
 from hub.store.whole import whole
@@ -211,6 +212,7 @@ class Accounts:
             NotFoundError: the network has no such device.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)  # before the rows
             row = await clients.row_of(session, network_id, client_id)
             for table in (Interaction, ElectionCandidate):
                 await session.exec(
@@ -218,6 +220,11 @@ class Accounts:
                     .where(col(table.network_id) == network_id, col(table.client_id) == row.id)
                     .values(client_id=None)
                 )
+            await session.exec(
+                update(Reminder)
+                .where(col(Reminder.network_id) == network_id, col(Reminder.announce_to) == row.id)
+                .values(announce_to=None)
+            )
             await tokens.say_farewell(session, network_id, row.id, self._now())
             for owned in (Token, ClientSession, AppliedChange):
                 await session.exec(

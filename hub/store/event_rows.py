@@ -15,13 +15,23 @@ from hub.store import openings
 from hub.store.household_details import Priority, ReminderStatus
 from hub.store.records import ProcessingStatus
 from hub.store.settings import NetworkSettings, parse_settings
-from hub.store.tables import Client, Conversation, Interaction, Network, Person, Reminder
+from hub.store.tables import (
+    CalendarEvent,
+    Client,
+    Conversation,
+    Interaction,
+    Network,
+    Person,
+    Reminder,
+)
 from shared.wire.events import (
+    CalendarChanged,
     ClientChanged,
     ContextUpdated,
     InteractionCreated,
     PersonChanged,
     ReminderChanged,
+    ReminderDue,
     Row,
     SettingsChanged,
 )
@@ -30,8 +40,9 @@ MAX_TEXT = 4096
 MAX_NAME = 64
 """What came from a legacy system may be longer; devices get the beginning."""
 MAX_PARTICIPANTS = 1000
+MAX_ATTENDEES = 100
 
-Told = Callable[[int], Row]
+Told = Callable[[int], Row | ReminderDue]
 """Makes a row's event, given its seq."""
 Loader = Callable[[AsyncSession, str, Collection[str]], Awaitable[dict[str, Told]]]
 """Those of a network's rows that are there, by id."""
@@ -106,6 +117,36 @@ def reminder_changed(seq: int, row: Reminder) -> ReminderChanged:
         due_time=row.due_time,
         priority=cast("Priority", row.priority),
         status=cast("ReminderStatus", row.status),
+        person_id=row.person_id,
+    )
+
+
+def reminder_due(seq: int, row: Reminder, announce_to: str | None) -> ReminderDue:
+    """The event of a reminder that is due; `announce_to` is the device's public id."""
+    return ReminderDue(
+        seq=seq,
+        reminder_id=row.id,
+        title=row.title[:MAX_TEXT],
+        description=None if row.description is None else row.description[:MAX_TEXT],
+        due_time=row.due_time,
+        priority=cast("Priority", row.priority),
+        status="pending",
+        person_id=row.person_id,
+        announce_to=announce_to,
+    )
+
+
+def calendar_changed(seq: int, row: CalendarEvent) -> CalendarChanged:
+    """The event of an event of the calendar."""
+    return CalendarChanged(
+        seq=seq,
+        event_id=row.id,
+        title=row.title[:MAX_TEXT],
+        description=None if row.description is None else row.description[:MAX_TEXT],
+        start_time=row.start_time,
+        end_time=row.end_time,
+        location=None if row.location is None else row.location[:MAX_TEXT],
+        attendees=[one[:MAX_TEXT] for one in row.attendees or []][:MAX_ATTENDEES],
     )
 
 
@@ -172,6 +213,33 @@ async def reminders(
         select(Reminder).where(Reminder.network_id == network_id, col(Reminder.id).in_(ids))
     )
     return {row.id: partial(reminder_changed, row=row) for row in found}
+
+
+async def due_reminders(
+    session: AsyncSession, network_id: str, ids: Collection[str]
+) -> dict[str, Told]:
+    """Reminders that are due; one that was moved or dealt with since is told as it is now."""
+    found = await session.exec(
+        select(Reminder, Client.client_id)
+        .outerjoin(Client, col(Reminder.announce_to) == col(Client.id))
+        .where(Reminder.network_id == network_id, col(Reminder.id).in_(ids))
+    )
+    return {
+        row.id: partial(reminder_due, row=row, announce_to=announce_to)
+        if row.status == "pending" and row.told_due_time == row.due_time
+        else partial(reminder_changed, row=row)
+        for row, announce_to in found
+    }
+
+
+async def calendar(session: AsyncSession, network_id: str, ids: Collection[str]) -> dict[str, Told]:
+    """Events of the calendar."""
+    found = await session.exec(
+        select(CalendarEvent).where(
+            CalendarEvent.network_id == network_id, col(CalendarEvent.id).in_(ids)
+        )
+    )
+    return {row.id: partial(calendar_changed, row=row) for row in found}
 
 
 async def settings(session: AsyncSession, network_id: str, _: Collection[str]) -> dict[str, Told]:

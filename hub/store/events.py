@@ -16,6 +16,7 @@ from hub.store.errors import CursorExpiredError, NotFoundError
 from hub.store.event_rows import Loader, Told
 from hub.store.tables import LoggedEvent, Network
 from shared.wire.events import (
+    CalendarDeleted,
     ClientRemoved,
     ConversationDeleted,
     Event,
@@ -34,7 +35,10 @@ Kind = Literal[
     "person_changed",
     "person_deleted",
     "reminder_changed",
+    "reminder_due",
     "reminder_deleted",
+    "calendar_changed",
+    "calendar_deleted",
     "settings_changed",
 ]
 
@@ -44,6 +48,8 @@ LOADERS: dict[str, Loader] = {
     "client_changed": event_rows.clients,
     "person_changed": event_rows.persons,
     "reminder_changed": event_rows.reminders,
+    "reminder_due": event_rows.due_reminders,
+    "calendar_changed": event_rows.calendar,
     "settings_changed": event_rows.settings,
 }
 """How the rows are read that an event of each kind names; the other kinds name what is gone."""
@@ -221,4 +227,6 @@ def _tombstone(event: _Logged, public_id: str | None) -> Event:
         return PersonDeleted(seq=event.seq, person_id=event.row_id)
     if subject == "reminder":
         return ReminderDeleted(seq=event.seq, reminder_id=event.row_id)
+    if subject == "calendar":
+        return CalendarDeleted(seq=event.seq, event_id=event.row_id)
     return client_removed(event.seq, public_id)

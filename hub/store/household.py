@@ -162,6 +162,7 @@ class Household:
             VoicesOffError: the network wants no voices.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await _take_turn(session, PERSONS, network_id)
             row = await _one(session, PERSONS, network_id, person_id, lock=True)
             if not (await networks.one(session, network_id)).settings.voices:
                 raise VoicesOffError("This network wants no voices.")

@@ -153,6 +153,7 @@ class ReminderDetails:
     due_time: datetime
     priority: Priority
     status: ReminderStatus
+    person_id: str | None  # whose; null: everybody's
     created_at: datetime
     updated_at: datetime
     version: int  # counts changes
@@ -167,6 +168,7 @@ class ReminderDetails:
             row.due_time,
             cast("Priority", row.priority),
             cast("ReminderStatus", row.status),
+            row.person_id,
             row.created_at,
             row.updated_at,
             row.version,

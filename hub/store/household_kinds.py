@@ -96,7 +96,7 @@ class Kind(Generic[R, D]):
         name: for people.
         time: the column that lists are ordered by.
         newest_first: in which direction.
-        check: raises InvalidValueError for a row that contradicts itself.
+        check: makes a changed row agree with itself, or raises InvalidValueError.
         forget: what else goes when a row of a network goes, in the same transaction, and when.
         told_as: the events by which devices learn that a row changed, and that it is gone.
     """
@@ -125,6 +125,13 @@ class Kind(Generic[R, D]):
 def _ends_after_it_begins(event: CalendarEvent) -> None:
     if event.end_time is not None and event.end_time < event.start_time:
         raise InvalidValueError("end_time is before start_time.")
+
+
+def _wait_again(reminder: Reminder) -> None:
+    """What is overdue and put off is waited for again."""
+    told = reminder.told_due_time
+    if reminder.status == "overdue" and told is not None and told != reminder.due_time:
+        reminder.status = "pending"
 
 
 async def _forget_conversation(
@@ -166,6 +173,11 @@ async def _forget_person(
         .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == row_id)
         .values(speaker_id=None)
     )
+    await session.exec(
+        update(Reminder)
+        .where(col(Reminder.network_id) == network_id, col(Reminder.person_id) == row_id)
+        .values(person_id=None)
+    )
 
 
 CONVERSATIONS = Kind(
@@ -187,12 +199,18 @@ PERSONS = Kind(
 )
 ACTIONS = Kind(Action, _each(ActionDetails.of), "action", "created_at", newest_first=True)
 EVENTS = Kind(
-    CalendarEvent, _each(EventDetails.of), "event", "start_time", check=_ends_after_it_begins
+    CalendarEvent,
+    _each(EventDetails.of),
+    "event",
+    "start_time",
+    check=_ends_after_it_begins,
+    told_as=("calendar_changed", "calendar_deleted"),
 )
 REMINDERS = Kind(
     Reminder,
     _each(ReminderDetails.of),
     "reminder",
     "due_time",
+    check=_wait_again,
     told_as=("reminder_changed", "reminder_deleted"),
 )

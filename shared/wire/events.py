@@ -94,6 +94,21 @@ class ReminderChanged(Message, frozen=True, kw_only=True, tag="reminder_changed"
     due_time: Timestamp  # when, UTC
     priority: Literal["low", "medium", "high", "urgent"]  # how much it matters
     status: Literal["pending", "completed", "cancelled", "overdue"]  # how it stands
+    person_id: Uuid | None = None  # whose; null: everybody's
+
+
+class ReminderDue(Message, frozen=True, kw_only=True, tag="reminder_due"):
+    """hub to devices: a reminder is due now, or was due while nobody could say so."""
+
+    seq: Count  # place in the network's log
+    reminder_id: Uuid  # which
+    title: Text  # for people
+    description: Text | None  # more of it
+    due_time: Timestamp  # when, UTC
+    priority: Literal["low", "medium", "high", "urgent"]  # how much it matters
+    status: Literal["pending"]  # nobody has dealt with it
+    person_id: Uuid | None  # whose; null: everybody's
+    announce_to: ClientId | None  # the device that says it aloud; null: every one
 
 
 class ReminderDeleted(Message, frozen=True, kw_only=True, tag="reminder_deleted"):
@@ -101,6 +116,26 @@ class ReminderDeleted(Message, frozen=True, kw_only=True, tag="reminder_deleted"
 
     seq: Count  # place in the network's log
     reminder_id: Uuid  # which
+
+
+class CalendarChanged(Message, frozen=True, kw_only=True, tag="calendar_changed"):
+    """hub to devices: an event of the calendar was made or changed."""
+
+    seq: Count  # place in the network's log
+    event_id: Uuid  # which
+    title: Text  # for people
+    description: Text | None  # more of it
+    start_time: Timestamp  # when it begins, UTC
+    end_time: Timestamp | None  # when it ends, UTC
+    location: Text | None  # where
+    attendees: Annotated[list[Text], Meta(max_length=100)]  # who comes, as people wrote it
+
+
+class CalendarDeleted(Message, frozen=True, kw_only=True, tag="calendar_deleted"):
+    """hub to devices: an event of the calendar was deleted."""
+
+    seq: Count  # place in the network's log
+    event_id: Uuid  # which
 
 
 class SettingsChanged(Message, frozen=True, kw_only=True, tag="settings_changed"):
@@ -121,7 +156,10 @@ Event = (
     | PersonChanged
     | PersonDeleted
     | ReminderChanged
+    | ReminderDue
     | ReminderDeleted
+    | CalendarChanged
+    | CalendarDeleted
     | SettingsChanged
 )
 """What the log tells."""
@@ -132,6 +170,7 @@ Row = (
     | ClientChanged
     | PersonChanged
     | ReminderChanged
+    | CalendarChanged
     | SettingsChanged
 )
 """An event that tells what there is, not what is gone."""

@@ -192,7 +192,9 @@ def test_people_and_reminders_come_change_and_go(replica: Replica) -> None:
         ]
     )
     assert rows(replica, "persons") == [(ANN, "Ann", 2)]
-    assert rows(replica, "reminders") == [(ANN, "call", None, due.isoformat(), "low", "pending")]
+    assert rows(replica, "reminders") == [
+        (ANN, "call", None, due.isoformat(), "low", "pending", None)
+    ]
     replica.apply([PersonDeleted(seq=4, person_id=ANN), ReminderDeleted(seq=5, reminder_id=ANN)])
     assert rows(replica, "persons") == rows(replica, "reminders") == []
 

@@ -15,6 +15,7 @@ from hub.store.household_kinds import ACTIONS, CONVERSATIONS
 from hub.store.scope import Scope
 from hub.store.tables import Conversation, Interaction, Person, VoiceCentroid
 from shared.ids import new_id
+from shared.wire.events import CalendarChanged, CalendarDeleted
 from tests.hub.api.site import Household, Site
 from tests.hub.store.making import SPOKEN_AT, election, interaction
 
@@ -404,3 +405,34 @@ async def test_a_conversation_is_shown_with_what_was_said_in_it_in_parts(
     assert len(await listed(site, home, "interactions", chosen)) == 3
     foreign = await site.ask("GET", neighbours.base + path[len(home.base) :], neighbours.token)
     assert (foreign.status, foreign.code) == (404, "INVALID_CONVERSATION_ID")
+
+
+async def test_a_reminder_is_somebodys_of_the_household_and_nobody_elses(
+    site: Site, home: Household, neighbours: Household
+) -> None:
+    path = f"{home.base}/reminders"
+    for nobody in (neighbours.person_id, new_id()):
+        body = NEW["reminders"] | {"person_id": nobody}
+        refused = await site.ask("POST", path, home.token, json=body)
+        assert (refused.status, refused.code) == (400, "INVALID_REQUEST")
+    body = NEW["reminders"] | {"person_id": home.person_id}
+    made = (await site.ask("POST", path, home.token, json=body)).body
+    assert made["person_id"] == home.person_id
+    theirs = await listed(site, home, "reminders", f"&person_id={home.person_id}")
+    assert [one["reminder_id"] for one in theirs] == [made["reminder_id"]]
+    person = f"{home.base}/persons/{home.person_id}"
+    assert (await site.ask("DELETE", person, home.token)).status == 204
+    left = await site.ask("GET", f"{path}/{made['reminder_id']}", home.token)
+    assert (left.body["title"], left.body["person_id"]) == ("Call Ann", None)
+
+
+async def test_devices_hear_of_the_calendar(site: Site, home: Household) -> None:
+    seq = await site.store.last_seq(home.network.network_id)
+    event = await add(site, home, "calendar")
+    (told,) = await site.store.events_after(home.network.network_id, seq)
+    assert isinstance(told, CalendarChanged)
+    assert (told.event_id, told.title, told.start_time) == (event["event_id"], "Dentist", TIME)
+    path = f"{home.base}/calendar/{event['event_id']}"
+    assert (await site.ask("DELETE", path, home.token)).status == 204
+    (_, gone) = await site.store.events_after(home.network.network_id, seq)
+    assert gone == CalendarDeleted(seq=seq + 2, event_id=event["event_id"])

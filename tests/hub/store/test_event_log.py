@@ -35,8 +35,9 @@ from hub.store.database import Database
 from hub.store.errors import CursorExpiredError
 from hub.store.event_log import EventLogs
 from hub.store.household import Household
-from hub.store.household_kinds import CONVERSATIONS, PERSONS, REMINDERS
+from hub.store.household_kinds import CONVERSATIONS, EVENTS, PERSONS, REMINDERS
 from hub.store.records import NetworkInfo
+from hub.store.reminders import DueReminders
 from hub.store.store import Store
 from shared.wire.events import ResyncRequired, Snapshot
 from shared.wire.network import DeleteInteraction, NamePerson
@@ -57,7 +58,14 @@ def rows_of(replica: Replica) -> dict[str, list[Any]]:
             else "SELECT interaction_id, text, speaker_id, client_id, timestamp,"
             " processing_status, conversation_id FROM interactions ORDER BY 1"
         ).fetchall()
-        for table in ("interactions", "conversations", "clients", "persons", "reminders")
+        for table in (
+            "interactions",
+            "conversations",
+            "clients",
+            "persons",
+            "reminders",
+            "calendar",
+        )
     } | {"settings": [replica.switches.network, replica._state("language") or "en"]}
 
 
@@ -88,6 +96,7 @@ class Histories(RuleBasedStateMachine):
     persons = Bundle[str]("persons")
     reminders = Bundle[str]("reminders")
     clients = Bundle[str]("clients")
+    appointments = Bundle[str]("appointments")
 
     def __init__(self) -> None:
         super().__init__()
@@ -185,6 +194,25 @@ class Histories(RuleBasedStateMachine):
     def remind(self, title: str) -> str:
         values = {"due_time": self.now, "priority": "low", "status": "pending", "title": title}
         return self.do(self.household.add(REMINDERS, self.home.network_id, values))[0].reminder_id
+
+    @rule()
+    def tell_due(self) -> None:
+        self.do(DueReminders(self.database).tell(self.home.network_id, self.now))
+
+    @rule(reminder_id=reminders, minutes=st.integers(0, 90))
+    def put_off(self, reminder_id: str, minutes: int) -> None:
+        values = {"due_time": self.now + timedelta(minutes=minutes)}
+        network_id = self.home.network_id
+        self.do(self.household.change(REMINDERS, network_id, reminder_id, values, None))
+
+    @rule(target=appointments, title=st.sampled_from(["dentist", "party"]))
+    def appoint(self, title: str) -> str:
+        values = {"start_time": self.now, "title": title, "attendees": ["Ann"]}
+        return self.do(self.household.add(EVENTS, self.home.network_id, values))[0].event_id
+
+    @rule(event_id=consumes(appointments))
+    def call_off(self, event_id: str) -> None:
+        self.do(self.household.delete(EVENTS, self.home.network_id, event_id))
 
     @rule(reminder_id=consumes(reminders))
     def forget_reminder(self, reminder_id: str) -> None:

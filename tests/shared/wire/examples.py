@@ -13,6 +13,8 @@ from shared.wire.audio import AudioFrame
 from shared.wire.codec import DeviceMessage, HubMessage
 from shared.wire.events import (
     Ack,
+    CalendarChanged,
+    CalendarDeleted,
     ClientChanged,
     ClientRemoved,
     ContextUpdated,
@@ -23,6 +25,7 @@ from shared.wire.events import (
     PersonDeleted,
     ReminderChanged,
     ReminderDeleted,
+    ReminderDue,
     ResyncRequired,
     SettingsChanged,
     Snapshot,
@@ -67,6 +70,7 @@ HELD = "5f0c1f3e-8a55-4a6e-9d0c-2f1f4a7b6c02"
 ELECTION = "a3b1d7c2-0e4f-4c58-8a90-6d2e1b5f7a03"
 INTERACTION = "c9d8e7f6-1a2b-4c3d-9e8f-7a6b5c4d3e04"
 CONVERSATION = "2d3e4f5a-6b7c-4d8e-9f0a-1b2c3d4e5f07"
+APPOINTMENT = "3e4f5a6b-7c8d-4e9f-8a1b-2c3d4e5f6a08"
 REMINDER = "1c2d3e4f-5a6b-4c7d-9e8f-0a1b2c3d4e06"
 PERSON = "0b1c2d3e-4f5a-4b6c-8d7e-9f0a1b2c3d05"
 KITCHEN = "client_0123456789abcdef"
@@ -177,7 +181,30 @@ EXAMPLES: tuple[Message, ...] = (
         due_time=NOON,
         priority="medium",
         status="pending",
+        person_id=PERSON,
     ),
+    ReminderDue(
+        seq=53,
+        reminder_id=REMINDER,
+        title="call Zoë",
+        description=None,
+        due_time=NOON,
+        priority="medium",
+        status="pending",
+        person_id=PERSON,
+        announce_to=KITCHEN,
+    ),
+    CalendarChanged(
+        seq=54,
+        event_id=APPOINTMENT,
+        title="dentist",
+        description=None,
+        start_time=NOON,
+        end_time=None,
+        location="Main Street",
+        attendees=["Zoë"],
+    ),
+    CalendarDeleted(seq=55, event_id=APPOINTMENT),
     ReminderDeleted(seq=50, reminder_id=REMINDER),
     ResyncRequired(cursor=50),
     Snapshot(
