@@ -240,6 +240,19 @@ class Accounts:
 
     # Tokens
 
+    async def new_feed(self, network_id: str) -> str:
+        """A token that opens the calendar only; those before end. Raises NotFoundError."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)  # two at once leave one in force
+            now = self._now()
+            await tokens.revoke_feeds(session, network_id, now)
+            return await tokens.issue(session, network_id, None, None, now, feed=True)
+
+    async def end_feeds(self, network_id: str) -> None:
+        """Ends every token that opens the network's calendar only."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            await tokens.revoke_feeds(session, network_id, self._now())
+
     async def rotate(self, network_id: str, client_id: str, overlap: timedelta) -> str:
         """A new token for a device; the ones before end after `overlap`.
 
