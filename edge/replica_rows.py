@@ -127,7 +127,7 @@ def apply(db: sqlite3.Connection, event: Event) -> None:
                 (
                     event.conversation_id,
                     event.title,
-                    json.dumps(event.participants),
+                    json.dumps(event.participants, separators=(",", ":")),  # as SQLite does
                     None if last is None else last.isoformat(),
                 ),
             )
@@ -160,6 +160,12 @@ def apply(db: sqlite3.Connection, event: Event) -> None:
             )
             db.execute(
                 "UPDATE reminders SET person_id = NULL WHERE person_id = ?", (event.person_id,)
+            )
+            db.execute(
+                "UPDATE conversations SET participants ="
+                " (SELECT json_group_array(value) FROM json_each(participants) WHERE value <> ?1)"
+                " WHERE instr(participants, ?1)",
+                (event.person_id,),
             )
             db.execute("DELETE FROM persons WHERE person_id = ?", (event.person_id,))
         case ReminderChanged():

@@ -55,6 +55,8 @@ async def record(
         StoreConflictError: an id is taken by other speech; nothing was stored.
     """
     network_id, speaker = election.network_id, interaction.client_id
+    # Before any row, as all do who tell devices: else two could wait for each other.
+    await networks.one(session, network_id, lock=True)
     involved = elections.device_ids(election) | ({speaker} if speaker else set())
     devices = await clients.keys(session, network_id, involved)
     known = await elections.record(session, election, interaction.interaction_id, devices, now)

@@ -153,7 +153,9 @@ def test_conversations_come_grow_and_go(replica: Replica) -> None:
     replica.apply([talk, context])
     assert rows(replica, "conversations") == [(TALK, "hello", f'["{ANN}"]', noon.isoformat())]
     assert replica.interactions()[0].conversation_id == TALK
-    replica.apply([ConversationDeleted(seq=3, conversation_id=TALK)])
+    replica.apply([PersonDeleted(seq=3, person_id=ANN)])
+    assert rows(replica, "conversations") == [(TALK, "hello", "[]", noon.isoformat())]
+    replica.apply([ConversationDeleted(seq=4, conversation_id=TALK)])
     assert rows(replica, "conversations") == []
     assert replica.interactions()[0].conversation_id is None
 

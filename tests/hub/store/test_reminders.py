@@ -20,7 +20,8 @@ from hub.store.reminders import OVERDUE_AFTER, DueReminders
 from hub.store.scope import Scope
 from hub.store.store import Store
 from hub.store.tables import Interaction
-from shared.wire.events import Event, ReminderChanged, ReminderDue
+from hub.store.voice_deeds import VoiceDeeds
+from shared.wire.events import ContextUpdated, Event, ReminderChanged, ReminderDue
 from tests.hub.store.making import SPOKEN_AT, WoundClock, election, furnish, interaction
 from tests.hub.store.server import Server
 
@@ -170,6 +171,20 @@ async def test_a_reminder_outlives_its_person_and_the_device_that_announced_it(
     due, *_ = await house.store.events_after(network_id, seq - 1)
     assert isinstance(due, ReminderDue)
     assert (due.person_id, due.announce_to) == (None, None)
+
+
+async def test_where_two_persons_are_one_the_reminder_is_theirs(house: House) -> None:
+    network_id = house.home.network_id
+    ann, _ = await house.household.add_person(network_id, "Ann")
+    twin, _ = await house.household.add_person(network_id, "Person 2")
+    reminder_id = await house.remind(person_id=twin.person_id)
+    await house.say("hall", 0 * MINUTE, twin.person_id)
+    deeds = VoiceDeeds(house.database, house.clock)
+    _, told = await deeds.merge(network_id, ann.person_id, twin.person_id)
+    (moved,) = [one for one in told if isinstance(one, ReminderChanged)]
+    assert (moved.reminder_id, moved.person_id) == (reminder_id, ann.person_id)
+    (talk,) = [one for one in told if isinstance(one, ContextUpdated)]
+    assert talk.participants == [ann.person_id]
 
 
 async def test_another_networks_reminders_are_told_to_that_one(house: House) -> None:
