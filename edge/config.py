@@ -221,6 +221,28 @@ class Discovery(Struct, frozen=True, kw_only=True):
     ] = []
 
 
+class Announcements(Struct, frozen=True, kw_only=True):
+    """What is said aloud at this device."""
+
+    command: Annotated[
+        list[Annotated[str, Meta(min_length=1)]],
+        Meta(
+            description="A program, with its arguments, that says a reminder when it is due: its "
+            "title comes on standard input. No shell is asked. Empty: nothing is said.",
+            extra={"allowed": 'a list of texts such as ["/usr/bin/espeak-ng", "--stdin"]'},
+        ),
+    ] = []
+    timeout_s: Annotated[
+        int,
+        Meta(
+            description="A program that takes longer is ended.",
+            ge=1,
+            le=600,
+            extra={"unit": "s"},
+        ),
+    ] = 60
+
+
 class Paths(Struct, frozen=True, kw_only=True):
     """Where the daemon keeps its files."""
 
@@ -252,6 +274,7 @@ class EdgeConfig(Struct, frozen=True, kw_only=True):
     activity: Activity = Activity()
     buffers: Buffers = Buffers()
     discovery: Discovery = Discovery()
+    announcements: Announcements = Announcements()
     paths: Paths
     log: Log = Log()
 

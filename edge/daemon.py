@@ -19,6 +19,7 @@ from edge.event_queue import EventQueue
 from edge.hub_finder import HubFinder
 from edge.hub_link import Connect, HubLink
 from edge.microphone.microphone import Microphone
+from edge.reminding import Reminding
 from edge.replica import Replica, Scope, Switches, Written
 from edge.spooler import Spooler
 from edge.switching import Switching
@@ -28,7 +29,7 @@ from shared.logs import Trouble
 from shared.tasks import until_first_ends
 from shared.wire.audio import AudioFrame
 from shared.wire.codec import HubMessage
-from shared.wire.events import Ack, Event, ResyncRequired, Snapshot
+from shared.wire.events import Ack, Event, ReminderDue, ResyncRequired, Snapshot
 from shared.wire.fields import MIN_PROTOCOL_VERSION, PROTOCOL_VERSION, Message
 from shared.wire.network import ChangeApplied, ChangeRefused
 from shared.wire.session import (
@@ -68,6 +69,7 @@ class Daemon:
         pulse: called by the audio loop whenever it moved.
         on_listening: told when the microphone opens or closes.
         spooler: puts on disk what no hub takes; None: memory alone holds it.
+        reminding: says what is due.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class Daemon:
         pulse: Callable[[], None] = lambda: None,
         on_listening: Callable[[bool], None] = lambda _: None,
         spooler: Spooler | None = None,
+        reminding: Reminding | None = None,
     ) -> None:
         self._client_id = client_id
         self._ear = ear
@@ -91,6 +94,7 @@ class Daemon:
         self._pulse = pulse
         self._on_listening = on_listening
         self._spooler = spooler
+        self._reminding = reminding or Reminding(client_id, replica)
         self.replica = replica
         self.link = HubLink(self, finder, connect)
         self.microphone_state: MicrophoneState = "closed"
@@ -104,7 +108,7 @@ class Daemon:
     async def run(self) -> None:
         """Listens and stays connected until it is cancelled; closes the microphone then."""
         try:
-            jobs = [self._listen(), self.link.run(), self._write_events()]
+            jobs = [self._listen(), self.link.run(), self._write_events(), self._reminding.run()]
             if self._spooler:
                 jobs.append(self._spooler.run(lambda: self.link.connected, self.link.send))
             await until_first_ends(*jobs)
@@ -317,6 +321,8 @@ class Daemon:
             for message in said:
                 if isinstance(message, ChangeApplied | ChangeRefused):
                     self._changes.answered(message)
+                if isinstance(message, ReminderDue):
+                    self._reminding.look()
             self.link.send([Ack(cursor=cursor)])
             if left_out := self._said_to_write.left_out:
                 self.link.leave(f"the disk was too slow for {left_out} events, which come again")

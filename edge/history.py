@@ -42,6 +42,8 @@ class Said(Struct, frozen=True, kw_only=True):
     speaker: str  # their name; empty where nobody knows
     text: str
     status: str  # pending, processing, completed, failed
+    conversation_id: str | None  # what it belongs to
+    conversation: str  # its title; empty where it has none
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -80,8 +82,10 @@ def read_history(path: Path, limit: int, words: Sequence[str] = ()) -> list[Said
         )
         rows = db.execute(
             "SELECT interaction_id, timestamp, coalesce(name, interactions.client_id, ''),"
-            " speaker_id, text, processing_status FROM interactions"
-            " LEFT JOIN clients ON clients.client_id = interactions.client_id"
+            " speaker_id, text, processing_status, interactions.conversation_id, title"
+            " FROM interactions LEFT JOIN clients ON clients.client_id = interactions.client_id"
+            " LEFT JOIN conversations"
+            " ON conversations.conversation_id = interactions.conversation_id"
             " WHERE wanted(text) ORDER BY timestamp DESC, seq DESC LIMIT ?",
             (limit,),
         ).fetchall()
@@ -93,8 +97,19 @@ def read_history(path: Path, limit: int, words: Sequence[str] = ()) -> list[Said
             speaker=names.get(speaker_id, ""),
             text=text,
             status=status,
+            conversation_id=conversation_id,
+            conversation=title or "",
         )
-        for interaction_id, timestamp, device, speaker_id, text, status in reversed(rows)
+        for (
+            interaction_id,
+            timestamp,
+            device,
+            speaker_id,
+            text,
+            status,
+            conversation_id,
+            title,
+        ) in reversed(rows)
     ]
 
 

@@ -85,7 +85,11 @@ def _add_json(command: argparse.ArgumentParser) -> None:
 
 def _history(args: argparse.Namespace, config: EdgeConfig) -> int:
     said = read_history(replica_path(config), args.limit, args.words)
+    conversation_id = None
     for one in said:
+        if one.conversation_id not in (None, conversation_id) and not args.json:
+            print(f"--- {one.conversation}".rstrip())
+        conversation_id = one.conversation_id or conversation_id
         text = one.text or f"({one.status})"
         who = f"{one.speaker}: " if one.speaker else ""
         _show(

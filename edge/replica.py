@@ -17,6 +17,8 @@ from edge import replica_rows
 from shared.wire.codec import encode
 from shared.wire.events import (
     ActionDeleted,
+    CalendarDeleted,
+    ConversationDeleted,
     Event,
     InteractionCreated,
     InteractionDeleted,
@@ -40,6 +42,15 @@ Scope = Literal["client", "network"]
 """Whose listening: this device's, or that of the whole network."""
 
 
+Deleted = (
+    InteractionDeleted
+    | ConversationDeleted
+    | PersonDeleted
+    | ReminderDeleted
+    | ActionDeleted
+    | CalendarDeleted
+)
+"""Events after which something that people said or wrote is to be nowhere."""
 Written = Event | ResyncRequired | Snapshot | ChangeApplied | ChangeRefused
 """What of the hub's words goes into the copy."""
 _row_decoder: msgspec.json.Decoder[Row] = msgspec.json.Decoder(Row)
@@ -52,6 +63,15 @@ class Switches:
 
     network: bool
     client: bool
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A reminder that is due, to be said aloud."""
+
+    reminder_id: str
+    due_time: str  # ISO 8601
+    title: str
 
 
 class Replica:
@@ -71,10 +91,11 @@ class Replica:
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.execute("PRAGMA secure_delete = ON")
-        self._db.executescript(replica_rows.SCHEMA)
+        replica_rows.prepare(self._db)
         if self._state("network_id") != network_id:
             self.clear()
             self._db.execute("DELETE FROM changes")
+            self._db.execute("DELETE FROM announcements")
             self._set_state("network_id", network_id)
         self._wal_holds_deleted = True  # what an earlier run deleted, perhaps
         self._truncate_wal()
@@ -171,6 +192,31 @@ class Replica:
                 self._wal_holds_deleted = True
                 self._truncate_wal()
 
+    # What is to be said here
+
+    def announcements(self, client_id: str) -> list[Announcement]:
+        """What is due, to be announced by this device, and was not yet; what is due first, first.
+
+        Of what was dealt with meanwhile, moved or deleted, nothing is to be said.
+        """
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT reminder_id, due_time, title FROM announcements"
+                " JOIN reminders USING (reminder_id, due_time)"
+                " WHERE NOT done AND status = 'pending' AND coalesce(announce_to, ?1) = ?1"
+                " ORDER BY due_time, reminder_id",
+                (client_id,),
+            ).fetchall()
+        return [Announcement(*row) for row in rows]
+
+    def announced(self, one: Announcement) -> None:
+        """It was said; raises sqlite3.Error where that cannot be written."""
+        with self._lock:
+            self._db.execute(
+                "UPDATE announcements SET done = 1 WHERE reminder_id = ? AND due_time = ?",
+                (one.reminder_id, one.due_time),
+            )
+
     # What the hub says
 
     def apply(self, said: Iterable[Written]) -> int:
@@ -230,6 +276,9 @@ class Replica:
         for (row,) in self._db.execute("SELECT row FROM snapshot ORDER BY number").fetchall():
             self._apply_one(_row_decoder.decode(row))
         self._db.execute("DELETE FROM snapshot")
+        self._db.execute(
+            "DELETE FROM announcements WHERE reminder_id NOT IN (SELECT reminder_id FROM reminders)"
+        )
         return int(self._state("resync") or 0)
 
     def _empty(self) -> None:
@@ -257,6 +306,7 @@ class Replica:
         with self._lock:
             self.clear()
             self._db.execute("DELETE FROM changes")
+            self._db.execute("DELETE FROM announcements")
             self._db.execute("DELETE FROM state WHERE key = 'refused'")
             self._wal_holds_deleted = True
             self._truncate_wal()
@@ -275,7 +325,8 @@ class Replica:
         with self._lock:
             rows = self._db.execute(
                 "SELECT seq, interaction_id, text, speaker_id, client_id, timestamp,"
-                " processing_status FROM interactions ORDER BY timestamp DESC, seq DESC LIMIT ?",
+                " processing_status, conversation_id FROM interactions"
+                " ORDER BY timestamp DESC, seq DESC LIMIT ?",
                 (limit,),
             ).fetchall()
         return [
@@ -287,8 +338,18 @@ class Replica:
                 client_id=client_id,
                 timestamp=datetime.fromisoformat(timestamp),
                 processing_status=status,
+                conversation_id=conversation_id,
             )
-            for seq, interaction_id, text, speaker_id, client_id, timestamp, status in rows
+            for (
+                seq,
+                interaction_id,
+                text,
+                speaker_id,
+                client_id,
+                timestamp,
+                status,
+                conversation_id,
+            ) in rows
         ]
 
     def _apply_one(self, event: Event) -> None:
@@ -297,9 +358,7 @@ class Replica:
             self._set_state("language", event.language)
         elif not (isinstance(event, InteractionCreated) and event.interaction_id in self._deleted):
             replica_rows.apply(self._db, event)
-            self._wal_holds_deleted |= isinstance(
-                event, InteractionDeleted | PersonDeleted | ReminderDeleted | ActionDeleted
-            )
+            self._wal_holds_deleted |= isinstance(event, Deleted)
 
     def _state(self, key: str) -> str | None:
         with self._lock:

@@ -20,6 +20,7 @@ from edge.ear import Ear
 from edge.hub_finder import HubFinder
 from edge.microphone.source import open_microphone
 from edge.preroll import PreRoll
+from edge.reminding import Reminding, saying
 from edge.replica import Replica, Switches
 from edge.spool import Spool
 from edge.spooler import Spooler
@@ -86,6 +87,7 @@ async def run(config: EdgeConfig, notifier: Notifier) -> None:
             pulse=watchdog.pulse,
             on_listening=listening.set,
             spooler=spooler,
+            reminding=Reminding(access.client_id, replica, saying(config.announcements)),
         )
         server = await serve(config.paths.control_socket, daemon.answer)
         stack.callback(config.paths.control_socket.unlink, missing_ok=True)

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from hub.api.calendar_feed import feed_path
 from hub.authority import Authority
 from hub.config import HubConfig
 from hub.device_config import DeviceConfig
 from hub.identity import hub_id
+from hub.own_address import https_url, own_url
 from hub.store.accounts import Accounts
 from hub.store.database import Database
 from hub.store.details import ClientDetails
@@ -98,6 +100,19 @@ def add_account_commands(
     command.add_argument("network", metavar="ID", help="net_...")
     add_config(command)
     command.set_defaults(handler=bound(_network_token))
+
+    command = network_commands.add_parser(
+        "feed",
+        help="make the address under which calendar programs subscribe to a network's calendar",
+        description="Makes the address anew and prints it, once. The one before ends.",
+    )
+    command.add_argument("network", metavar="ID", help="net_...")
+    command.add_argument("--off", action="store_true", help="end it, and make no other")
+    command.add_argument(
+        "--url", type=https_url, help="where calendar programs reach the hub: https://ADDRESS"
+    )
+    add_config(command)
+    command.set_defaults(handler=bound(_network_feed))
 
     command = network_commands.add_parser(
         "status", help="activate a network, deactivate it (no audio) or suspend it (no access)"
@@ -200,6 +215,18 @@ async def _network_token(open_: _Open, args: argparse.Namespace) -> None:
         "Keep the token: it is not shown again, and it opens everything of the network.",
         file=sys.stderr,
     )
+
+
+async def _network_feed(open_: _Open, args: argparse.Namespace) -> None:
+    network = await network_of(open_.store, args.network)
+    if args.off:
+        await open_.accounts.end_feeds(network.network_id)
+        print("Nobody is given the calendar any more.")
+        return
+    base = args.url or open_.config.server.public_url or own_url(open_.config)
+    token = await open_.accounts.new_feed(network.network_id)
+    print(f"{base.rstrip('/')}{feed_path(network.public_id, token)}")
+    print("Whoever has this address reads the calendar. It is not shown again.", file=sys.stderr)
 
 
 async def _list_networks(open_: _Open, _: argparse.Namespace) -> None:

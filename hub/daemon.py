@@ -34,6 +34,7 @@ from hub.recognition.choice import load_pair, load_recogniser
 from hub.recognition.desk import RecognitionDesk
 from hub.recognition.desks import Desks
 from hub.recognition.recogniser import Recogniser
+from hub.reminders import keep_reminders
 from hub.retention import keep_retention, keep_wal_empty
 from hub.speakers.desk import SpeakersDesk
 from hub.speakers.teacher import Teacher
@@ -45,6 +46,7 @@ from hub.store.household import Household
 from hub.store.legacy_rows import LegacyRows
 from hub.store.moves import Moves
 from hub.store.pairing import PairingCodes
+from hub.store.reminders import DueReminders
 from hub.store.retention import Retention
 from hub.store.store import Store
 from hub.store.voice_deeds import VoiceDeeds
@@ -155,6 +157,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
                 clock,
             ),
             keep_wal_empty(database),
+            keep_reminders(DueReminders(database), networks, clock),
             _until_drained(stop, at_once, networks, notifier),
             networks.poll(),
             _watch(config.server.host, port, watchdog, ca),

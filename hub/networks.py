@@ -228,6 +228,11 @@ class Networks:
             self._receiving[network_id] -= 1
             self._receiving += Counter()  # forgets those with none
 
+    @property
+    def open_networks(self) -> tuple[str, ...]:
+        """The UUIDs of the networks that are at work here."""
+        return tuple(network_id for network_id in self._rooms if self.open_room(network_id))
+
     def _open_rooms(self) -> list[Room]:
         return [room for network_id in self._rooms if (room := self.open_room(network_id))]
 

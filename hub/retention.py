@@ -71,14 +71,13 @@ async def forget_old(retention: Retention, networks: Networks, now: datetime) ->
     for network_id, before in (await retention.due(now)).items():
         while True:
             try:
-                gone = await retention.forget(network_id, before, now)
+                gone, told = await retention.forget(network_id, before, now)
             except NotFoundError:
                 break  # the network was deleted meanwhile
-            for event in gone:
-                networks.publish(network_id, event)
+            networks.publish(network_id, *told)
             if gone:
-                log.info("forgot %d interactions of before %s", len(gone), before.date())
-            if len(gone) < AT_ONCE:
+                log.info("forgot %d interactions of before %s", gone, before.date())
+            if gone < AT_ONCE:
                 break
 
 

@@ -21,7 +21,7 @@ class Log(Struct, frozen=True, kw_only=True):
     ] = "INFO"
 
 
-_TOKEN = re.compile(r"(mira_(?:net|client|reg)_)[\w-]+")
+_TOKEN = re.compile(r"(mira_(?:net|client|reg|feed)_)[\w-]+")
 
 
 class DiscreetFormatter(logging.Formatter):

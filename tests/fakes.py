@@ -15,16 +15,20 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
+from hub.conversations import grouping
+from hub.conversations.grouping import Neighbour, Speech, topic_words
 from hub.enhancement.enhance import Piece
 from hub.recognition.desk import Decoded, DeskState, RecognitionDesk
 from hub.recognition.fake import FakeRecogniser
 from hub.store.conflicts import later, overtaken
+from hub.store.conversations import rules_of
 from hub.store.errors import (
     ClientExistsError,
     CursorExpiredError,
     NotFoundError,
     OutdatedChangeError,
 )
+from hub.store.openings import opening
 from hub.store.records import (
     Access,
     CandidateRecord,
@@ -45,6 +49,8 @@ from shared.clock import Clock
 from shared.errors import MiraError, RecognitionError
 from shared.wire.events import (
     ClientChanged,
+    ContextUpdated,
+    ConversationDeleted,
     Event,
     InteractionCreated,
     InteractionDeleted,
@@ -209,9 +215,11 @@ class MemoryStore(Store):
         outcome = ChangeOutcome((), None, "")
         if not isinstance(deed, DeleteInteraction):
             outcome = ChangeOutcome((), "NOT_FOUND", "It keeps no people and no reminders.")
-        elif network.interactions.pop(deed.interaction_id, None):
+        elif gone := network.interactions.pop(deed.interaction_id, None):
             event = self._append(network, "interaction_deleted", deed.interaction_id)
-            outcome = ChangeOutcome((event,), None, "")
+            assert gone.conversation_id is not None
+            told = self._append(network, "context_updated", gone.conversation_id)
+            outcome = ChangeOutcome((event, told), None, "")
         network.applied[client_id, client_seq] = outcome
         return outcome
 
@@ -284,19 +292,67 @@ class MemoryStore(Store):
                 and event.interaction_id == network.elections[known][1]
             )
         speaker = interaction.client_id
+        conversation_id, absorbed = self._place(network, interaction)
+        moved = [
+            i.interaction_id for i in network.interactions.values() if i.conversation_id in absorbed
+        ]
+        for interaction_id in moved:
+            network.interactions[interaction_id] = replace(
+                network.interactions[interaction_id], conversation_id=conversation_id
+            )
         network.interactions[interaction.interaction_id] = InteractionInfo(
             interaction_id=interaction.interaction_id,
             text=interaction.text,
             timestamp=interaction.timestamp,
             client_id=speaker if speaker in network.clients else None,
             speaker_id=None,
-            conversation_id=None,
+            conversation_id=conversation_id,
             processing_status=interaction.processing_status,
             processing_metadata=interaction.processing_metadata,
             audio_quality_score=interaction.audio_quality_score,
             audio_duration_s=interaction.audio_duration_s,
         )
-        return (self._append(network, "interaction_created", interaction.interaction_id),)
+        created = [interaction.interaction_id, *sorted(moved)]
+        return (
+            *(self._append(network, "interaction_created", each) for each in created),
+            self._append(network, "context_updated", conversation_id),
+            *(self._append(network, "conversation_deleted", ended) for ended in absorbed),
+        )
+
+    def _place(
+        self, network: _Network, interaction: InteractionRecord
+    ) -> tuple[str, tuple[str, ...]]:
+        """The conversation that something said belongs to, and those that it joins to that."""
+        near: list[Neighbour] = []
+        of: dict[str, list[datetime]] = {}
+        for each in network.interactions.values():
+            assert each.timestamp is not None
+            assert each.conversation_id is not None
+            heard = self._speech(
+                network, each.client_id, each.timestamp, each.audio_duration_s, each.text
+            )
+            near.append(Neighbour(heard, each.conversation_id))
+            of.setdefault(each.conversation_id, []).append(each.timestamp)
+        said = self._speech(
+            network,
+            interaction.client_id,
+            interaction.timestamp,
+            interaction.audio_duration_s,
+            interaction.text,
+        )
+        linked = grouping.linked(said, near, rules_of(network.info.settings))
+        placement = grouping.place(
+            [grouping.Conversation(one, False, len(of[one]), max(of[one])) for one in linked]
+        )
+        return placement.conversation_id or str(uuid.uuid4()), placement.absorbed
+
+    @staticmethod
+    def _speech(
+        network: _Network, client_id: str | None, at: datetime, duration_s: float | None, text: str
+    ) -> Speech:
+        client = network.clients.get(client_id or "")
+        ended = at + timedelta(seconds=duration_s or 0)
+        return Speech(at, ended, None, client.room if client else None, topic_words(text))
 
     async def voice_spaces(self, network_id: str) -> tuple[str, ...]:
         return ()  # it knows no voices
@@ -396,7 +452,10 @@ class MemoryStore(Store):
                 client_id=row.client_id,
                 timestamp=row.timestamp,
                 processing_status=row.processing_status,
+                conversation_id=row.conversation_id,
             )
+        if kind in ("context_updated", "conversation_deleted"):
+            return self._conversation(network, row_id, seq)
         if kind == "client_changed":
             client = network.clients[row_id]
             return ClientChanged(
@@ -405,6 +464,24 @@ class MemoryStore(Store):
         settings, active = network.info.settings, network.info.status == "active"
         return SettingsChanged(
             seq=seq, listening=settings.listening and active, language=settings.language
+        )
+
+    @staticmethod
+    def _conversation(network: _Network, conversation_id: str, seq: int) -> Event:
+        here = [
+            (each.timestamp, each.interaction_id, each.text)
+            for each in network.interactions.values()
+            if each.conversation_id == conversation_id and each.timestamp is not None
+        ]
+        if not here:
+            return ConversationDeleted(seq=seq, conversation_id=conversation_id)
+        texts = [text for _, _, text in sorted(here) if text]
+        return ContextUpdated(
+            seq=seq,
+            conversation_id=conversation_id,
+            title=opening(texts[0]) if texts else None,
+            participants=[],
+            last_interaction_at=max(here)[0],
         )
 
     def _record(

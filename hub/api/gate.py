@@ -64,7 +64,7 @@ class Gate:
             if route.body is not None:  # it takes work, and a guess may be in it
                 self._throttle(self._caller(request))
             return Call(self._services, request, body=await _body(route, request))
-        token = bearer(request)
+        token = request.query.get("token", "") if route.addressed else bearer(request)
         if "operator" in route.who:
             self._throttle(self._caller(request))
             if not ipaddress.ip_address(self._caller(request)).is_loopback:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ from sqlalchemy import ColumnElement
 from sqlmodel import col
 
 from hub.api.route import Call, Versioned, id_of
-from hub.store.details import Page
+from hub.store.archive import Wanted
+from hub.store.details import InteractionDetails, Page
+from hub.store.errors import InvalidValueError, NotFoundError
 from hub.store.household_details import (
     ActionDetails,
     ConversationDetails,
@@ -46,6 +49,22 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     limit: Limit = 50
     cursor: CursorText | None = None
+
+
+class WholeConversation(Struct, frozen=True, kw_only=True):
+    """A conversation, and a part of what was said in it, the newest first."""
+
+    conversation_id: str
+    title: str | None  # its name, else its first words
+    participant_ids: list[str]  # persons
+    topic_summary: str | None
+    context_summary: str | None
+    last_interaction_at: datetime | None
+    created_at: datetime | None
+    updated_at: datetime | None
+    version: int  # counts what people changed
+    interactions: tuple[InteractionDetails, ...]
+    next_cursor: str | None  # gives the next part of what was said; null: this was the last
 
 
 class Conversations(Struct, frozen=True, kw_only=True):
@@ -144,6 +163,7 @@ class ReminderFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     status: ReminderStatus | None = None
     start_date: Timestamp | None = None  # that are due at this time or later
     end_date: Timestamp | None = None  # that are due before
+    person_id: Uuid | None = None
 
 
 class Reminders(Struct, frozen=True, kw_only=True):
@@ -161,6 +181,7 @@ class NewReminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     description: Text | None = None
     priority: Priority = "medium"
     status: ReminderStatus = "pending"
+    person_id: Uuid | None = None  # whose; left out: everybody's
 
 
 class ChangedReminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,6 +192,7 @@ class ChangedReminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     description: Text | UnsetType | None = UNSET
     priority: Priority | UnsetType = UNSET
     status: ReminderStatus | UnsetType = UNSET
+    person_id: Uuid | UnsetType | None = UNSET
 
 
 # Conversations
@@ -183,8 +205,17 @@ async def list_conversations(call: Call) -> Conversations:
 
 
 async def read_conversation(call: Call) -> Versioned:
-    """Shows a conversation."""
-    return await _read(call, CONVERSATIONS)
+    """Shows a conversation with what was said in it, in parts."""
+    query: Part = call.query
+    conversation_id = _id(call, CONVERSATIONS)
+    found = await call.services.household.one(CONVERSATIONS, call.network_id, conversation_id)
+    said = await call.services.archive.interactions(
+        call.network_id, Wanted(conversation_id=conversation_id), query.limit, query.cursor
+    )
+    whole = WholeConversation(
+        **asdict(found), interactions=said.items, next_cursor=said.next_cursor
+    )
+    return Versioned(whole, found.version)
 
 
 async def change_conversation(call: Call) -> Versioned:
@@ -287,12 +318,15 @@ async def list_reminders(call: Call) -> Reminders:
     where = _between(query, Reminder.due_time)
     if query.status is not None:
         where.append(col(Reminder.status) == query.status)
+    if query.person_id is not None:
+        where.append(col(Reminder.person_id) == query.person_id)
     page = await _page(call, REMINDERS, *where)
     return Reminders(reminders=page.items, next_cursor=page.next_cursor)
 
 
 async def add_reminder(call: Call) -> Versioned:
     """Makes a reminder."""
+    await _check_person(call)
     return await _add(call, REMINDERS)
 
 
@@ -303,12 +337,23 @@ async def read_reminder(call: Call) -> Versioned:
 
 async def change_reminder(call: Call) -> Versioned:
     """Changes a reminder."""
+    await _check_person(call)
     return await _change(call, REMINDERS)
 
 
 async def delete_reminder(call: Call) -> None:
     """Deletes a reminder."""
     await _delete(call, REMINDERS)
+
+
+async def _check_person(call: Call) -> None:
+    """Raises InvalidValueError where a reminder is to be somebody's who is not of the network."""
+    person_id = call.body.person_id
+    if isinstance(person_id, str):
+        try:
+            await call.services.household.one(PERSONS, call.network_id, person_id)
+        except NotFoundError as error:
+            raise InvalidValueError("The network has no person of this person_id.") from error
 
 
 # What they share

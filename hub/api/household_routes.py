@@ -46,7 +46,13 @@ def _add(path: str, summary: str, handler: Handler, answer: Any, body: Any) -> R
 
 
 def _one(
-    method: str, path: str, summary: str, handler: Handler, answer: Any = None, body: Any = None
+    method: str,
+    path: str,
+    summary: str,
+    handler: Handler,
+    answer: Any = None,
+    body: Any = None,
+    query: Any = None,
 ) -> Route:
     name = path.partition("{")[2].partition("}")[0]
     return Route(
@@ -57,6 +63,7 @@ def _one(
         handler,
         answer,
         body=body,
+        query=query,
         status=204 if answer is None else 200,
         missing=f"INVALID_{name.upper()}",
     )
@@ -78,9 +85,10 @@ HOUSEHOLD_ROUTES = (
     _one(
         "GET",
         CONVERSATION,
-        "Shows a conversation.",
+        "Shows a conversation with what was said in it, the newest first.",
         household.read_conversation,
-        ConversationDetails,
+        household.WholeConversation,
+        query=household.Part,
     ),
     _one(
         "PUT",

@@ -25,6 +25,7 @@ class Filter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cursor: Annotated[str, Meta(max_length=256)] | None = None
     client_id: ClientId | None = None
     speaker_id: Uuid | None = None
+    conversation_id: Uuid | None = None
     start_date: Timestamp | None = None
     end_date: Timestamp | None = None
     text: Annotated[str, Meta(max_length=256)] | None = None
@@ -43,6 +44,7 @@ async def list_some(call: Call) -> Interactions:
     wanted = Wanted(
         client_id=query.client_id,
         speaker_id=query.speaker_id,
+        conversation_id=query.conversation_id,
         start=query.start_date,
         end=query.end_date,
         text=query.text,
@@ -60,10 +62,10 @@ async def read(call: Call) -> InteractionDetails:
 
 async def delete(call: Call) -> None:
     """Deletes an interaction, on every device too."""
-    event = await call.services.archive.delete_interaction(
+    told = await call.services.archive.delete_interaction(
         call.network_id, id_of(call, "interaction_id")
     )
-    call.services.networks.publish(call.network_id, event)
+    call.services.networks.publish(call.network_id, *told)
 
 
 async def process(call: Call) -> InteractionDetails:
@@ -81,10 +83,10 @@ async def process(call: Call) -> InteractionDetails:
     decoded = await services.networks.recognise(call.network_id, pcm, network.settings.language)
     if not decoded.transcript.text:
         raise NothingUnderstoodError("Nothing was understood; the interaction is as it was.")
-    details, event = await services.archive.recognised_again(
+    details, told = await services.archive.recognised_again(
         call.network_id, interaction_id, decoded.transcript.text, Outcome.of(decoded).metadata
     )
-    services.networks.publish(call.network_id, event)
+    services.networks.publish(call.network_id, *told)
     if details.timestamp is not None:
         asked = await asked_for(
             details.text, details.timestamp, network.settings, services.networks.extractor

@@ -39,7 +39,10 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas,
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "address": {"type": "apiKey", "in": "query", "name": "token"},
+            },
         },
     }
 
@@ -52,7 +55,9 @@ def _operation(route: Route, schemas: dict[str, Any]) -> dict[str, Any]:
         "parameters": _parameters(route, schemas),
         "responses": _responses(route),
     }
-    if "anyone" not in route.who:
+    if route.addressed:
+        operation["security"] = [{"address": []}]
+    elif "anyone" not in route.who:
         operation["security"] = [{"token": []}]
     if route.body is not None:
         operation["requestBody"] = {

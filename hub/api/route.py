@@ -23,7 +23,7 @@ from hub.store.store import Store
 from hub.store.voice_deeds import VoiceDeeds
 from shared.ids import is_uuid
 
-Who = Literal["anyone", "operator", "creator", "network", "client", "registration"]
+Who = Literal["anyone", "operator", "creator", "network", "client", "registration", "feed"]
 """`operator`: with the operator's token, or on the hub's own machine.
 
 `creator`: whoever the operator lets create networks. The others are the roles of tokens."""
@@ -111,6 +111,8 @@ class Route:
         raw: the handler gives the whole response itself.
         recording: the body is audio, which the handler reads.
         recognises: the recogniser may fail over it.
+        addressed: the token stands in the address, as its parameter `token`: for programs that
+            can send no header.
     """
 
     method: str
@@ -128,6 +130,7 @@ class Route:
     raw: bool = False
     recording: bool = False
     recognises: bool = False
+    addressed: bool = False
     tags: tuple[str, ...] = field(default=())
 
     @property

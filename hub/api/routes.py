@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from hub.api import audio, clients, device_config, interactions, networks, pairing, voices
+from hub.api import (
+    audio,
+    calendar_feed,
+    clients,
+    device_config,
+    interactions,
+    networks,
+    pairing,
+    voices,
+)
 from hub.api.health import Health, health, prometheus
 from hub.api.household_routes import HOUSEHOLD_ROUTES
 from hub.api.openapi import answering
@@ -283,7 +292,40 @@ _ROUTES = (
     ),
 )
 
-_ALL = (*_ROUTES, *HOUSEHOLD_ROUTES)
+_FEED_ROUTES = (
+    Route(
+        "GET",
+        NETWORK + "/calendar.ics",
+        roles("feed"),
+        "The calendar and open reminders as a file, for calendar programs that subscribe to it.",
+        calendar_feed.read,
+        query=calendar_feed.Subscription,
+        raw=True,
+        missing="INVALID_NETWORK_ID",
+        addressed=True,
+    ),
+    Route(
+        "POST",
+        NETWORK + "/calendar-feed",
+        _OWNER,
+        "Makes the address of that file anew, and ends the one before; it is shown this once.",
+        calendar_feed.make,
+        calendar_feed.Feed,
+        status=201,
+        missing="INVALID_NETWORK_ID",
+    ),
+    Route(
+        "DELETE",
+        NETWORK + "/calendar-feed",
+        _OWNER,
+        "Ends the address of that file.",
+        calendar_feed.end,
+        status=204,
+        missing="INVALID_NETWORK_ID",
+    ),
+)
+
+_ALL = (*_ROUTES, *HOUSEHOLD_ROUTES, *_FEED_ROUTES)
 
 ROUTES = (
     *_ALL,

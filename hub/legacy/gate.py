@@ -113,7 +113,7 @@ class LegacyGate:
                 self._throttle(address)
                 raise AccessDeniedError("The token gives no access to the legacy API.")
             self._throttle(access.token_id)
-            if access.role == "registration":
+            if access.role not in ("network", "client"):
                 raise ForbiddenError("This token does not allow that.")
         else:
             self._throttle(address)

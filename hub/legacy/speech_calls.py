@@ -121,5 +121,5 @@ async def infer(call: LegacyCall) -> dict[str, Any]:
 
 
 async def _forget(call: LegacyCall, interaction_id: str) -> None:
-    event = await call.services.archive.delete_interaction(call.network_id, interaction_id)
-    call.publish(event)
+    told = await call.services.archive.delete_interaction(call.network_id, interaction_id)
+    call.publish(*told)

@@ -24,6 +24,7 @@ from hub.store.tables import (
     ElectionCandidate,
     Interaction,
     Network,
+    Reminder,
     Token,
 )
 from hub.store.whole import whole
@@ -211,6 +212,7 @@ class Accounts:
             NotFoundError: the network has no such device.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)  # before the rows
             row = await clients.row_of(session, network_id, client_id)
             for table in (Interaction, ElectionCandidate):
                 await session.exec(
@@ -218,6 +220,11 @@ class Accounts:
                     .where(col(table.network_id) == network_id, col(table.client_id) == row.id)
                     .values(client_id=None)
                 )
+            await session.exec(
+                update(Reminder)
+                .where(col(Reminder.network_id) == network_id, col(Reminder.announce_to) == row.id)
+                .values(announce_to=None)
+            )
             await tokens.say_farewell(session, network_id, row.id, self._now())
             for owned in (Token, ClientSession, AppliedChange):
                 await session.exec(
@@ -232,6 +239,19 @@ class Accounts:
             return events.client_removed(seq, client_id)
 
     # Tokens
+
+    async def new_feed(self, network_id: str) -> str:
+        """A token that opens the calendar only; those before end. Raises NotFoundError."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)  # two at once leave one in force
+            now = self._now()
+            await tokens.revoke_feeds(session, network_id, now)
+            return await tokens.issue(session, network_id, None, None, now, feed=True)
+
+    async def end_feeds(self, network_id: str) -> None:
+        """Ends every token that opens the network's calendar only."""
+        async with self._database.transaction(Scope(network_id)) as session:
+            await tokens.revoke_feeds(session, network_id, self._now())
 
     async def rotate(self, network_id: str, client_id: str, overlap: timedelta) -> str:
         """A new token for a device; the ones before end after `overlap`.

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import deeds, event_rows, events, interactions, networks
+from hub.store import conversations, deeds, event_rows, events, interactions, networks
 from hub.store.database import Database
 from hub.store.details import CandidateDetails, ElectionDetails, InteractionDetails, Page
 from hub.store.errors import NoRecordingError, NotFoundError
@@ -20,7 +20,7 @@ from hub.store.scope import Scope
 from hub.store.tables import Action, Client, Election, ElectionCandidate, Interaction, Recording
 from hub.store.whole import whole
 from shared.clock import Clock
-from shared.wire.events import Event, InteractionCreated, InteractionDeleted
+from shared.wire.events import Event
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Wanted:
     start: datetime | None = None  # not before
     end: datetime | None = None  # before
     text: str | None = None  # a part of the text, in whatever case
+    conversation_id: str | None = None
 
 
 @whole
@@ -86,13 +87,17 @@ class Archive:
             raise NotFoundError("The network has no such interaction.")
         return found[0]
 
-    async def delete_interaction(self, network_id: str, interaction_id: str) -> InteractionDeleted:
-        """Forgets an interaction; how it was elected stays. Raises NotFoundError."""
+    async def delete_interaction(self, network_id: str, interaction_id: str) -> tuple[Event, ...]:
+        """Forgets an interaction; how it was elected stays. Gives what devices are to be told.
+
+        Raises:
+            NotFoundError: no such interaction.
+        """
         async with self._database.transaction(Scope(network_id)) as session:
             gone = await interactions.forget(session, network_id, [interaction_id], self._now())
             if not gone:
                 raise NotFoundError("The network has no such interaction.")
-        return gone[0]
+        return gone
 
     async def recording(self, network_id: str, interaction_id: str) -> bytes:
         """What an interaction was recognised from, as FLAC.
@@ -118,16 +123,17 @@ class Archive:
 
     async def recognised_again(
         self, network_id: str, interaction_id: str, text: str, metadata: dict[str, Any]
-    ) -> tuple[InteractionDetails, InteractionCreated]:
+    ) -> tuple[InteractionDetails, tuple[Event, ...]]:
         """Gives an interaction another text; `metadata` is added to what is known of it.
 
         Returns:
-            The interaction, and the event that tells devices of it.
+            The interaction, and what devices are to be told.
 
         Raises:
             NotFoundError: no such interaction.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
             row = await session.get(Interaction, interaction_id)
             if row is None:
                 raise NotFoundError("The network has no such interaction.")
@@ -135,13 +141,18 @@ class Archive:
             known = {k: v for k, v in (row.processing_metadata or {}).items() if k != "error"}
             row.processing_metadata = known | metadata
             session.add(row)
+            now = self._now()
             seq = await events.append(
-                session, network_id, "interaction_created", interaction_id, self._now()
+                session, network_id, "interaction_created", interaction_id, now
             )
+            # Its first words may be the conversation's title.
+            of_it = [row.conversation_id] if row.conversation_id else []
+            told = await conversations.refresh(session, network_id, of_it, now)
             (details,) = await _details(
                 session, [Interaction.network_id == network_id, Interaction.id == interaction_id]
             )
-            return details, event_rows.interaction_created(seq, row, details.client_id)
+            created = event_rows.interaction_created(seq, row, details.client_id)
+            return details, (created, *told)
 
     async def carry_out(
         self, network_id: str, interaction_id: str, asked: Asked | None
@@ -208,6 +219,8 @@ def _conditions(network_id: str, wanted: Wanted) -> list[ColumnElement[bool]]:
         conditions.append(col(Client.client_id) == wanted.client_id)
     if wanted.speaker_id is not None:
         conditions.append(col(Interaction.speaker_id) == wanted.speaker_id)
+    if wanted.conversation_id is not None:
+        conditions.append(col(Interaction.conversation_id) == wanted.conversation_id)
     if wanted.start is not None:
         conditions.append(col(Interaction.timestamp) >= wanted.start)
     if wanted.end is not None:

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients, events, interactions
+from hub.store import clients, events, interactions, networks
 from hub.store.conflicts import later, overtaken
 from hub.store.errors import NotFoundError, OutdatedChangeError
 from hub.store.records import ChangeOutcome
@@ -41,6 +41,8 @@ async def apply(
         NotFoundError: the network has no such device.
         StoreError: it cannot be done now; the device keeps it.
     """
+    # Before any row, as all do who tell devices.
+    await networks.one(session, network_id, lock=True)
     device = await clients.row_of(session, network_id, client_id)
     known = await session.get(AppliedChange, (network_id, device.id, client_seq))
     if known is not None:

@@ -178,7 +178,8 @@ async def row_of(
     query = select(Client).where(
         col(Client.network_id) == network_id, col(Client.client_id) == client_id
     )
-    rows = await session.exec(query.with_for_update() if lock else query)
+    # What refers to it may still be stored: its key does not change.
+    rows = await session.exec(query.with_for_update(key_share=True) if lock else query)
     row = rows.first()
     if row is None:
         raise NotFoundError("The network has no such device.")

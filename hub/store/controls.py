@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, update
+from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -14,7 +14,7 @@ from hub.store import clients, networks
 from hub.store.conflicts import overtaken
 from hub.store.records import Command
 from hub.store.settings import ControlBy, Effect
-from hub.store.tables import Client, Election, Interaction, Network, Person, Recording
+from hub.store.tables import Client, Election, Interaction, Network, Person
 from shared.wire.events import Event
 
 FRESH = timedelta(minutes=2)
@@ -33,11 +33,11 @@ async def obey(
 ) -> tuple[Event, ...] | None:
     """Switches listening off where an interaction is a control phrase of who may say it.
 
-    The interaction, which was not told to anybody, is gone then; its election stays.
+    The interaction is not stored then; its election, which is, leads to none.
 
     Args:
         session: of the caller's transaction.
-        row: the interaction, stored, with its speaker where they are known.
+        row: the interaction, not yet stored, with its speaker where they are known.
         command: the control phrase that it is.
         now: the hub's clock.
 
@@ -64,7 +64,14 @@ async def obey(
                     session, network_id, device.client_id, False, said_at, now
                 ),
             )
-    await _forget(session, row)
+    await session.exec(
+        update(Election)
+        .where(
+            col(Election.network_id) == row.network_id,
+            col(Election.interaction_id) == row.id,
+        )
+        .values(interaction_id=None)
+    )
     return told
 
 
@@ -84,20 +91,3 @@ async def _may(session: AsyncSession, row: Interaction, by: ControlBy) -> bool:
         )
     )
     return number == OWNER
-
-
-async def _forget(session: AsyncSession, row: Interaction) -> None:
-    for table in (Election, Recording):
-        theirs = (
-            col(table.network_id) == row.network_id,
-            col(table.interaction_id) == row.id,
-        )
-        if table is Election:
-            await session.exec(update(table).where(*theirs).values(interaction_id=None))
-        else:
-            await session.exec(delete(table).where(*theirs))
-    await session.exec(
-        delete(Interaction).where(
-            col(Interaction.network_id) == row.network_id, col(Interaction.id) == row.id
-        )
-    )

@@ -154,6 +154,7 @@ class _Deed:
             due_time=due,
             priority=intent.priority,
             status="pending",
+            person_id=self._row.speaker_id,
             created_at=self._now,
             updated_at=self._now,
         )

@@ -19,8 +19,10 @@ from hub.store.events import LOADERS
 from hub.store.scope import OPERATOR, Scope
 from hub.store.tables import (
     Action,
+    CalendarEvent,
     Client,
     ClientSession,
+    Conversation,
     Interaction,
     LoggedEvent,
     Network,
@@ -38,6 +40,8 @@ _SUBJECTS = (
     ("person_changed", Person),
     ("reminder_changed", Reminder),
     ("action_executed", Action),
+    ("calendar_changed", CalendarEvent),
+    ("context_updated", Conversation),
     ("interaction_created", Interaction),
 )
 """What a snapshot tells, in this order."""
@@ -165,7 +169,8 @@ async def snapshot(
     found = await session.exec(select(table.id).where(*where).order_by(col(table.id)).limit(limit))
     row_ids = list(found)
     told = await LOADERS[kind](session, network_id, row_ids)
-    rows = tuple(told[row_id](seq) for row_id in row_ids if row_id in told)
+    events = (told[row_id](seq) for row_id in row_ids if row_id in told)
+    rows = tuple(event for event in events if isinstance(event, Row))
     if len(row_ids) == limit:
         return rows, f"{number}:{row_ids[-1]}"
     return rows, f"{number + 1}:" if number + 1 < len(_SUBJECTS) else None

@@ -11,16 +11,29 @@ import sqlalchemy
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.store import openings
 from hub.store.household_details import Priority, ReminderStatus
 from hub.store.records import ProcessingStatus
 from hub.store.settings import NetworkSettings, parse_settings
-from hub.store.tables import Action, Client, Interaction, Network, Person, Reminder
+from hub.store.tables import (
+    Action,
+    CalendarEvent,
+    Client,
+    Conversation,
+    Interaction,
+    Network,
+    Person,
+    Reminder,
+)
 from shared.wire.events import (
     ActionExecuted,
+    CalendarChanged,
     ClientChanged,
+    ContextUpdated,
     InteractionCreated,
     PersonChanged,
     ReminderChanged,
+    ReminderDue,
     Row,
     SettingsChanged,
 )
@@ -28,8 +41,10 @@ from shared.wire.events import (
 MAX_TEXT = 4096
 MAX_NAME = 64
 """What came from a legacy system may be longer; devices get the beginning."""
+MAX_PARTICIPANTS = 1000
+MAX_ATTENDEES = 100
 
-Told = Callable[[int], Row]
+Told = Callable[[int], Row | ReminderDue]
 """Makes a row's event, given its seq."""
 Loader = Callable[[AsyncSession, str, Collection[str]], Awaitable[dict[str, Told]]]
 """Those of a network's rows that are there, by id."""
@@ -43,6 +58,7 @@ class _Said(NamedTuple):
     speaker_id: str | None
     timestamp: datetime | None
     processing_status: str
+    conversation_id: str | None
 
 
 _SAID_FIELDS: list[Any] = [getattr(Interaction, name) for name in _Said._fields]
@@ -67,6 +83,18 @@ def interaction_created(
         client_id=client_id,
         timestamp=row.timestamp,
         processing_status=cast("ProcessingStatus", row.processing_status),
+        conversation_id=row.conversation_id,
+    )
+
+
+def context_updated(seq: int, row: Conversation, title: str | None) -> ContextUpdated:
+    """The event of a conversation; `title` is its name or, without one, its first words."""
+    return ContextUpdated(
+        seq=seq,
+        conversation_id=row.id,
+        title=None if title is None else title[:MAX_TEXT],
+        participants=(row.participant_ids or [])[:MAX_PARTICIPANTS],
+        last_interaction_at=row.last_interaction_at,
     )
 
 
@@ -91,6 +119,36 @@ def reminder_changed(seq: int, row: Reminder) -> ReminderChanged:
         due_time=row.due_time,
         priority=cast("Priority", row.priority),
         status=cast("ReminderStatus", row.status),
+        person_id=row.person_id,
+    )
+
+
+def reminder_due(seq: int, row: Reminder, announce_to: str | None) -> ReminderDue:
+    """The event of a reminder that is due; `announce_to` is the device's public id."""
+    return ReminderDue(
+        seq=seq,
+        reminder_id=row.id,
+        title=row.title[:MAX_TEXT],
+        description=None if row.description is None else row.description[:MAX_TEXT],
+        due_time=row.due_time,
+        priority=cast("Priority", row.priority),
+        status="pending",
+        person_id=row.person_id,
+        announce_to=announce_to,
+    )
+
+
+def calendar_changed(seq: int, row: CalendarEvent) -> CalendarChanged:
+    """The event of an event of the calendar."""
+    return CalendarChanged(
+        seq=seq,
+        event_id=row.id,
+        title=row.title[:MAX_TEXT],
+        description=None if row.description is None else row.description[:MAX_TEXT],
+        start_time=row.start_time,
+        end_time=row.end_time,
+        location=None if row.location is None else row.location[:MAX_TEXT],
+        attendees=[one[:MAX_TEXT] for one in row.attendees or []][:MAX_ATTENDEES],
     )
 
 
@@ -134,6 +192,20 @@ async def interactions(
     return told
 
 
+async def conversations(
+    session: AsyncSession, network_id: str, ids: Collection[str]
+) -> dict[str, Told]:
+    """Conversations."""
+    found = await session.exec(
+        select(Conversation).where(
+            Conversation.network_id == network_id, col(Conversation.id).in_(ids)
+        )
+    )
+    rows = found.all()
+    titles = await openings.titles(session, rows)
+    return {row.id: partial(context_updated, row=row, title=titles.get(row.id)) for row in rows}
+
+
 async def clients(session: AsyncSession, network_id: str, ids: Collection[str]) -> dict[str, Told]:
     """Devices, by the ids of their rows."""
     found = await session.exec(
@@ -166,6 +238,33 @@ async def actions(session: AsyncSession, network_id: str, ids: Collection[str]) 
         select(Action).where(Action.network_id == network_id, col(Action.id).in_(ids))
     )
     return {row.id: partial(action_executed, row=row) for row in found}
+
+
+async def due_reminders(
+    session: AsyncSession, network_id: str, ids: Collection[str]
+) -> dict[str, Told]:
+    """Reminders that are due; one that was moved or dealt with since is told as it is now."""
+    found = await session.exec(
+        select(Reminder, Client.client_id)
+        .outerjoin(Client, col(Reminder.announce_to) == col(Client.id))
+        .where(Reminder.network_id == network_id, col(Reminder.id).in_(ids))
+    )
+    return {
+        row.id: partial(reminder_due, row=row, announce_to=announce_to)
+        if row.status == "pending" and row.told_due_time == row.due_time
+        else partial(reminder_changed, row=row)
+        for row, announce_to in found
+    }
+
+
+async def calendar(session: AsyncSession, network_id: str, ids: Collection[str]) -> dict[str, Told]:
+    """Events of the calendar."""
+    found = await session.exec(
+        select(CalendarEvent).where(
+            CalendarEvent.network_id == network_id, col(CalendarEvent.id).in_(ids)
+        )
+    )
+    return {row.id: partial(calendar_changed, row=row) for row in found}
 
 
 async def settings(session: AsyncSession, network_id: str, _: Collection[str]) -> dict[str, Told]:

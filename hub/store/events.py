@@ -17,7 +17,9 @@ from hub.store.event_rows import Loader, Told
 from hub.store.tables import LoggedEvent, Network
 from shared.wire.events import (
     ActionDeleted,
+    CalendarDeleted,
     ClientRemoved,
+    ConversationDeleted,
     Event,
     InteractionDeleted,
     PersonDeleted,
@@ -27,23 +29,31 @@ from shared.wire.events import (
 Kind = Literal[
     "interaction_created",
     "interaction_deleted",
+    "context_updated",
+    "conversation_deleted",
     "client_changed",
     "client_removed",
     "person_changed",
     "person_deleted",
     "reminder_changed",
+    "reminder_due",
     "reminder_deleted",
     "action_executed",
     "action_deleted",
+    "calendar_changed",
+    "calendar_deleted",
     "settings_changed",
 ]
 
 LOADERS: dict[str, Loader] = {
     "interaction_created": event_rows.interactions,
+    "context_updated": event_rows.conversations,
     "client_changed": event_rows.clients,
     "person_changed": event_rows.persons,
     "reminder_changed": event_rows.reminders,
     "action_executed": event_rows.actions,
+    "reminder_due": event_rows.due_reminders,
+    "calendar_changed": event_rows.calendar,
     "settings_changed": event_rows.settings,
 }
 """How the rows are read that an event of each kind names; the other kinds name what is gone."""
@@ -215,10 +225,14 @@ def _tombstone(event: _Logged, public_id: str | None) -> Event:
     subject = event.kind.partition("_")[0]
     if subject == "interaction":
         return InteractionDeleted(seq=event.seq, interaction_id=event.row_id)
+    if subject in ("context", "conversation"):
+        return ConversationDeleted(seq=event.seq, conversation_id=event.row_id)
     if subject == "person":
         return PersonDeleted(seq=event.seq, person_id=event.row_id)
     if subject == "action":
         return ActionDeleted(seq=event.seq, action_id=event.row_id)
     if subject == "reminder":
         return ReminderDeleted(seq=event.seq, reminder_id=event.row_id)
+    if subject == "calendar":
+        return CalendarDeleted(seq=event.seq, event_id=event.row_id)
     return client_removed(event.seq, public_id)

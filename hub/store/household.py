@@ -138,6 +138,7 @@ class Household:
             InvalidValueError: it would contradict itself, or have an unusable time.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await _take_turn(session, kind, network_id)
             row = await _one(session, kind, network_id, row_id, lock=True)
             expect_version(row.version, version)
             for name, value in _in_utc(changes).items():
@@ -161,6 +162,7 @@ class Household:
             VoicesOffError: the network wants no voices.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await _take_turn(session, PERSONS, network_id)
             row = await _one(session, PERSONS, network_id, person_id, lock=True)
             if not (await networks.one(session, network_id)).settings.voices:
                 raise VoicesOffError("This network wants no voices.")
@@ -177,6 +179,7 @@ class Household:
             NotFoundError: the network has no such row.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await _take_turn(session, kind, network_id)
             row, now = await _one(session, kind, network_id, row_id, lock=True), self._now()
             await kind.forget(session, network_id, row_id, now)
             await session.delete(row)
@@ -199,6 +202,15 @@ def _in_utc(values: Mapping[str, Any]) -> dict[str, Any]:
         name: in_utc(value) if isinstance(value, datetime) else value
         for name, value in values.items()
     }
+
+
+async def _take_turn(session: AsyncSession, kind: Kind[R, D], network_id: str) -> None:
+    """Has whoever changes what devices are told of wait here, before it holds any row.
+
+    Whoever stores an interaction holds the network, and then changes conversations.
+    """
+    if kind.told_as is not None:
+        await networks.one(session, network_id, lock=True)
 
 
 async def _shown(session: AsyncSession, kind: Kind[R, D], row: R) -> D:

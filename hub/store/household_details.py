@@ -17,7 +17,7 @@ class ConversationDetails:
     """Interactions that belong together."""
 
     conversation_id: str
-    title: str | None
+    title: str | None  # its name, else its first words
     participant_ids: list[str]  # persons
     topic_summary: str | None
     context_summary: str | None
@@ -27,11 +27,11 @@ class ConversationDetails:
     version: int  # counts changes
 
     @classmethod
-    def of(cls, row: Conversation) -> ConversationDetails:
-        """From its row."""
+    def of(cls, row: Conversation, title: str | None) -> ConversationDetails:
+        """From its row; `title` is what it is called (see `openings`)."""
         return cls(
             row.id,
-            row.title,
+            title,
             row.participant_ids or [],
             row.topic_summary,
             row.context_summary,
@@ -153,6 +153,7 @@ class ReminderDetails:
     due_time: datetime
     priority: Priority
     status: ReminderStatus
+    person_id: str | None  # whose; null: everybody's
     created_at: datetime
     updated_at: datetime
     version: int  # counts changes
@@ -167,6 +168,7 @@ class ReminderDetails:
             row.due_time,
             cast("Priority", row.priority),
             cast("ReminderStatus", row.status),
+            row.person_id,
             row.created_at,
             row.updated_at,
             row.version,

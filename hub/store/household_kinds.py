@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, String, cast, func, literal, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import events, voice_rows
+from hub.store import events, openings, voice_rows
 from hub.store.errors import InvalidValueError
 from hub.store.household_details import (
     ActionDetails,
@@ -79,6 +79,13 @@ async def _with_voices(
     return tuple(PersonDetails.of(person, learned.get(person.id)) for person in persons)
 
 
+async def _with_titles(
+    session: AsyncSession, conversations: Sequence[Conversation]
+) -> tuple[ConversationDetails, ...]:
+    titles = await openings.titles(session, conversations)
+    return tuple(ConversationDetails.of(row, titles.get(row.id)) for row in conversations)
+
+
 @dataclass(frozen=True)
 class Kind(Generic[R, D]):
     """One kind of rows.
@@ -89,7 +96,7 @@ class Kind(Generic[R, D]):
         name: for people.
         time: the column that lists are ordered by.
         newest_first: in which direction.
-        check: raises InvalidValueError for a row that contradicts itself.
+        check: makes a changed row agree with itself, or raises InvalidValueError.
         forget: what else goes when a row of a network goes, in the same transaction, and when.
         told_as: the events by which devices learn that a row changed, and that it is gone.
     """
@@ -118,6 +125,13 @@ class Kind(Generic[R, D]):
 def _ends_after_it_begins(event: CalendarEvent) -> None:
     if event.end_time is not None and event.end_time < event.start_time:
         raise InvalidValueError("end_time is before start_time.")
+
+
+def _wait_again(reminder: Reminder) -> None:
+    """What is overdue and put off is waited for again."""
+    told = reminder.told_due_time
+    if reminder.status == "overdue" and told is not None and told != reminder.due_time:
+        reminder.status = "pending"
 
 
 async def _forget_conversation(
@@ -159,15 +173,21 @@ async def _forget_person(
         .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == row_id)
         .values(speaker_id=None)
     )
+    await session.exec(
+        update(Reminder)
+        .where(col(Reminder.network_id) == network_id, col(Reminder.person_id) == row_id)
+        .values(person_id=None)
+    )
 
 
 CONVERSATIONS = Kind(
     Conversation,
-    _each(ConversationDetails.of),
+    _with_titles,
     "conversation",
     "last_interaction_at",
     True,
     forget=_forget_conversation,
+    told_as=("context_updated", "conversation_deleted"),
 )
 PERSONS = Kind(
     Person,
@@ -179,12 +199,18 @@ PERSONS = Kind(
 )
 ACTIONS = Kind(Action, _each(ActionDetails.of), "action", "created_at", newest_first=True)
 EVENTS = Kind(
-    CalendarEvent, _each(EventDetails.of), "event", "start_time", check=_ends_after_it_begins
+    CalendarEvent,
+    _each(EventDetails.of),
+    "event",
+    "start_time",
+    check=_ends_after_it_begins,
+    told_as=("calendar_changed", "calendar_deleted"),
 )
 REMINDERS = Kind(
     Reminder,
     _each(ReminderDetails.of),
     "reminder",
     "due_time",
+    check=_wait_again,
     told_as=("reminder_changed", "reminder_deleted"),
 )

@@ -10,7 +10,17 @@ from sqlalchemy import delete, insert, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import clients, controls, deeds, elections, event_rows, events, voices
+from hub.store import (
+    clients,
+    controls,
+    conversations,
+    deeds,
+    elections,
+    event_rows,
+    events,
+    networks,
+    voices,
+)
 from hub.store.records import (
     ElectionRecord,
     InteractionInfo,
@@ -31,7 +41,9 @@ async def record(
     now: datetime,
     cache: VoiceCache | None = None,
 ) -> tuple[Event, ...]:
-    """Stores an interaction, the election that led to it, its recording if any, and its event.
+    """Stores an interaction with its election, its recording if any, its event, and its place.
+
+    That is the conversation that it belongs to (see `conversations.place`).
 
     Who said it is decided with the voices in `cache`; None: by nobody. Where it is a control phrase
     of who may say it, listening is switched off instead, and nothing but the election is stored.
@@ -47,6 +59,8 @@ async def record(
         StoreConflictError: an id is taken by other speech; nothing was stored.
     """
     network_id, speaker = election.network_id, interaction.client_id
+    # Before any row, as all do who tell devices: else two could wait for each other.
+    await networks.one(session, network_id, lock=True)
     involved = elections.device_ids(election) | ({speaker} if speaker else set())
     devices = await clients.keys(session, network_id, involved)
     known = await elections.record(session, election, interaction.interaction_id, devices, now)
@@ -72,29 +86,37 @@ async def record(
         voice_embedding=assigned.vector if assigned else None,
         created_at=now,
     )
+    told = assigned.told if assigned else ()
+    obeyed = await controls.obey(session, row, interaction.command, now)
+    if obeyed is not None:
+        return (*told, *obeyed)
+    placed = await conversations.place(session, row, now)
     await session.exec(insert(Interaction), params=row.model_dump())
     if recording is not None:
         kept = Recording(
             network_id=network_id, interaction_id=row.id, audio=recording, created_at=now
         )
         await session.exec(insert(Recording), params=kept.model_dump())
-    told = assigned.told if assigned else ()
-    obeyed = await controls.obey(session, row, interaction.command, now)
-    if obeyed is not None:
-        return (*told, *obeyed)
     seq = await events.append(session, network_id, "interaction_created", row.id, now)
     created = event_rows.interaction_created(seq, row, speaker if row.client_id else None)
-    return (*told, created, *await deeds.carry_out(session, row, interaction.asked, now))
+    done = await deeds.carry_out(session, row, interaction.asked, now)
+    return (*told, created, *done, *await conversations.tell(session, network_id, placed, now))
 
 
 async def forget(
     session: AsyncSession, network_id: str, interaction_ids: Collection[str], now: datetime
-) -> tuple[InteractionDeleted, ...]:
+) -> tuple[Event, ...]:
     """Deletes interactions with their recordings; how they were elected stays.
 
     Returns:
-        The events, one for each that was there.
+        The events: an `InteractionDeleted` for each that was there, and what became of their
+        conversations.
+
+    Raises:
+        NotFoundError: no such network.
     """
+    await networks.one(session, network_id, lock=True)
+    of_conversations = await conversations.of_interactions(session, network_id, interaction_ids)
     for table in (Election, Action):
         await session.exec(
             update(table)
@@ -115,10 +137,11 @@ async def forget(
         .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
         .returning(col(Interaction.id))
     )
-    told = []
+    told: list[Event] = []
     for interaction_id in gone.scalars():
         seq = await events.append(session, network_id, "interaction_deleted", interaction_id, now)
         told.append(InteractionDeleted(seq=seq, interaction_id=interaction_id))
+    told += await conversations.refresh(session, network_id, of_conversations, now)
     return tuple(told)
 
 

@@ -15,7 +15,7 @@ from hub.speakers.book import Heard
 from hub.store.settings import ControlBy, Effect, NetworkSettings
 from shared.wire.events import Event
 
-Role = Literal["network", "client", "registration"]
+Role = Literal["network", "client", "registration", "feed"]
 NetworkStatus = Literal["active", "inactive", "suspended"]
 ConnectionStatus = Literal["online", "offline"]
 ProcessingStatus = Literal["pending", "processing", "completed", "failed"]

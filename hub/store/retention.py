@@ -13,7 +13,7 @@ from hub.store.scope import OPERATOR, Scope
 from hub.store.settings import NetworkSettings
 from hub.store.tables import Election, ElectionCandidate, Interaction, Recording
 from hub.store.whole import whole
-from shared.wire.events import InteractionDeleted
+from shared.wire.events import Event
 
 AT_ONCE = 200
 """Interactions that are forgotten in one transaction, so that nobody waits long for it."""
@@ -50,13 +50,17 @@ class Retention:
 
     async def forget(
         self, network_id: str, before: datetime, now: datetime
-    ) -> tuple[InteractionDeleted, ...]:
-        """Forgets some of the interactions before a time, and the elections; with their events.
+    ) -> tuple[int, tuple[Event, ...]]:
+        """Forgets some of the interactions before a time, and the elections.
 
-        Those of a legacy system that have no time stay. Fewer than `AT_ONCE` are the last.
+        Those of a legacy system that have no time stay.
+
+        Returns:
+            How many interactions are gone, fewer than `AT_ONCE` being the last, and what devices
+            are to be told.
         """
         async with self._database.transaction(Scope(network_id)) as session:
-            old = await session.exec(
+            found = await session.exec(
                 select(Interaction.id)
                 .where(
                     col(Interaction.network_id) == network_id,
@@ -65,8 +69,9 @@ class Retention:
                 .order_by(col(Interaction.timestamp))
                 .limit(AT_ONCE)
             )
-            gone = await interactions.forget(session, network_id, tuple(old), now)
-            if len(gone) < AT_ONCE:
+            old = tuple(found)
+            told = await interactions.forget(session, network_id, old, now)
+            if len(old) < AT_ONCE:
                 old_elections = select(Election.id).where(
                     col(Election.network_id) == network_id,
                     col(Election.started_at_us) < round(before.timestamp() * 1e6),
@@ -83,7 +88,7 @@ class Retention:
                         col(Election.started_at_us) < round(before.timestamp() * 1e6),
                     )
                 )
-            return gone
+            return len(old), told
 
     async def forget_recordings(self, now: datetime) -> None:
         """Forgets every network's recordings that are older than it wants them kept."""

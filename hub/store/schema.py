@@ -21,6 +21,7 @@ REVISIONS = (
     "0010",
     "0011",
     "0012",
+    "0013",
 )
 """All steps, oldest first."""
 LEGACY = REVISIONS[0]

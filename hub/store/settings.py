@@ -75,6 +75,11 @@ class NetworkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
         if self.time_zone is not None:
             zone_named(self.time_zone)
 
+    # How long a conversation outlasts silence; and whether, after a longer pause, it takes a word
+    # in common to go on.
+    conversation_silence_s: Annotated[int, Meta(ge=5, le=3_600)] = 300
+    conversation_topics: bool = False
+
 
 def parse_settings(document: object) -> NetworkSettings:
     """A settings document, checked; what it lacks has its default.

@@ -24,6 +24,7 @@ PREFIXES: dict[Role, str] = {
     "network": "mira_net_",
     "client": "mira_client_",
     "registration": "mira_reg_",
+    "feed": "mira_feed_",
 }
 """What a token begins with, so that people and secret scanners know one."""
 
@@ -36,16 +37,20 @@ async def issue(
     now: datetime,
     *,
     registration: bool = False,
+    feed: bool = False,
 ) -> str:
     """A new token for a network, or for one of its devices; it is seen this once.
 
-    With `registration` it lets one device register and nothing else.
+    With `registration` it lets one device register and nothing else, with `feed` it opens the
+    calendar's file and nothing else.
 
     Raises:
         NotFoundError: no such network, or it has no such device.
     """
     await networks.one(session, network_id)
-    role: Role = "registration" if registration else "network" if client_id is None else "client"
+    role: Role = "network" if client_id is None else "client"
+    if registration or feed:
+        role = "feed" if feed else "registration"
     client = None if client_id is None else await clients.row_of(session, network_id, client_id)
     token = PREFIXES[role] + secrets.token_urlsafe(32)
     session.add(
@@ -107,6 +112,19 @@ async def revoke(session: AsyncSession, network_id: str, token_id: str, now: dat
         .values(revoked_at=now)
     )
     return result.rowcount == 1
+
+
+async def revoke_feeds(session: AsyncSession, network_id: str, now: datetime) -> None:
+    """Ends every token that opens the network's calendar and nothing else."""
+    await session.exec(
+        update(Token)
+        .where(
+            col(Token.network_id) == network_id,
+            col(Token.role) == "feed",
+            col(Token.revoked_at).is_(None),
+        )
+        .values(revoked_at=now)
+    )
 
 
 async def expire_client(

@@ -21,7 +21,7 @@ from hub.store.database import Database
 from hub.store.errors import NotFoundError, VoicesOffError
 from hub.store.household_details import PersonDetails
 from hub.store.scope import Scope
-from hub.store.tables import Conversation, Interaction, Person, VoiceCentroid
+from hub.store.tables import Conversation, Interaction, Person, Reminder, VoiceCentroid
 from hub.store.voice_rows import BY_HAND, SPEAKER
 from hub.store.whole import whole
 from shared.clock import Clock
@@ -92,6 +92,7 @@ class VoiceDeeds:
             VoicesOffError: the network wants no voices.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
             now = self._now()
             await _wanted(session, network_id, person_id)
             before = await voice_rows.voice_of(session, network_id, person_id)
@@ -126,6 +127,7 @@ class VoiceDeeds:
             NotFoundError: the network has no such person.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
             await _person(session, network_id, person_id)
             await voice_rows.forget(session, network_id, [person_id])
             return (await voice_rows.tell_person(session, network_id, person_id, self._now()),)
@@ -137,6 +139,7 @@ class VoiceDeeds:
             NotFoundError: no such network.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
             now = self._now()
             found = await session.exec(
                 select(Person.id).where(col(Person.network_id) == network_id).with_for_update()
@@ -167,6 +170,7 @@ class VoiceDeeds:
             NotFoundError: the network has not both of them, or they are one already.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
             if person_id == other_id:
                 raise NotFoundError("A person cannot be merged with themselves.")
             for key in sorted((person_id, other_id)):
@@ -191,6 +195,7 @@ class VoiceDeeds:
             NotFoundError: the network has no such people, or the first did not say all of it.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
             now = self._now()
             for key in sorted({person_id, *([to_id] if to_id else [])}):
                 await _person(session, network_id, key)
@@ -224,6 +229,7 @@ class VoiceDeeds:
             NotFoundError: the network has no such interaction or person.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
             now = self._now()
             found = await session.exec(
                 select(Interaction.speaker_id).where(
@@ -342,9 +348,19 @@ async def _merge(
     )
     await voice_rows.write(session, network_id, person_id, one, _without_keys(both, one), now)
     told = await voices.give(session, network_id, said, person_id, now)
+    reminders = await session.exec(
+        update(Reminder)
+        .where(col(Reminder.network_id) == network_id, col(Reminder.person_id) == other_id)
+        .values(person_id=person_id)
+        .returning(col(Reminder.id))
+    )
+    moved = sorted(reminders.scalars())
     await session.delete(gone)
     await session.flush()
     told.append(await events.tell(session, network_id, "person_deleted", other_id, now))
+    # Behind it: to a device whose person is gone, the reminder is nobody's.
+    for reminder_id in moved:
+        told.append(await events.tell(session, network_id, "reminder_changed", reminder_id, now))
     return told
 
 

@@ -16,7 +16,7 @@ from hub.speakers.assignment import CLEAR, Decision, decide
 from hub.speakers.book import Heard
 from hub.speakers.learning import founded, learned
 from hub.speakers.spaces import GE2E
-from hub.store import events, networks, voice_rows
+from hub.store import conversations, events, networks, voice_rows
 from hub.store.tables import Interaction, Person
 from hub.store.voice_cache import KnownVoices, VoiceCache
 from shared.wire.events import Event
@@ -52,10 +52,9 @@ async def assign(
         return None
     decision = _decided(heard, known, quality)
     if decision.earlier:
-        # Rows first and the network last, as everybody does who tells devices of a row. Then
-        # nobody can make a person of these, or of anybody else, but this transaction.
-        await _lock_spoken(session, network_id, decision.earlier)
+        # Nobody makes a person of these, or of anybody else, but this transaction.
         await networks.one(session, network_id, lock=True)
+        await _lock_spoken(session, network_id, decision.earlier)
         known = await cache.fresh(session, network_id)
         decision = _decided(heard, known, quality)
     if decision.person_id and not await _lock_person(session, network_id, decision.person_id):
@@ -149,10 +148,12 @@ async def give(
         .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
         .values(speaker_id=speaker_id)
     )
-    return [
+    told = [
         await events.tell(session, network_id, "interaction_created", interaction_id, now)
         for interaction_id in interaction_ids
     ]
+    theirs = await conversations.of_interactions(session, network_id, interaction_ids)
+    return [*told, *await conversations.refresh(session, network_id, theirs, now)]
 
 
 async def _lock_spoken(

@@ -22,6 +22,7 @@ class InteractionCreated(Message, frozen=True, kw_only=True, tag="interaction_cr
     client_id: ClientId | None  # the elected device
     timestamp: Timestamp  # when speech began, UTC
     processing_status: Literal["pending", "processing", "completed", "failed"]  # how far it is
+    conversation_id: Uuid | None = None  # what it belongs to; null: to none
 
 
 class InteractionDeleted(Message, frozen=True, kw_only=True, tag="interaction_deleted"):
@@ -29,6 +30,26 @@ class InteractionDeleted(Message, frozen=True, kw_only=True, tag="interaction_de
 
     seq: Count  # place in the network's log
     interaction_id: Uuid  # which
+
+
+class ContextUpdated(Message, frozen=True, kw_only=True, tag="context_updated"):
+    """hub to devices: a conversation was begun, went on or was changed."""
+
+    seq: Count  # place in the network's log
+    conversation_id: Uuid  # which
+    title: Text | None  # its name, else its first words; null: there are none
+    participants: Annotated[list[Uuid], Meta(max_length=1000)]  # the people who are known
+    last_interaction_at: Timestamp | None  # when something was last said in it, UTC
+
+
+class ConversationDeleted(Message, frozen=True, kw_only=True, tag="conversation_deleted"):
+    """hub to devices: a conversation is no more; what was said in it stays, if nothing else says.
+
+    It was deleted, has become part of another, or nothing that was said in it is left.
+    """
+
+    seq: Count  # place in the network's log
+    conversation_id: Uuid  # which
 
 
 class ClientChanged(Message, frozen=True, kw_only=True, tag="client_changed"):
@@ -73,6 +94,21 @@ class ReminderChanged(Message, frozen=True, kw_only=True, tag="reminder_changed"
     due_time: Timestamp  # when, UTC
     priority: Literal["low", "medium", "high", "urgent"]  # how much it matters
     status: Literal["pending", "completed", "cancelled", "overdue"]  # how it stands
+    person_id: Uuid | None = None  # whose; null: everybody's
+
+
+class ReminderDue(Message, frozen=True, kw_only=True, tag="reminder_due"):
+    """hub to devices: a reminder is due now, or was due while nobody could say so."""
+
+    seq: Count  # place in the network's log
+    reminder_id: Uuid  # which
+    title: Text  # for people
+    description: Text | None  # more of it
+    due_time: Timestamp  # when, UTC
+    priority: Literal["low", "medium", "high", "urgent"]  # how much it matters
+    status: Literal["pending"]  # nobody has dealt with it
+    person_id: Uuid | None  # whose; null: everybody's
+    announce_to: ClientId | None  # the device that says it aloud; null: every one
 
 
 class ReminderDeleted(Message, frozen=True, kw_only=True, tag="reminder_deleted"):
@@ -101,6 +137,26 @@ class ActionDeleted(Message, frozen=True, kw_only=True, tag="action_deleted"):
     action_id: Uuid  # which
 
 
+class CalendarChanged(Message, frozen=True, kw_only=True, tag="calendar_changed"):
+    """hub to devices: an event of the calendar was made or changed."""
+
+    seq: Count  # place in the network's log
+    event_id: Uuid  # which
+    title: Text  # for people
+    description: Text | None  # more of it
+    start_time: Timestamp  # when it begins, UTC
+    end_time: Timestamp | None  # when it ends, UTC
+    location: Text | None  # where
+    attendees: Annotated[list[Text], Meta(max_length=100)]  # who comes, as people wrote it
+
+
+class CalendarDeleted(Message, frozen=True, kw_only=True, tag="calendar_deleted"):
+    """hub to devices: an event of the calendar was deleted."""
+
+    seq: Count  # place in the network's log
+    event_id: Uuid  # which
+
+
 class SettingsChanged(Message, frozen=True, kw_only=True, tag="settings_changed"):
     """hub to devices: the network's settings as they are now."""
 
@@ -112,24 +168,31 @@ class SettingsChanged(Message, frozen=True, kw_only=True, tag="settings_changed"
 Event = (
     InteractionCreated
     | InteractionDeleted
+    | ContextUpdated
+    | ConversationDeleted
     | ClientChanged
     | ClientRemoved
     | PersonChanged
     | PersonDeleted
     | ReminderChanged
+    | ReminderDue
     | ReminderDeleted
     | ActionExecuted
     | ActionDeleted
+    | CalendarChanged
+    | CalendarDeleted
     | SettingsChanged
 )
 """What the log tells."""
 
 Row = (
     InteractionCreated
+    | ContextUpdated
     | ClientChanged
     | PersonChanged
     | ReminderChanged
     | ActionExecuted
+    | CalendarChanged
     | SettingsChanged
 )
 """An event that tells what there is, not what is gone."""

@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,12 @@ from hypothesis import strategies as st
 from edge.cli import main
 from edge.history import HistoryError, read_history
 from edge.replica import Replica
-from shared.wire.events import ClientChanged, InteractionCreated, InteractionDeleted
+from shared.wire.events import (
+    ClientChanged,
+    ContextUpdated,
+    InteractionCreated,
+    InteractionDeleted,
+)
 
 NETWORK = "net_" + "0" * 32
 
@@ -81,6 +87,39 @@ def test_reading_changes_nothing(path: Path) -> None:
     before = path.read_bytes()
     read_history(path, 10)
     assert path.read_bytes() == before
+
+
+def test_a_line_shows_where_another_conversation_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "edge.toml"
+    config.write_text(f"[paths]\nstate_dir = '{tmp_path}'\n[hub]\nclient_id = 'kitchen'\n")
+    replica = Replica(tmp_path / "replica.db", NETWORK)
+    light, rain = (f"00000000-0000-4000-8000-00000000000{digit}" for digit in "ab")
+    of = msgspec.structs.replace
+    replica.apply(
+        [
+            of(said(1, "light on"), conversation_id=light),
+            ContextUpdated(
+                seq=2,
+                conversation_id=light,
+                title="light on",
+                participants=[],
+                last_interaction_at=None,
+            ),
+            of(said(3, "dim it"), conversation_id=light),
+            of(said(4, "will it rain"), conversation_id=rain),
+            said(5, "of none"),
+        ]
+    )
+    assert main(["history", "--config", str(config)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[-12:] for line in lines] == [
+        "--- light on",
+        *("    light on", "      dim it"),
+        "---",
+        *("will it rain", "     of none"),
+    ]
 
 
 def test_where_there_is_no_copy_it_says_so(tmp_path: Path) -> None:

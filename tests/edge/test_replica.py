@@ -18,6 +18,8 @@ from shared.wire.events import (
     ActionExecuted,
     ClientChanged,
     ClientRemoved,
+    ContextUpdated,
+    ConversationDeleted,
     InteractionCreated,
     InteractionDeleted,
     PersonChanged,
@@ -39,6 +41,7 @@ from shared.wire.network import (
 )
 
 NETWORK = "net_" + "0" * 32
+TALK = "2d3e4f5a-6b7c-4d8e-9f0a-1b2c3d4e5f07"
 
 
 @pytest.fixture
@@ -143,6 +146,37 @@ def change(seq: int, deed: Deed) -> Change:
     return Change(client_seq=seq, made_at_us=1, deed=deed)
 
 
+def test_conversations_come_grow_and_go(replica: Replica) -> None:
+    talk = msgspec.structs.replace(said(1, "hello"), conversation_id=TALK)
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    context = ContextUpdated(
+        seq=2, conversation_id=TALK, title="hello", participants=[ANN], last_interaction_at=noon
+    )
+    replica.apply([talk, context])
+    assert rows(replica, "conversations") == [(TALK, "hello", f'["{ANN}"]', noon.isoformat())]
+    assert replica.interactions()[0].conversation_id == TALK
+    replica.apply([PersonDeleted(seq=3, person_id=ANN)])
+    assert rows(replica, "conversations") == [(TALK, "hello", "[]", noon.isoformat())]
+    replica.apply([ConversationDeleted(seq=4, conversation_id=TALK)])
+    assert rows(replica, "conversations") == []
+    assert replica.interactions()[0].conversation_id is None
+
+
+def test_a_copy_with_tables_of_another_version_begins_anew(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    replica = Replica(path, NETWORK)
+    replica.set_switches(Switches(network=False, client=True))
+    replica.apply([said(1, "hello")])
+    replica._db.execute("ALTER TABLE interactions DROP COLUMN conversation_id")
+    replica._db.execute("PRAGMA user_version = 0")
+    replica.close()
+    replica = Replica(path, NETWORK)
+    assert (replica.cursor, replica.interactions()) == (0, [])
+    assert not replica.switches.network  # what the hub does not tell again stays
+    replica.apply([said(1, "hello")])
+    assert replica.interactions() == [said(1, "hello")]
+
+
 def test_people_and_reminders_come_change_and_go(replica: Replica) -> None:
     due = datetime(2026, 3, 1, tzinfo=UTC)
     remind = ReminderChanged(
@@ -162,7 +196,9 @@ def test_people_and_reminders_come_change_and_go(replica: Replica) -> None:
         ]
     )
     assert rows(replica, "persons") == [(ANN, "Ann", 2)]
-    assert rows(replica, "reminders") == [(ANN, "call", None, due.isoformat(), "low", "pending")]
+    assert rows(replica, "reminders") == [
+        (ANN, "call", None, due.isoformat(), "low", "pending", None)
+    ]
     replica.apply([PersonDeleted(seq=4, person_id=ANN), ReminderDeleted(seq=5, reminder_id=ANN)])
     assert rows(replica, "persons") == rows(replica, "reminders") == []
 

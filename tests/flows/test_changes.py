@@ -11,6 +11,7 @@ from edge.changes import MOST_WAITING, ChangeRefusedError
 from edge.control import AskChange
 from shared.errors import LimitExceededError, StoreError
 from shared.ids import new_id
+from shared.wire.events import ConversationDeleted, InteractionDeleted
 from shared.wire.network import DeleteInteraction, NamePerson
 from tests.flows.home import Home, home_with
 from tests.voice import say
@@ -76,7 +77,11 @@ async def test_an_answer_that_is_lost_has_it_done_no_second_time(
         await home.settle()
         assert len(answers) == 2
         assert kitchen.daemon.status().waiting == 0
-        assert len(events_before) + 1 == await home.store.last_seq(home.network.network_id)
+        events = await home.store.events_after(home.network.network_id, len(events_before))
+        # Its conversation, of which it was all, goes with it.
+        gone, ended = events
+        assert isinstance(gone, InteractionDeleted)
+        assert isinstance(ended, ConversationDeleted)
         assert kitchen.texts() == []
         assert status.waiting in (0, 1)  # it may be connected again by then
 

@@ -74,6 +74,16 @@ def test_a_network_gets_another_token(command: Command, network: str) -> None:
     assert "no such network" in command.failing("network", "token", "net_" + "0" * 32)
 
 
+def test_a_calendar_gets_an_address_that_can_be_ended(command: Command, network: str) -> None:
+    where = ("--url", "https://mira.example.org/")
+    first, second = (command("network", "feed", network, *where).strip() for _ in range(2))
+    path = f"https://mira.example.org/api/v1/networks/{network}/calendar.ics?token=mira_feed_"
+    assert first != second
+    assert all(url.startswith(path) for url in (first, second))
+    assert "Nobody" in command("network", "feed", network, "--off")
+    assert "no such network" in command.failing("network", "feed", "net_" + "0" * 32)
+
+
 def test_what_is_printed_for_a_device_is_its_configuration(
     command: Command, network: str, tmp_path: Path
 ) -> None:

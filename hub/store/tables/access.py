@@ -98,7 +98,7 @@ class Token(TenantRow, table=True):
 
     id: str = Field(sa_type=UuidText, primary_key=True)
     token_hash: str = Field(max_length=64)  # SHA-256, hex
-    role: str = Field(max_length=16)  # network, client, registration
+    role: str = Field(max_length=16)  # network, client, registration, feed
     client_id: str | None = Field(default=None, sa_type=UuidText)
     created_at: datetime = Field(sa_type=UtcDateTime)
     expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

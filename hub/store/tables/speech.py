@@ -86,7 +86,7 @@ class Interaction(TenantRow, table=True):
         within_network("client_id", "clients"),
         UniqueConstraint("network_id", "id"),
         index("timestamp"),
-        index("conversation_id"),
+        index("conversation_id", "timestamp"),
         index("speaker_id"),
         index("client_id"),
     )

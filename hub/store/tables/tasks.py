@@ -59,14 +59,28 @@ class Reminder(TenantRow, table=True):
     """Something that somebody wants to be told of."""
 
     __tablename__ = "reminders"
-    __table_args__ = (of_network(), UniqueConstraint("network_id", "id"), index("due_time"))
+    __table_args__ = (
+        of_network(),
+        within_network("person_id", "persons"),
+        within_network("announce_to", "clients"),
+        UniqueConstraint("network_id", "id"),
+        index("due_time"),
+        index("status", "due_time"),
+        index("person_id"),
+        index("announce_to"),
+    )
 
     id: str = Field(sa_type=UuidText, primary_key=True)
     title: str
     description: str | None = None
+    person_id: str | None = Field(default=None, sa_type=UuidText)  # whose; null: everybody's
     due_time: datetime = Field(sa_type=UtcDateTime)
     priority: str = Field(max_length=16)  # low, medium, high, urgent
     status: str = Field(max_length=16)  # pending, completed, cancelled, overdue
+    # Devices were told that it is due: for which due_time, when, and which one announces it.
+    told_due_time: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    told_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    announce_to: str | None = Field(default=None, sa_type=UuidText)  # null: every device
     version: int = Field(default=1, sa_column_kwargs={"server_default": "1"})  # counts changes
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)

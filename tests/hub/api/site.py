@@ -84,6 +84,7 @@ class Household:
     action_id: str
     event_id: str
     reminder_id: str
+    feed: str  # token of the calendar's file
 
     @property
     def base(self) -> str:
@@ -200,6 +201,7 @@ class Site:
             action.action_id,
             event.event_id,
             remind.reminder_id,
+            await self.accounts.new_feed(key),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,8 +15,9 @@ from hub.store.household_kinds import ACTIONS, CONVERSATIONS
 from hub.store.scope import Scope
 from hub.store.tables import Conversation, Interaction, Person, VoiceCentroid
 from shared.ids import new_id
+from shared.wire.events import CalendarChanged, CalendarDeleted
 from tests.hub.api.site import Household, Site
-from tests.hub.store.making import SPOKEN_AT
+from tests.hub.store.making import SPOKEN_AT, election, interaction
 
 TIME = datetime(2026, 12, 1, 15, 0, tzinfo=UTC)
 NEW: dict[str, dict[str, Any]] = {
@@ -187,7 +189,7 @@ async def test_a_list_that_grows_meanwhile_loses_and_doubles_nothing(
         await site.household_data.add(
             CONVERSATIONS,
             home.network.network_id,
-            {"title": f"{number}", "last_interaction_at": SPOKEN_AT + timedelta(hours=number)},
+            {"title": f"{number}", "last_interaction_at": SPOKEN_AT + timedelta(hours=1 + number)},
         )
     path = f"{home.base}/conversations?limit=2"
     first = await site.ask("GET", path, home.token)
@@ -199,7 +201,7 @@ async def test_a_list_that_grows_meanwhile_loses_and_doubles_nothing(
     rest = await listed(site, home, "conversations", after=first.body["next_cursor"])
     assert titles(first.body["conversations"]) == ["3", "2"]
     # What has no time yet comes last.
-    assert titles(rest) == ["1", "0", "talk of home"]
+    assert titles(rest) == ["1", "0", "said in home", "talk of home"]
 
 
 async def test_actions_are_found_by_what_they_came_of(site: Site, home: Household) -> None:
@@ -287,7 +289,7 @@ async def test_people_who_are_deleted_at_once_are_all_gone_from_their_conversati
 ) -> None:
     people = [(await add(site, home, "persons", name=f"P{n}"))["person_id"] for n in range(6)]
     async with site.database.transaction(Scope(home.network.network_id)) as session:
-        talk = (await session.exec(select(Conversation))).one()
+        talk = await session.get_one(Conversation, home.conversation_id)
         talk.participant_ids = [*people, home.person_id]
     path = f"{home.base}/conversations/{home.conversation_id}"
     before = await site.ask("GET", path, home.token)
@@ -336,7 +338,7 @@ async def test_a_deleted_person_is_gone_from_everywhere_and_what_they_said_stays
         said.speaker_id, said.voice_embedding = home.person_id, [0.5]
         person = (await session.exec(select(Person))).one()
         person.voice_embedding = [0.5]
-        talk = (await session.exec(select(Conversation))).one()
+        talk = await session.get_one(Conversation, home.conversation_id)
         talk.participant_ids = [home.person_id, neighbours.person_id]
         session.add(
             VoiceCentroid(
@@ -359,7 +361,7 @@ async def test_a_deleted_person_is_gone_from_everywhere_and_what_they_said_stays
         said = (await session.exec(select(Interaction))).one()
         assert (said.speaker_id, said.voice_embedding) == (None, None)
         assert said.text == "said in home"
-        talk = (await session.exec(select(Conversation))).one()
+        talk = await session.get_one(Conversation, home.conversation_id)
         assert talk.participant_ids == [neighbours.person_id]
 
 
@@ -376,7 +378,61 @@ async def test_a_deleted_conversation_leaves_what_was_said(site: Site, home: Hou
     for refused in nonsense:
         answer = await site.ask("PUT", path, home.token, json=refused)
         assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
-    assert (await site.ask("PUT", path, home.token, json={"title": None})).body["title"] is None
+    unnamed = await site.ask("PUT", path, home.token, json={"title": None})
+    assert unnamed.body["title"] == "said in home"  # its first words
     assert (await site.ask("DELETE", path, home.token)).status == 204
     found = await site.ask("GET", f"{home.base}/interactions/{home.interaction_id}", home.token)
     assert (found.body["text"], found.body["conversation_id"]) == ("said in home", None)
+
+
+async def test_a_conversation_is_shown_with_what_was_said_in_it_in_parts(
+    site: Site, home: Household, neighbours: Household
+) -> None:
+    for minute in (1, 2, 600):
+        said = replace(
+            interaction(f"minute {minute}"), timestamp=SPOKEN_AT + timedelta(minutes=minute)
+        )
+        await site.store.record_interaction(said, election(home.network.network_id))
+    _, talk, *_ = await listed(site, home, "conversations")
+    assert talk["title"] == "said in home"
+    path = f"{home.base}/conversations/{talk['conversation_id']}"
+    first = (await site.ask("GET", f"{path}?limit=2", home.token)).body
+    rest = (await site.ask("GET", f"{path}?cursor={first['next_cursor']}", home.token)).body
+    texts = [one["text"] for one in (*first["interactions"], *rest["interactions"])]
+    assert texts == ["minute 2", "minute 1", "said in home"]
+    assert {name: first[name] for name in talk} == talk
+    chosen = f"&conversation_id={talk['conversation_id']}"
+    assert len(await listed(site, home, "interactions", chosen)) == 3
+    foreign = await site.ask("GET", neighbours.base + path[len(home.base) :], neighbours.token)
+    assert (foreign.status, foreign.code) == (404, "INVALID_CONVERSATION_ID")
+
+
+async def test_a_reminder_is_somebodys_of_the_household_and_nobody_elses(
+    site: Site, home: Household, neighbours: Household
+) -> None:
+    path = f"{home.base}/reminders"
+    for nobody in (neighbours.person_id, new_id()):
+        body = NEW["reminders"] | {"person_id": nobody}
+        refused = await site.ask("POST", path, home.token, json=body)
+        assert (refused.status, refused.code) == (400, "INVALID_REQUEST")
+    body = NEW["reminders"] | {"person_id": home.person_id}
+    made = (await site.ask("POST", path, home.token, json=body)).body
+    assert made["person_id"] == home.person_id
+    theirs = await listed(site, home, "reminders", f"&person_id={home.person_id}")
+    assert [one["reminder_id"] for one in theirs] == [made["reminder_id"]]
+    person = f"{home.base}/persons/{home.person_id}"
+    assert (await site.ask("DELETE", person, home.token)).status == 204
+    left = await site.ask("GET", f"{path}/{made['reminder_id']}", home.token)
+    assert (left.body["title"], left.body["person_id"]) == ("Call Ann", None)
+
+
+async def test_devices_hear_of_the_calendar(site: Site, home: Household) -> None:
+    seq = await site.store.last_seq(home.network.network_id)
+    event = await add(site, home, "calendar")
+    (told,) = await site.store.events_after(home.network.network_id, seq)
+    assert isinstance(told, CalendarChanged)
+    assert (told.event_id, told.title, told.start_time) == (event["event_id"], "Dentist", TIME)
+    path = f"{home.base}/calendar/{event['event_id']}"
+    assert (await site.ask("DELETE", path, home.token)).status == 204
+    (_, gone) = await site.store.events_after(home.network.network_id, seq)
+    assert gone == CalendarDeleted(seq=seq + 2, event_id=event["event_id"])

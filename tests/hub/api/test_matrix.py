@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -29,7 +30,7 @@ BODIES = {
     "Split": {"interaction_ids": [new_id()]},
 }
 RECORDING = pcm_to_bytes(say("ba de fi ba de fi ba de fi"))
-ROLES: tuple[Who, ...] = ("network", "client", "registration")
+ROLES: tuple[Who, ...] = ("network", "client", "registration", "feed")
 
 
 def name_of(route: Route) -> str:
@@ -47,6 +48,8 @@ async def ask(
     if route.recording:
         data = RECORDING
         where = f"{where}?client_id=hall" if route.recognises else where
+    if route.addressed:
+        where, token = f"{where}?token={quote(token)}", ""
     return await site.ask(route.method, where, token, json=needed or body, data=data)
 
 
@@ -93,6 +96,7 @@ async def test_without_a_token_of_the_network_nothing_is_told(
 ) -> None:
     """Whoever has none, a revoked one or another network's: all get the same answer."""
     await site.accounts.revoke(home.network.network_id, "hall")
+    await site.accounts.end_feeds(home.network.network_id)
     nowhere = replace(home, network=replace(home.network, public_id="net_" + "0" * 32))
     answers = [
         await ask(site, route, home, token)
@@ -100,6 +104,8 @@ async def test_without_a_token_of_the_network_nothing_is_told(
             "",
             "mira_net_" + "x" * 43,
             home.clients["hall"],
+            home.feed,
+            neighbours.feed,
             neighbours.token,
             neighbours.clients["kitchen"],
             neighbours.registration,
@@ -120,6 +126,7 @@ async def test_a_role_that_a_route_is_not_for_is_refused(
         "network": home.token,
         "client": home.clients["kitchen"],
         "registration": home.registration,
+        "feed": home.feed,
     }
     for role in ROLES:
         if role in route.who:
@@ -132,7 +139,11 @@ async def test_a_role_that_a_route_is_not_for_is_refused(
 async def test_those_whom_a_route_is_for_may_use_it(
     site: Site, home: Household, route: Route
 ) -> None:
-    tokens: dict[Who, str] = {"client": home.clients["kitchen"], "registration": home.registration}
+    tokens: dict[Who, str] = {
+        "client": home.clients["kitchen"],
+        "registration": home.registration,
+        "feed": home.feed,
+    }
     for role in ROLES:
         if role in route.who and role != "network":
             answer = await ask(site, route, home, tokens[role])
@@ -191,5 +202,6 @@ async def test_a_suspended_network_is_refused_with_a_code(
 ) -> None:
     await site.store.set_network_status(home.network.network_id, "suspended")
     token = home.token if "network" in route.who else home.registration
+    token = home.feed if "feed" in route.who else token
     answer = await ask(site, route, home, token)
     assert (answer.status, answer.code) == (403, "NETWORK_SUSPENDED")

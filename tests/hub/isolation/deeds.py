@@ -146,11 +146,11 @@ async def say(town: Town, home: Home, word: str, pick: int, foreign: Home | None
         spoken = replace(interaction(text, heard[0]), timestamp=town.moment())
         town.belongs(home, spoken.interaction_id)
         sound = f"sound of {home.mark}".encode()
-        (event,) = await town.site.store.record_interaction(spoken, record, sound)
-        town.site.networks.publish(home.network_id, event)
+        told = await town.site.store.record_interaction(spoken, record, sound)
+        town.site.networks.publish(home.network_id, *told)
         home.said[spoken.interaction_id] = spoken
         home.became[record.election_id] = spoken.interaction_id
-        home.seq += 1
+        home.seq += len(told)
     else:
         await town.site.store.record_election(record)
         home.became[record.election_id] = None
@@ -182,4 +182,4 @@ async def forget(town: Town, key: Key, interaction_id: str) -> None:
     await town.do(key, "DELETE", f"/interactions/{interaction_id}", status=204)
     del home.said[interaction_id]
     home.gone.setdefault("interaction_id", []).append(interaction_id)
-    home.seq += 1
+    home.seq += 2  # its conversation changes, too

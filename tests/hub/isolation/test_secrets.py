@@ -126,6 +126,10 @@ async def live(day: Day) -> None:
     _, kitchen = await day.ask("POST", f"{base}/clients", registration, {"name": "Kitchen"})
     _, hall = await day.ask("POST", f"{base}/clients", owner, {"name": "Hall"})
     await day.ask("POST", f"{base}/registration-tokens", owner)
+    _, feed = await day.ask("POST", f"{base}/calendar-feed", owner)
+    for url, status in ((feed["url"], 200), (f"{feed['url']}&x=1", 400), (feed["url"] + "x", 401)):
+        async with day.http.get(url, ssl=client_context(day.ca)) as answer:
+            assert answer.status == status
     client_id, token = kitchen["client_id"], kitchen["client_token"]
 
     device = await day.device(network_id, client_id, token)

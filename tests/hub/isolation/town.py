@@ -271,6 +271,8 @@ class Town:
         path = route.path.format(network_id=home.public_id, **parts)
         if route.recording:
             path += f"?client_id={parts['client_id']}"
+        if route.addressed:
+            path += f"?token={key.text}"
         refused = self.verdict(route, key, home, parts)
         if refused is None and (route.method != "GET" or route.raw):
             return

@@ -43,6 +43,8 @@ async def test_conversations_are_listed_newest_first_and_shown_with_what_was_sai
             )
     listed = (await any_site.call("GET", "/conversations/all")).body
     # What was said last counts; one that says nothing of its time comes last.
+    newest = listed.pop(0)["id"]  # of what was said in 2026
+    assert newest not in {*ids, any_site.home.conversation_id}
     assert [one["id"] for one in listed] == [ids[0], ids[2], ids[1], any_site.home.conversation_id]
     shown = {
         "id": ids[0],

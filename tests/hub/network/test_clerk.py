@@ -189,7 +189,7 @@ async def test_failing_is_an_outcome_that_says_why_and_nothing_spoken_is_logged(
 async def test_an_interaction_is_filed_with_its_event_and_a_second_time_with_the_same_one() -> None:
     office = await Office().open()
     outcome = decoded("lights off please")
-    (event,) = await office.clerk.file(heard(), outcome, SETTINGS)
+    event, _ = await office.clerk.file(heard(), outcome, SETTINGS)
     assert isinstance(event, InteractionCreated)
     assert (event.text, event.client_id) == ("lights off please", "kitchen")
     again = await office.clerk.file(heard(), outcome, SETTINGS)

@@ -14,6 +14,8 @@ from hub.store.records import NetworkInfo
 from hub.store.store import Store
 from shared.ids import new_id
 from shared.wire.events import (
+    ContextUpdated,
+    ConversationDeleted,
     InteractionCreated,
     InteractionDeleted,
     PersonChanged,
@@ -32,12 +34,14 @@ def now_of(clock: WoundClock) -> datetime:
 async def test_an_interaction_is_deleted_once_and_whoever_says_so_again_hears_the_same(
     store: Store, home: NetworkInfo, clock: WoundClock
 ) -> None:
-    (said,) = await store.record_interaction(interaction(), election(home.network_id))
+    said, context = await store.record_interaction(interaction(), election(home.network_id))
     assert isinstance(said, InteractionCreated)
+    assert isinstance(context, ContextUpdated)
     deed = DeleteInteraction(interaction_id=said.interaction_id)
     first = await store.apply_change(home.network_id, "kitchen", 7, now_of(clock), deed)
     assert first.events == (
-        InteractionDeleted(seq=said.seq + 1, interaction_id=said.interaction_id),
+        InteractionDeleted(seq=said.seq + 2, interaction_id=said.interaction_id),
+        ConversationDeleted(seq=said.seq + 3, conversation_id=context.conversation_id),
     )
     assert first.refusal is None
     assert await store.interaction(home.network_id, said.interaction_id) is None
@@ -46,7 +50,7 @@ async def test_an_interaction_is_deleted_once_and_whoever_says_so_again_hears_th
     # Another device's deletion of the same is no error either, and nothing happens.
     other = await store.apply_change(home.network_id, "hall", 7, now_of(clock), deed)
     assert (other.events, other.refusal) == ((), None)
-    assert await store.last_seq(home.network_id) == said.seq + 1
+    assert await store.last_seq(home.network_id) == said.seq + 3
 
 
 async def test_a_refusal_is_remembered_too(

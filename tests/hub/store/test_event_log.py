@@ -35,8 +35,9 @@ from hub.store.database import Database
 from hub.store.errors import CursorExpiredError
 from hub.store.event_log import EventLogs
 from hub.store.household import Household
-from hub.store.household_kinds import PERSONS, REMINDERS
+from hub.store.household_kinds import CONVERSATIONS, EVENTS, PERSONS, REMINDERS
 from hub.store.records import NetworkInfo
+from hub.store.reminders import DueReminders
 from hub.store.store import Store
 from shared.wire.events import ResyncRequired, Snapshot
 from shared.wire.network import DeleteInteraction, NamePerson
@@ -55,9 +56,16 @@ def rows_of(replica: Replica) -> dict[str, list[Any]]:
             f"SELECT * FROM {table} ORDER BY 1"  # noqa: S608 - our own names
             if table != "interactions"
             else "SELECT interaction_id, text, speaker_id, client_id, timestamp,"
-            " processing_status FROM interactions ORDER BY 1"
+            " processing_status, conversation_id FROM interactions ORDER BY 1"
         ).fetchall()
-        for table in ("interactions", "clients", "persons", "reminders")
+        for table in (
+            "interactions",
+            "conversations",
+            "clients",
+            "persons",
+            "reminders",
+            "calendar",
+        )
     } | {"settings": [replica.switches.network, replica._state("language") or "en"]}
 
 
@@ -88,6 +96,7 @@ class Histories(RuleBasedStateMachine):
     persons = Bundle[str]("persons")
     reminders = Bundle[str]("reminders")
     clients = Bundle[str]("clients")
+    appointments = Bundle[str]("appointments")
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,6 +150,33 @@ class Histories(RuleBasedStateMachine):
         archive = Archive(self.database, self.clock)
         self.do(archive.recognised_again(self.home.network_id, interaction_id, "again", {}))
 
+    @rule(minutes=st.integers(1, 9))
+    def speak_later_than_said(self, minutes: int) -> None:
+        said = replace(interaction("late"), timestamp=self.now - timedelta(minutes=minutes))
+        chosen = election(self.home.network_id, started_at_us=self.clock.now_us)
+        self.do(self.store.record_interaction(said, chosen))
+
+    @rule(minutes=st.integers(1, 9))
+    def be_silent(self, minutes: int) -> None:
+        self.clock.now_us += minutes * 60_000_000
+
+    @rule(interaction_id=interactions, title=st.sampled_from(["Tea", None]))
+    def name_conversation(self, interaction_id: str, title: str | None) -> None:
+        network_id = self.home.network_id
+        said = self.do(self.store.interaction(network_id, interaction_id))
+        if said is not None and said.conversation_id is not None:
+            values = {"title": title}
+            self.do(
+                self.household.change(CONVERSATIONS, network_id, said.conversation_id, values, None)
+            )
+
+    @rule(interaction_id=interactions)
+    def forget_conversation(self, interaction_id: str) -> None:
+        network_id = self.home.network_id
+        said = self.do(self.store.interaction(network_id, interaction_id))
+        if said is not None and said.conversation_id is not None:
+            self.do(self.household.delete(CONVERSATIONS, network_id, said.conversation_id))
+
     @rule(target=persons, name=st.sampled_from(["Ann", "Zoë"]))
     def meet(self, name: str) -> str:
         return self.do(self.household.add_person(self.home.network_id, name))[0].person_id
@@ -158,6 +194,25 @@ class Histories(RuleBasedStateMachine):
     def remind(self, title: str) -> str:
         values = {"due_time": self.now, "priority": "low", "status": "pending", "title": title}
         return self.do(self.household.add(REMINDERS, self.home.network_id, values))[0].reminder_id
+
+    @rule()
+    def tell_due(self) -> None:
+        self.do(DueReminders(self.database).tell(self.home.network_id, self.now))
+
+    @rule(reminder_id=reminders, minutes=st.integers(0, 90))
+    def put_off(self, reminder_id: str, minutes: int) -> None:
+        values = {"due_time": self.now + timedelta(minutes=minutes)}
+        network_id = self.home.network_id
+        self.do(self.household.change(REMINDERS, network_id, reminder_id, values, None))
+
+    @rule(target=appointments, title=st.sampled_from(["dentist", "party"]))
+    def appoint(self, title: str) -> str:
+        values = {"start_time": self.now, "title": title, "attendees": ["Ann"]}
+        return self.do(self.household.add(EVENTS, self.home.network_id, values))[0].event_id
+
+    @rule(event_id=consumes(appointments))
+    def call_off(self, event_id: str) -> None:
+        self.do(self.household.delete(EVENTS, self.home.network_id, event_id))
 
     @rule(reminder_id=consumes(reminders))
     def forget_reminder(self, reminder_id: str) -> None:

@@ -8,13 +8,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub.store.database import Database
 from hub.store.records import NetworkInfo
 from hub.store.store import Store
-from shared.wire.events import ClientChanged, Event, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    ClientChanged,
+    ContextUpdated,
+    Event,
+    InteractionCreated,
+    SettingsChanged,
+)
 from tests.hub.store.making import WoundClock, candidate, election, interaction
 
 
@@ -45,18 +52,17 @@ async def test_the_log_is_gapless_when_several_programs_write_at_once(
     database = await Database.open(path)
     stores = (sqlite_store, Store(database, WoundClock()))
 
-    async def write(turn: int) -> Event:
+    async def write(turn: int) -> tuple[Event, ...]:
         writer, network_id = stores[turn % 2], sqlite_home.network_id
         if turn % 3 == 0:
-            return await writer.set_network_listening(network_id, listening=True)
-        (event,) = await writer.record_interaction(interaction(), election(network_id))
-        return event
+            return (await writer.set_network_listening(network_id, listening=True),)
+        return await writer.record_interaction(interaction(), election(network_id))
 
-    events = await asyncio.gather(*map(write, range(24)))
+    events = [event for told in await asyncio.gather(*map(write, range(24))) for event in told]
     await database.close()
-    assert sorted(event.seq for event in events) == list(range(3, 27))
+    assert sorted(event.seq for event in events) == list(range(3, 43))
     logged = await sqlite_store.events_after(sqlite_home.network_id, 0)
-    assert [event.seq for event in logged] == list(range(1, 27))
+    assert [event.seq for event in logged] == list(range(1, 43))
 
 
 @dataclass
@@ -66,6 +72,7 @@ class _Expected:
     listening: bool = True
     clients: dict[str, bool] = field(default_factory=dict)
     utterances: dict[int, InteractionCreated] = field(default_factory=dict)
+    context: ContextUpdated | None = None  # all is said at one time
     log: list[tuple[str, str]] = field(default_factory=list)
 
     def events(self) -> tuple[Event, ...]:
@@ -73,11 +80,17 @@ class _Expected:
         return tuple(
             said[name]
             if kind == "said"
+            else self._context(seq)
+            if kind == "context"
             else ClientChanged(seq=seq, client_id=name, name=name, listening=self.clients[name])
             if kind == "client"
             else SettingsChanged(seq=seq, listening=self.listening, language="en")
             for seq, (kind, name) in enumerate(self.log, start=1)
         )
+
+    def _context(self, seq: int) -> Event:
+        assert self.context is not None
+        return msgspec.structs.replace(self.context, seq=seq)
 
 
 _homes = st.integers(0, 1)
@@ -99,11 +112,15 @@ async def _apply(
     name = f"mic{number}"
     if what == "say":
         record = election(network_id, candidate(UTTERANCES[number]))
-        (event,) = await store.record_interaction(interaction(f"{number}"), record)
+        event, *context = await store.record_interaction(interaction(f"{number}"), record)
         assert isinstance(event, InteractionCreated)
         assert expected.utterances.setdefault(number, event) == event
         if event.seq > len(expected.log):
             expected.log.append(("said", event.interaction_id))
+        for told in context:
+            assert isinstance(told, ContextUpdated)
+            expected.context = told
+            expected.log.append(("context", ""))
     elif what == "add" and name not in expected.clients:
         await store.add_client(network_id, name, client_id=name)
         expected.clients[name] = True

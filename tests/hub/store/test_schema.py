@@ -20,6 +20,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from hub.store import postgres, schema, sqlite
 from hub.store.tables import Row
+from shared.ids import new_id
 from tests.hub.store.server import Server
 
 __all__ = (
@@ -65,6 +66,35 @@ def test_the_program_knows_every_step_of_the_history(alembic_config: Config) -> 
     script = ScriptDirectory.from_config(alembic_config)
     steps = [step.revision for step in script.walk_revisions()]
     assert tuple(reversed(steps)) == schema.REVISIONS
+
+
+def test_devices_are_told_of_conversations_and_appointments_that_were_there_before(
+    alembic_engine: Engine,
+) -> None:
+    network, talk, dentist = new_id(), new_id(), new_id()
+    if alembic_engine.dialect.name == "sqlite":  # which keeps a UUID without dashes
+        network, talk, dentist = (one.replace("-", "") for one in (network, talk, dentist))
+    now = "2026-03-01 12:00:00+00:00"
+    log = text("SELECT seq, kind, CAST(row_id AS text) FROM events ORDER BY seq")
+    with alembic_engine.begin() as connection:
+        schema.run(connection, "0011")
+        these = {"network": network, "talk": talk, "dentist": dentist, "now": now}
+        for statement in (
+            "INSERT INTO networks (id, network_id, name, status, settings, metadata, event_seq,"
+            " created_at, updated_at)"
+            " VALUES (:network, 'net', 'Home', 'active', '{}', '{}', 7, :now, :now)",
+            "INSERT INTO conversations (id, network_id) VALUES (:talk, :network)",
+            "INSERT INTO calendar_events (id, network_id, title, start_time, created_at,"
+            " updated_at) VALUES (:dentist, :network, 'x', :now, :now, :now)",
+        ):
+            named = {name: these[name] for name in these if f":{name}" in statement}
+            connection.execute(text(statement), named)
+        schema.run(connection, "0013")
+        told = [tuple(line) for line in connection.execute(log)]
+        assert told == [(8, "context_updated", talk), (9, "calendar_changed", dentist)]
+        assert connection.scalar(text("SELECT event_seq FROM networks")) == 9
+        schema.run(connection, "0011")
+        assert connection.execute(log).all() == []
 
 
 def test_on_postgresql_every_table_shows_rows_of_one_network_only(server: Server) -> None:

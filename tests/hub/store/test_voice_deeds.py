@@ -16,7 +16,13 @@ from hub.store.store import Store
 from hub.store.tables import Conversation, Interaction
 from hub.store.voice_deeds import VoiceDeeds
 from shared.ids import new_id
-from shared.wire.events import Event, InteractionCreated, PersonChanged, PersonDeleted
+from shared.wire.events import (
+    ContextUpdated,
+    Event,
+    InteractionCreated,
+    PersonChanged,
+    PersonDeleted,
+)
 from tests.hub.speakers.people import sentence
 from tests.hub.store.making import WoundClock
 from tests.hub.store.test_voices import House, replace_setting
@@ -200,7 +206,11 @@ async def test_two_who_are_one_are_made_one_with_all_that_was_theirs(house: Deed
     assert {each.person_id for each in await house.centroids()} == {one.id}
     assert len(await house.centroids()) == 2
     kinds = [type(event) for event in told]
-    assert kinds == [*[InteractionCreated] * 3, PersonDeleted, PersonChanged]
+    assert kinds == [
+        *[InteractionCreated] * 3,
+        ContextUpdated,  # who takes part in their conversation
+        *(PersonDeleted, PersonChanged),
+    ]
     await told_in_order(house, told)
     async with house.database.session(Scope(house.network_id)) as session:
         found = await session.get(Conversation, talk.conversation_id)

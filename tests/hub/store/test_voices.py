@@ -25,7 +25,7 @@ from hub.store.records import InteractionRecord, NetworkInfo
 from hub.store.scope import Scope
 from hub.store.store import Store
 from hub.store.tables import Interaction, Person, VoiceCentroid
-from shared.wire.events import Event, InteractionCreated, PersonChanged
+from shared.wire.events import ContextUpdated, Event, InteractionCreated, PersonChanged
 from tests.hub.speakers.people import between, heard, person, sentence
 from tests.hub.store.making import SPOKEN_AT, WoundClock, again, election, furnish, interaction
 
@@ -108,14 +108,17 @@ async def test_a_stranger_becomes_one_person_and_what_they_said_before_is_theirs
     first, _ = await house.hears(sentence(1, 0))
     second, told = await house.hears(sentence(1, 1))
     assert [await house.speaker(one) for one in (first, second)] == [None, None]
-    assert len(told) == 1
+    assert [type(event) for event in told] == [InteractionCreated, ContextUpdated]
     third, told = await house.hears(sentence(1, 2))
     (only,) = await house.persons()
     assert (only.name, only.index) == (None, 1)
     for one in (first, second, third):
         assert await house.speaker(one) == only.id
-    assert [type(event) for event in told] == [PersonChanged, *[InteractionCreated] * 3]
-    assert [event.seq for event in told] == list(range(told[0].seq, told[0].seq + 4))
+    assert [type(event) for event in told] == [
+        *(PersonChanged, InteractionCreated, InteractionCreated, ContextUpdated),
+        *(InteractionCreated, ContextUpdated),
+    ]
+    assert [event.seq for event in told] == list(range(told[0].seq, told[0].seq + 6))
     assert {event.speaker_id for event in told if isinstance(event, InteractionCreated)} == {
         only.id
     }
@@ -124,7 +127,7 @@ async def test_a_stranger_becomes_one_person_and_what_they_said_before_is_theirs
     for number in range(3, 8):
         more, told = await house.hears(sentence(1, number))
         assert await house.speaker(more) == only.id
-        assert len(told) == 1
+        assert [type(event) for event in told] == [InteractionCreated, ContextUpdated]
     assert len(await house.persons()) == 1
 
 
@@ -270,7 +273,7 @@ async def test_a_network_that_wants_no_voices_has_none(house: House) -> None:
     assert await house.store.voice_spaces(house.network_id) == ()
     for number in range(4):
         said, told = await house.hears(sentence(1, number))
-        assert len(told) == 1
+        assert [type(event) for event in told] == [InteractionCreated, ContextUpdated]
     row = await house.said(said.interaction_id)
     assert (row.voice_embedding, row.speaker_id) == (None, None)
     assert "speaker" not in (row.processing_metadata or {})

@@ -15,14 +15,19 @@ from shared.wire.events import (
     Ack,
     ActionDeleted,
     ActionExecuted,
+    CalendarChanged,
+    CalendarDeleted,
     ClientChanged,
     ClientRemoved,
+    ContextUpdated,
+    ConversationDeleted,
     InteractionCreated,
     InteractionDeleted,
     PersonChanged,
     PersonDeleted,
     ReminderChanged,
     ReminderDeleted,
+    ReminderDue,
     ResyncRequired,
     SettingsChanged,
     Snapshot,
@@ -67,6 +72,8 @@ HELD = "5f0c1f3e-8a55-4a6e-9d0c-2f1f4a7b6c02"
 ELECTION = "a3b1d7c2-0e4f-4c58-8a90-6d2e1b5f7a03"
 INTERACTION = "c9d8e7f6-1a2b-4c3d-9e8f-7a6b5c4d3e04"
 ACTION = "2d3e4f5a-6b7c-4d8e-9f0a-1b2c3d4e5f07"
+CONVERSATION = "2d3e4f5a-6b7c-4d8e-9f0a-1b2c3d4e5f07"
+APPOINTMENT = "3e4f5a6b-7c8d-4e9f-8a1b-2c3d4e5f6a08"
 REMINDER = "1c2d3e4f-5a6b-4c7d-9e8f-0a1b2c3d4e06"
 PERSON = "0b1c2d3e-4f5a-4b6c-8d7e-9f0a1b2c3d05"
 KITCHEN = "client_0123456789abcdef"
@@ -153,7 +160,16 @@ EXAMPLES: tuple[Message, ...] = (
         client_id=KITCHEN,
         timestamp=NOON,
         processing_status="completed",
+        conversation_id=CONVERSATION,
     ),
+    ContextUpdated(
+        seq=51,
+        conversation_id=CONVERSATION,
+        title="turn on the light",
+        participants=[PERSON],
+        last_interaction_at=NOON,
+    ),
+    ConversationDeleted(seq=52, conversation_id=CONVERSATION),
     ClientChanged(seq=43, client_id=KITCHEN, name="Kitchen", listening=True),
     InteractionDeleted(seq=45, interaction_id=INTERACTION),
     ClientRemoved(seq=46, client_id=KITCHEN),
@@ -168,7 +184,30 @@ EXAMPLES: tuple[Message, ...] = (
         due_time=NOON,
         priority="medium",
         status="pending",
+        person_id=PERSON,
     ),
+    ReminderDue(
+        seq=53,
+        reminder_id=REMINDER,
+        title="call Zoë",
+        description=None,
+        due_time=NOON,
+        priority="medium",
+        status="pending",
+        person_id=PERSON,
+        announce_to=KITCHEN,
+    ),
+    CalendarChanged(
+        seq=54,
+        event_id=APPOINTMENT,
+        title="dentist",
+        description=None,
+        start_time=NOON,
+        end_time=None,
+        location="Main Street",
+        attendees=["Zoë"],
+    ),
+    CalendarDeleted(seq=55, event_id=APPOINTMENT),
     ReminderDeleted(seq=50, reminder_id=REMINDER),
     ActionExecuted(
         seq=51,

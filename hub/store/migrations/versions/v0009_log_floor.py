@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import sqlalchemy as sa
 from alembic import op
 
-from hub.store.migrations.constraints import TIME
+from hub.store.migrations.telling import events, networks, tell
 
 revision = "0009"
 down_revision = "0008"
-
-networks = sa.table(
-    "networks",
-    sa.column("id", sa.Uuid),
-    sa.column("event_seq", sa.BigInteger),
-    sa.column("event_floor", sa.BigInteger),
-)
-events = sa.table(
-    "events",
-    sa.column("network_id", sa.Uuid),
-    sa.column("seq", sa.BigInteger),
-    sa.column("kind", sa.String),
-    sa.column("row_id", sa.Uuid),
-    sa.column("created_at", TIME),
-)
 
 
 def upgrade() -> None:
@@ -35,7 +18,7 @@ def upgrade() -> None:
     )
     _find_floor()
     for table, kind in (("persons", "person_changed"), ("reminders", "reminder_changed")):
-        _tell(table, kind)
+        tell(table, kind)
 
 
 def downgrade() -> None:
@@ -53,29 +36,3 @@ def _find_floor() -> None:
     )
     floor = sa.func.coalesce(first, networks.c.event_seq)
     op.get_bind().execute(networks.update().values(event_floor=floor))
-
-
-def _tell(name: str, kind: str) -> None:
-    """Logs an event for each row of a table, numbered on from its network's newest."""
-    rows = sa.table(name, sa.column("id", sa.Uuid), sa.column("network_id", sa.Uuid))
-    number = sa.func.row_number().over(partition_by=rows.c.network_id, order_by=rows.c.id)
-    bind = op.get_bind()
-    bind.execute(
-        events.insert().from_select(
-            ["network_id", "seq", "kind", "row_id", "created_at"],
-            sa.select(
-                rows.c.network_id,
-                networks.c.event_seq + number,
-                sa.literal(kind),
-                rows.c.id,
-                sa.literal(datetime.now(UTC), TIME),
-            ).join_from(rows, networks, networks.c.id == rows.c.network_id),
-        )
-    )
-    count = (
-        sa.select(sa.func.count())
-        .select_from(rows)
-        .where(rows.c.network_id == networks.c.id)
-        .scalar_subquery()
-    )
-    bind.execute(networks.update().values(event_seq=networks.c.event_seq + count))

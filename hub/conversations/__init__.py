@@ -1,0 +1,1 @@
+"""Which interactions belong together."""

@@ -1,0 +1,140 @@
+"""Reminders that come due: told once, in the transaction that notes that they were.
+
+Whoever looks locks the network, so of several hubs on one database only one tells. What is noted is
+the due time that was told: a reminder that is put off is told again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from hub.store import events, networks
+from hub.store.database import Database
+from hub.store.scope import OPERATOR, Scope
+from hub.store.tables import Client, Interaction, Reminder
+from hub.store.whole import whole
+from shared.wire.events import Event
+
+OVERDUE_AFTER = timedelta(hours=1)
+"""So long after it was told, a reminder that nobody has dealt with is overdue."""
+AT_ONCE = 50
+"""Reminders that are told in one transaction."""
+NEAR = 200
+"""Of so many of the newest interactions, devices are taken for near somebody."""
+
+
+@whole
+class DueReminders:
+    """Every network's.
+
+    Args:
+        database: open; this does not close it.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def networks(self) -> tuple[str, ...]:
+        """The UUIDs of the networks that are told anything."""
+        async with self._database.session(OPERATOR) as session:
+            found = await networks.every(session)
+        return tuple(one.network_id for one in found if one.status != "suspended")
+
+    async def tell(self, network_id: str, now: datetime) -> tuple[Event, ...]:
+        """Tells of what has come due, and of what is overdue by now; gives the events.
+
+        What is left beyond `AT_ONCE` is told at the next call.
+
+        Raises:
+            NotFoundError: the network was deleted meanwhile.
+        """
+        async with self._database.session(Scope(network_id)) as session:
+            # Nearly always there is nothing, and then nobody has to wait.
+            if not await _some(session, network_id, now, 1, lock=False):
+                return ()
+        told: list[Event] = []
+        async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
+            for row in await _some(session, network_id, now, AT_ONCE, lock=True):
+                if row.told_due_time == row.due_time:
+                    row.status, row.updated_at = "overdue", now
+                    row.version += 1
+                    await session.flush()
+                    kind: events.Kind = "reminder_changed"
+                else:
+                    row.told_due_time, row.told_at = row.due_time, now
+                    row.announce_to = await _nearest(session, network_id, row.person_id)
+                    await session.flush()
+                    kind = "reminder_due"
+                told.append(await events.tell(session, network_id, kind, row.id, now))
+        return tuple(told)
+
+
+async def _some(
+    session: AsyncSession, network_id: str, now: datetime, limit: int, *, lock: bool
+) -> list[Reminder]:
+    """Reminders of which something is to be told, those due first."""
+    query = (
+        select(Reminder)
+        .where(
+            col(Reminder.network_id) == network_id,
+            col(Reminder.status) == "pending",
+            col(Reminder.due_time) <= now,
+            _untold(now),
+        )
+        .order_by(col(Reminder.due_time), col(Reminder.id))
+        .limit(limit)
+    )
+    return list(await session.exec(query.with_for_update() if lock else query))
+
+
+def _untold(now: datetime) -> ColumnElement[bool]:
+    told = col(Reminder.told_due_time)
+    return or_(
+        told.is_(None),
+        told != col(Reminder.due_time),
+        and_(told == col(Reminder.due_time), col(Reminder.told_at) <= now - OVERDUE_AFTER),
+    )
+
+
+async def _nearest(session: AsyncSession, network_id: str, person_id: str | None) -> str | None:
+    """The row id of the connected device that is nearest a person; None: nobody knows.
+
+    That is the one that heard them best when they last spoke, else the last that heard anybody.
+    """
+    online = await session.exec(
+        select(Client.id).where(
+            col(Client.network_id) == network_id, col(Client.connection_status) == "online"
+        )
+    )
+    connected = set(online)
+    if not connected:
+        return None
+    if person_id is not None:
+        theirs = await _heard_last(session, network_id, 1, col(Interaction.speaker_id) == person_id)
+        if theirs and theirs[0] in connected:
+            return theirs[0]
+    heard = await _heard_last(session, network_id, NEAR)
+    return next((client for client in heard if client in connected), None)
+
+
+async def _heard_last(
+    session: AsyncSession, network_id: str, limit: int, *whose: ColumnElement[bool]
+) -> list[str]:
+    """The row ids of the devices that were elected last, the newest first."""
+    found = await session.exec(
+        select(Interaction.client_id)
+        .where(
+            col(Interaction.network_id) == network_id,
+            col(Interaction.timestamp).is_not(None),
+            col(Interaction.client_id).is_not(None),
+            *whose,
+        )
+        .order_by(col(Interaction.timestamp).desc(), col(Interaction.id))
+        .limit(limit)
+    )
+    return [client for client in found if client is not None]

@@ -1,0 +1,117 @@
+"""Reminders are looked for again and again, and devices hear of those that are due."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+import pytest
+
+from hub.reminders import LOOK_S, LOOKS_AT_ALL, RETURN_S, keep_reminders
+from hub.store.errors import NotFoundError
+from hub.store.reminders import DueReminders
+from shared.errors import StoreError
+from shared.wire.events import Event, ReminderDue
+from tests.flows.home import now_us
+from tests.hub.memory import MemoryHub, open_hub
+
+pytestmark = pytest.mark.looptime
+
+REMINDER = "1c2d3e4f-5a6b-4c7d-9e8f-0a1b2c3d4e06"
+
+
+class Due:
+    """Stands in for the store: one reminder of one network, due at a time."""
+
+    def __init__(self, network_id: str, after_s: float) -> None:
+        self.network_id = network_id
+        self.at = datetime.fromtimestamp(now_us() / 1e6, UTC) + timedelta(seconds=after_s)
+        self.told_at: datetime | None = None
+        self.failure: StoreError | None = None
+
+    async def networks(self) -> tuple[str, ...]:
+        return ("deleted meanwhile", self.network_id)
+
+    async def tell(self, network_id: str, now: datetime) -> tuple[Event, ...]:
+        if self.failure is not None:
+            raise self.failure
+        if network_id != self.network_id:
+            raise NotFoundError("There is no such network.")
+        if self.told_at is not None or now < self.at:
+            return ()
+        self.told_at = now
+        return (
+            ReminderDue(
+                seq=2,  # that of the device is the first
+                reminder_id=REMINDER,
+                title="call the secret friend",
+                description=None,
+                due_time=self.at,
+                priority="high",
+                status="pending",
+                person_id=None,
+                announce_to="kitchen",
+            ),
+        )
+
+    @property
+    def late_s(self) -> float:
+        assert self.told_at is not None
+        return (self.told_at - self.at).total_seconds()
+
+
+@asynccontextmanager
+async def looking(hub: MemoryHub, due: Due) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(keep_reminders(cast("DueReminders", due), hub.networks, now_us))
+    yield
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_devices_hear_of_it_within_seconds(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with open_hub() as hub:
+        due = Due(hub.network.network_id, 100)
+        async with looking(hub, due):
+            await asyncio.sleep(95)
+            kitchen = await hub.device("kitchen")
+            await kitchen.read_for(10)
+        assert 0 <= due.late_s <= LOOK_S
+        assert len([one for one in kitchen.said if isinstance(one, ReminderDue)]) == 1
+    assert "secret friend" not in caplog.text
+
+
+async def test_a_hub_that_starts_gives_devices_time_to_be_back() -> None:
+    async with open_hub() as hub:
+        due = Due(hub.network.network_id, -3600)
+        started = datetime.fromtimestamp(now_us() / 1e6, UTC)
+        async with looking(hub, due):
+            await asyncio.sleep(RETURN_S + 1)
+        assert due.told_at is not None
+        assert (due.told_at - started).total_seconds() == pytest.approx(RETURN_S)
+
+
+async def test_a_network_of_which_nobody_is_here_is_looked_at_now_and_then() -> None:
+    async with open_hub() as hub:
+        due = Due(hub.network.network_id, RETURN_S + LOOK_S + 1)
+        async with looking(hub, due):
+            await asyncio.sleep(RETURN_S + LOOK_S * (LOOKS_AT_ALL + 1))
+        assert LOOK_S < due.late_s <= LOOK_S * LOOKS_AT_ALL
+
+
+async def test_a_store_that_fails_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_hub() as hub:
+        due = Due(hub.network.network_id, 0)
+        due.failure = StoreError("The disk is full.")
+        async with looking(hub, due):
+            await asyncio.sleep(RETURN_S + 3 * LOOK_S)
+            due.failure = None
+            await asyncio.sleep(LOOK_S)
+        assert due.told_at is not None
+    levels = [record.levelname for record in caplog.records if "due reminders" in record.message]
+    assert levels[0] == "WARNING"
