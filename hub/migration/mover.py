@@ -121,8 +121,8 @@ class Mover:
                 await self._remover.remove(connection, table, self.counts.by_table[table])
 
     async def touch_conversations(self) -> None:
-        """Tells each conversation when something was said in it last."""
-        await self._writer.touch_conversations()
+        """Notes of each conversation when something was said in it last."""
+        await self._writer.touch_conversations(self._now())
 
     async def anew(self, table: str) -> bool:
         """Whether nothing was moved into a table before."""

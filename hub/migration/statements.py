@@ -139,6 +139,7 @@ class Sql:
             " GROUP BY conversation_id) AS said"
             f" WHERE {self.mine} AND id = conversation_id AND newest IS NOT NULL"
             " AND (last_interaction_at IS NULL OR last_interaction_at < newest)"
+            f" RETURNING {self.read('conversations', 'id')}"
         )
 
     def _insert(self, table: str, columns: Sequence[str], end: str) -> str:

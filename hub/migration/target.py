@@ -25,8 +25,20 @@ from hub.migration.values import Stored
 from hub.store.database import Database
 from hub.store.scope import Scope
 
-TOLD_AS = {"persons": "person_changed", "interactions": "interaction_created"}
-"""As which event devices learn of a row."""
+TOLD_AS = {
+    "persons": "person_changed",
+    "interactions": "interaction_created",
+    "actions": "action_executed",
+}
+"""As which event devices learn of a row that was moved; of conversations they learn when it is
+known when something was said in them last."""
+GONE_AS = {
+    "persons": "person_deleted",
+    "conversations": "conversation_deleted",
+    "interactions": "interaction_deleted",
+    "actions": "action_deleted",
+}
+"""As which event they learn that a row is gone."""
 IDS_AT_ONCE = 500
 
 
@@ -211,12 +223,7 @@ class Target:
         return {row_id: msgspec.json.decode(kept) for row_id, kept in found}
 
     async def told_gone(self, table: str, ids: Collection[str]) -> set[str]:
-        """Those of the ids that the event log says are gone; all, where it does not reach back.
-
-        Of conversations and actions nobody is told, and so of all that the log was cut off of.
-        """
-        if table not in TOLD_AS:
-            return set(ids)
+        """Those of the ids that the event log says are gone; all, where it does not reach back."""
         async with self._database.session(Scope(self.network_id)) as session:
             connection = await session.connection()
             floor = await connection.execute(
@@ -229,7 +236,7 @@ class Target:
             f"SELECT {self._sql.read('events', 'row_id')} FROM events"
             f" WHERE {self._sql.mine} AND kind = :kind AND {self._sql.among('row_id', uuids=True)}",
             ids,
-            kind=TOLD_AS[table].partition("_")[0] + "_deleted",
+            kind=GONE_AS[table],
         )
         return {row_id for (row_id,) in found}
 

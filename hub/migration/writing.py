@@ -16,6 +16,7 @@ from hub.migration.conversion import FREE_DATA, Moved
 from hub.migration.statements import Sql
 from hub.migration.target import TOLD_AS, some_at_a_time
 from hub.migration.values import Stored
+from hub.store import networks
 from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.scope import Scope
@@ -118,6 +119,8 @@ class Writer:
         async with self._database.transaction(
             Scope(self._network_id), bulk=self._pace.bulk
         ) as session:
+            # First of all, as whoever tells devices does: else two could wait for each other.
+            await networks.one(session, self._network_id, lock=True)
             connection = await session.connection()
             if batch.new:
                 await self._insert(connection, batch)
@@ -137,8 +140,12 @@ class Writer:
             if batch.table in TOLD_AS and told:
                 await self._log(connection, TOLD_AS[batch.table], told, now)
 
-    async def touch_conversations(self) -> None:
-        """Tells each conversation when something was said in it last; some at a time.
+    async def touch_conversations(self, now: datetime) -> None:
+        """Notes of each conversation when something was said in it last, and tells devices of
+        those of which it was not known; some at a time.
+
+        Args:
+            now: the hub's time.
 
         Raises:
             StoreError: the database failed.
@@ -148,15 +155,18 @@ class Writer:
             async with self._database.transaction(
                 Scope(self._network_id), bulk=self._pace.bulk
             ) as session:
+                await networks.one(session, self._network_id, lock=True)
                 connection = await session.connection()
                 found = await connection.execute(
                     text(self._sql.some_conversations()),
                     {"network": self._network, "after": after, "limit": CONVERSATIONS_AT_ONCE},
                 )
                 ids = [row_id for (row_id,) in found]
-                await connection.execute(
+                touched = await connection.execute(
                     text(self._sql.touch()), {"network": self._network, "ids": self._sql.ids(ids)}
                 )
+                if told := sorted(row_id for (row_id,) in touched):
+                    await self._log(connection, "context_updated", told, now)
             after = ids[-1] if ids else None
 
     async def _insert(self, connection: AsyncConnection, batch: Batch) -> None:

@@ -197,7 +197,14 @@ PERSONS = Kind(
     forget=_forget_person,
     told_as=("person_changed", "person_deleted"),
 )
-ACTIONS = Kind(Action, _each(ActionDetails.of), "action", "created_at", newest_first=True)
+ACTIONS = Kind(
+    Action,
+    _each(ActionDetails.of),
+    "action",
+    "created_at",
+    newest_first=True,
+    told_as=("action_executed", "action_deleted"),
+)
 EVENTS = Kind(
     CalendarEvent,
     _each(EventDetails.of),

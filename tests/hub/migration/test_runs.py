@@ -6,6 +6,7 @@ import json
 import shutil
 import sqlite3
 import uuid
+from collections import Counter
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +23,7 @@ from hub.store.household import Household
 from hub.store.household_kinds import ACTIONS, CONVERSATIONS, PERSONS
 from hub.store.moves import Moves
 from hub.store.store import Store
+from shared.wire.events import ContextUpdated
 from tests.hub.migration import odd_files
 from tests.hub.migration.odd_files import File
 from tests.hub.store import legacy
@@ -118,7 +120,12 @@ async def test_everything_is_there_afterwards_and_people_find_it(
     done = await household.one(ACTIONS, home, str(uuid.UUID(DONE)))
     assert done.interaction_id == str(uuid.UUID(SAID))
     told = await Store(any_database, clock).events_after(home, 0)
-    assert sum(type(event).__name__ == "InteractionCreated" for event in told) == 1
+    kinds = Counter(type(event).__name__ for event in told)
+    assert kinds["InteractionCreated"] == kinds["ActionExecuted"] == kinds["ContextUpdated"] == 1
+    assert (
+        next(event.last_interaction_at for event in told if isinstance(event, ContextUpdated))
+        == said.timestamp
+    )
 
 
 async def test_a_second_run_takes_what_is_new_what_changed_and_what_is_gone(
