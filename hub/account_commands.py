@@ -11,12 +11,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from hub.api.calendar_feed import feed_path
 from hub.authority import Authority
 from hub.config import HubConfig
 from hub.device_config import DeviceConfig
 from hub.identity import hub_id
-from hub.own_address import https_url, own_url
+from hub.own_address import feed_path, https_url, own_url
 from hub.store.accounts import Accounts
 from hub.store.database import Database
 from hub.store.details import ClientDetails

@@ -47,3 +47,8 @@ def _primary_address() -> str | None:
             return None
         address: str = probe.getsockname()[0]
     return address
+
+
+def feed_path(public_id: str, token: str) -> str:
+    """What follows the hub's own address, where a calendar program finds a network's calendar."""
+    return f"/api/v1/networks/{public_id}/calendar.ics?token={token}"

@@ -13,6 +13,7 @@ from sqlmodel import col
 from hub.api.networks import base_url
 from hub.api.route import Call
 from hub.calendar_feed import calendar
+from hub.own_address import feed_path
 from hub.store.household_kinds import EVENTS, REMINDERS
 from hub.store.tables import CalendarEvent, Reminder
 
@@ -46,11 +47,6 @@ async def make(call: Call) -> Feed:
 async def end(call: Call) -> None:
     """Ends the address of the calendar: whoever subscribed gets nothing any more."""
     await call.services.accounts.end_feeds(call.network_id)
-
-
-def feed_path(public_id: str, token: str) -> str:
-    """What follows the hub's own address."""
-    return f"/api/v1/networks/{public_id}/calendar.ics?token={token}"
 
 
 async def read(call: Call) -> web.Response:

@@ -177,7 +177,7 @@ def _plan(config: HubConfig, args: argparse.Namespace) -> int:
 
 async def _run(config: HubConfig, database: Database, args: argparse.Namespace) -> int:
     applications = Applications(config.migration, config.paths.state_dir, _say)
-    served = applications.hub_runs
+    served = applications.hub_runs and not args.last  # then people wait for this one, too
     runs = Runs(database, steady_clock(), migration_folder(config), served=served)
     destinations = await runs.destinations(args.files, args.network)
     if args.one_at_a_time:

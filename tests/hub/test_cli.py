@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -270,3 +272,12 @@ def test_which_network_a_device_is_to_join_has_to_be_clear(command: Command) -> 
         command("network", "create", name)
     assert "--network" in command.failing("pair")
     assert "no such network" in command.failing("pair", "--network", "net_0")
+
+
+def test_commands_do_not_wait_for_what_only_a_serving_hub_needs() -> None:
+    heavy = {"onnxruntime", "vosk", "icalendar", "scipy", "soundfile"}
+    program = f"import sys, hub.cli; print(sorted({heavy!r} & set(sys.modules)))"
+    done = subprocess.run(  # noqa: S603 - this Python
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
