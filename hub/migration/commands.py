@@ -24,7 +24,7 @@ from hub.migration.clients import add_client_arguments, clients_command
 from hub.migration.errors import LegacyFileError, MigrationError
 from hub.migration.folder import private
 from hub.migration.help_for import help_for
-from hub.migration.helper import collect_seldom
+from hub.migration.helper import collecting_seldom
 from hub.migration.plan import plan
 from hub.migration.progress import Progress, Rows, shown
 from hub.migration.rollback import Rollback
@@ -194,7 +194,7 @@ async def _run(config: HubConfig, database: Database, args: argparse.Namespace) 
         applications.stop_legacy()
     try:
         _step_back(last=args.last)
-        with shown() as progress:
+        with collecting_seldom(), shown() as progress:
             for destination in destinations:
                 try:
                     outcome = await runs.run(destination, progress)
@@ -231,7 +231,6 @@ def _step_back(*, last: bool) -> None:
     """
     if not last:
         os.nice(NICE)
-    collect_seldom()
 
 
 @contextmanager

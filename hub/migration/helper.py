@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
@@ -105,24 +105,31 @@ async def both(
         await asyncio.gather(going, return_exceptions=True)
 
 
-def collect_seldom() -> None:
+@contextmanager
+def collecting_seldom() -> Iterator[None]:
     """Rows come and go by the thousand, in no cycles: Python need not look for such all the time,
     nor at what was imported."""
+    before = gc.get_threshold()
     gc.freeze()
     gc.set_threshold(100_000, 50, 50)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _serve(connection: Connection, _: tuple[Work[Any], ...]) -> None:
-    collect_seldom()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started this one ends it
     try:
-        while True:
-            work, given = connection.recv()
-            try:
-                done = work(given, lambda said: connection.send(("told", said)))
-            except MiraError as error:
-                connection.send(("failed", error))
-            else:
-                connection.send(("done", done))
+        with collecting_seldom():
+            while True:
+                work, given = connection.recv()
+                try:
+                    done = work(given, lambda said: connection.send(("told", said)))
+                except MiraError as error:
+                    connection.send(("failed", error))
+                else:
+                    connection.send(("done", done))
     except (EOFError, ConnectionError):  # nobody is there any more
         pass

@@ -17,7 +17,6 @@ def niceness(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """By how much the tests' own process would have stepped back."""
     asked: list[int] = []
     monkeypatch.setattr("os.nice", asked.append)
-    monkeypatch.setattr("hub.migration.commands.collect_seldom", lambda: None)
     return asked
 
 
