@@ -52,6 +52,8 @@ def set_up_logging(
     logging.basicConfig(level=level, handlers=[handler], force=True)
     # One line for each request says nothing that a household wants to read.
     logging.getLogger("aiohttp.access").setLevel(logging.WARNING)
+    # At DEBUG it logs each statement with its values: voices, what was said, hashes of tokens.
+    logging.getLogger("aiosqlite").setLevel(logging.WARNING)
 
 
 MAX_REASONS = 8

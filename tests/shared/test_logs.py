@@ -7,6 +7,7 @@ import logging
 import os
 from pathlib import Path
 
+import aiosqlite
 import pytest
 
 from shared.logs import Trouble, set_up_logging
@@ -25,6 +26,14 @@ def test_lines_below_the_level_are_left_out() -> None:
     set_up_logging("WARNING", {}, stream)
     logging.getLogger("edge").info("quiet")
     assert stream.getvalue() == ""
+
+
+async def test_what_is_written_to_the_database_is_in_no_log() -> None:
+    stream = io.StringIO()
+    set_up_logging("DEBUG", {}, stream)
+    async with aiosqlite.connect(":memory:") as connection:
+        await connection.execute("SELECT ?", ("what somebody said",))
+    assert "what somebody said" not in stream.getvalue()
 
 
 def test_of_a_token_that_somebody_sent_only_the_kind_is_logged() -> None:
