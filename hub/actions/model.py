@@ -19,6 +19,7 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from hub.actions.called import called
 from hub.actions.extractor import BuiltIn, Extractor, Found, Said
 from hub.actions.intents import CreateEvent, CreateReminder, Intent, Meant
 from shared.logs import Trouble
@@ -32,7 +33,6 @@ LONGEST_TEXT = 1000
 PAUSE_S = 30.0
 """So long it is not asked after it failed: each utterance would wait for it."""
 FARTHEST = timedelta(days=3660)
-_NAME = re.compile(r"\bmira\b", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TASK = """\
 You turn one sentence that was overheard in a home into one action, or into none. Most sentences \
@@ -120,7 +120,7 @@ class Model:
     def _wanted(self, said: Said) -> bool:
         if self._now_s() < self._not_before_s:
             return False
-        return self._asking.ask == "all" or _NAME.search(said.text) is not None
+        return self._asking.ask == "all" or called(said.text)
 
     def _failed(self, why: str) -> None:
         self._not_before_s = self._now_s() + PAUSE_S

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
+from hub.actions.called import NAME, called
 from hub.actions.words import Words, split
 
 _SENTENCE = re.compile(r"[.!?]+(?=\s|$)|\n+")
@@ -14,9 +15,8 @@ _ABBREVIATED = re.compile(
 )
 LONGEST = 60
 """Words in a sentence; nobody asks for anything in more."""
-_MIRA = r"(?:(?:hey|hi|hello|ok|okay|yo) )?mira"
 _OPENING = re.compile(
-    rf"(?:{_MIRA}|hey|hi|hello|ok|okay|alright|all right|right|so|well|oh|and|also|then|now|yes"
+    rf"(?:{NAME}|hey|hi|hello|ok|okay|alright|all right|right|so|well|oh|and|also|then|now|yes"
     r"|yeah|great|thanks|thank you|actually|just|kindly|quickly|go ahead and|no|wait|sorry|listen"
     r"|maybe|(?:don't|do not) forget to(?= remind)|remember to(?= remind)"
     r"|do me a favou?r and|be so kind as to|be so kind and|if you could|next|good morning"
@@ -97,7 +97,7 @@ def requests(text: str, longest_text: int) -> list[Request]:
 def without_opening(request: Request) -> Request:
     """A request without what surrounds it."""
     words, plain = request.words, request.plain
-    addressed = request.addressed or bool(re.search(r"\bmira\b", plain))
+    addressed = request.addressed or called(plain)
     soft = request.soft
     while True:
         if match := _OPENING.match(plain):

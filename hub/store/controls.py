@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -10,6 +9,7 @@ from sqlalchemy import update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.actions.called import phrase_in
 from hub.store import clients, networks
 from hub.store.conflicts import overtaken
 from hub.store.records import Command
@@ -25,7 +25,7 @@ OWNER = 1
 
 def effect_of(text: str, phrases: Mapping[str, Effect]) -> Effect | None:
     """What a text switches off, where it is one of the phrases and nothing else."""
-    return phrases.get(" ".join(re.findall(r"[^\W_]+", text.lower())))
+    return phrase_in(text, phrases)
 
 
 async def obey(
