@@ -53,8 +53,8 @@ def calendar(
 
 def _of_event(row: EventDetails) -> Event:
     event = _entry(row.event_id, row.title, row.start_time, row)
-    if row.end_time is not None:
-        event.add("dtend", row.end_time)
+    if row.end_time is not None and row.end_time > row.start_time:
+        event.add("dtend", row.end_time)  # an end at the beginning is none (RFC 5545, 3.8.2.2)
     if row.location:
         event.add("location", _text(row.location))
     # ATTENDEE takes addresses, and is not for calendars that are published: these are names.

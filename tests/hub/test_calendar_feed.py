@@ -117,3 +117,10 @@ def test_no_text_breaks_the_file(text: str) -> None:
     if text.isprintable() and "\\" not in text:
         assert [one.strip() for one in shown] == [text.strip()] * 2
     assert data.count(b"BEGIN:VEVENT") == 2 or b"BEGIN:VEVENT" in text.encode()
+
+
+def test_an_event_that_takes_no_time_has_no_end() -> None:
+    file = calendar("Home", [event(end_time=NOON)], [])
+    (found,) = icalendar.Calendar.from_ical(file).walk("VEVENT")
+    assert found["dtstart"].dt == NOON
+    assert "dtend" not in found
