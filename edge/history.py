@@ -39,7 +39,7 @@ class Said(Struct, frozen=True, kw_only=True):
     interaction_id: str
     timestamp: datetime
     device: str  # its name; its id where the name is not known
-    speaker: str  # their name; empty where nobody knows
+    speaker: str  # their name, or "Person 3" without one; empty where nobody knows
     text: str
     status: str  # pending, processing, completed, failed
     conversation_id: str | None  # what it belongs to
@@ -76,7 +76,7 @@ def read_history(path: Path, limit: int, words: Sequence[str] = ()) -> list[Said
     """
     folded = [word.casefold() for word in words]
     with _opened(path) as db:
-        names = {person.person_id: person.name or "" for person in _people(db)}
+        names = {one.person_id: one.name or f"Person {one.index}" for one in _people(db)}
         db.create_function(
             "wanted", 1, lambda text: all(word in text.casefold() for word in folded)
         )

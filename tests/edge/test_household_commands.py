@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -106,6 +106,23 @@ def test_what_was_done_here_is_shown_before_the_hub_knows(replica: Replica, path
     assert [one.name for one in read_people(path)] == ["Anna", "Bob"]
     assert [one.status for one in read_reminders(path)] == ["completed", "completed"]
     assert [one.speaker for one in read_history(path, 10)] == ["Anna"]
+
+
+def test_who_has_no_name_has_a_number(replica: Replica, path: Path) -> None:
+    replica.apply(
+        [
+            InteractionCreated(
+                seq=6,
+                interaction_id=CALL,
+                text="hello",
+                speaker_id=BOB,
+                client_id=None,
+                timestamp=DUE + timedelta(minutes=1),
+                processing_status="completed",
+            )
+        ]
+    )
+    assert [one.speaker for one in read_history(path, 10)] == ["Ann", "Person 2"]
 
 
 def test_the_beginning_of_an_id_is_enough_where_it_is_but_one(path: Path) -> None:
