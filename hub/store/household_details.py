@@ -68,7 +68,7 @@ class PersonDetails:
             row.name,
             row.index,
             row.voice_embedding is not None or learned_s is not None,
-            learned_s or 0.0,
+            round(learned_s or 0.0, 2),
             row.created_at,
             row.updated_at,
             row.version,

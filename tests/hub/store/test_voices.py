@@ -20,11 +20,13 @@ from hub.store.archive import Archive
 from hub.store.database import Database
 from hub.store.errors import StoreConflictError
 from hub.store.household import Household
+from hub.store.household_details import PersonDetails
 from hub.store.household_kinds import PERSONS
 from hub.store.records import InteractionRecord, NetworkInfo
 from hub.store.scope import Scope
 from hub.store.store import Store
 from hub.store.tables import Interaction, Person, VoiceCentroid
+from shared.ids import new_id
 from shared.wire.events import ContextUpdated, Event, InteractionCreated, PersonChanged
 from tests.hub.speakers.people import between, heard, person, sentence
 from tests.hub.store.making import SPOKEN_AT, WoundClock, again, election, furnish, interaction
@@ -382,3 +384,8 @@ def test_the_fake_people_are_as_far_apart_as_real_ones() -> None:
     across = [float(person(n) @ person(n + 1)) for n in range(20)]
     assert 0.8 < min(within) < max(within) < 0.95
     assert 0.45 < min(across) < max(across) < 0.75
+
+
+def test_seconds_of_speech_are_shown_without_dust() -> None:
+    somebody = Person(network_id=new_id(), index=1)
+    assert PersonDetails.of(somebody, 23.009999999999998).voice_learned_s == 23.01
