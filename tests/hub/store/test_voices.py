@@ -387,5 +387,5 @@ def test_the_fake_people_are_as_far_apart_as_real_ones() -> None:
 
 
 def test_seconds_of_speech_are_shown_without_dust() -> None:
-    somebody = Person(network_id=new_id(), index=1)
+    somebody = Person(id=new_id(), network_id=new_id(), index=1)
     assert PersonDetails.of(somebody, 23.009999999999998).voice_learned_s == 23.01
