@@ -127,9 +127,8 @@ class _Read:
 
 async def _read(target: Target, table: str, some: Sequence[tuple[Value, ...]]) -> _Read:
     rows = {source.key_or_stand_in(row): row for row in some}
-    known = await target.known(table, list(rows))
+    known, present = await target.moved(table, list(rows))
     moved = [one.row_id for one in known.values() if not one.quarantined]
-    present = await target.present(table, moved)
     kept = await target.quarantined([one.row_id for one in known.values() if one.quarantined])
     missing = [row_id for row_id in moved if row_id not in present]
     return _Read(rows, known, present, kept, await target.told_gone(table, missing), missing)

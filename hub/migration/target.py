@@ -196,13 +196,26 @@ class Target:
             f" WHERE {self._sql.mine} AND {self._sql.among('id', uuids=True)}",
             ids,
         )
-        return {
-            row[0]: Present(
-                dict(zip(columns, row[1:-1], strict=True)),
-                msgspec.json.decode(row[-1]) or {} if row[-1] else {},
-            )
-            for row in found
-        }
+        return {row[0]: _present(columns, row[1:]) for row in found}
+
+    async def moved(
+        self, table: str, keys: Collection[str]
+    ) -> tuple[dict[str, Known], dict[str, Present]]:
+        """What was moved before, by key, and those rows as they are now, by id."""
+        columns, free = columns_of(table), FREE_DATA[table]
+        selected = ", ".join(self._sql.read(table, name) for name in ("id", *columns, free))
+        found = await self._select(
+            f"SELECT legacy_id, {self._sql.read('id_map', 'row_id')}, checksum, quarantined,"
+            f" {selected} FROM id_map LEFT JOIN {table}"
+            f" ON {table}.network_id = id_map.network_id AND {table}.id = row_id"
+            f" AND NOT quarantined WHERE id_map.{self._sql.mine} AND source_table = :table"
+            f" AND {self._sql.among('legacy_id')}",
+            keys,
+            table=table,
+        )
+        known = {row[0]: Known(row[1], row[2], bool(row[3])) for row in found}
+        present = {row[4]: _present(columns, row[5:]) for row in found if row[4] is not None}
+        return known, present
 
     def legacy_row(self, table: str, row_id: str, present: Present) -> tuple[Value, ...]:
         """The legacy row that a row is."""
@@ -307,6 +320,13 @@ class Target:
 
     def _network(self) -> str:
         return self.network_id.replace("-", "")
+
+
+def _present(columns: Sequence[str], values: Sequence[Any]) -> Present:
+    """A row of which these are the values of some columns, and its free data."""
+    *stored, free = values
+    document = msgspec.json.decode(free) or {} if free else {}
+    return Present(dict(zip(columns, stored, strict=True)), document)
 
 
 def some_at_a_time(ids: list[str]) -> Iterable[list[str]]:

@@ -46,12 +46,19 @@ def _is_utf8(value: bytes) -> bool:
     return True
 
 
+_CANONICAL = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}")
+_FIRST_YEAR, _LAST_YEAR = 2, 9998
+"""Within these every zone has a date for every time."""
+
+
 def _time(value: Value) -> Converted:
     text = readable(value) if isinstance(value, Text) else None
     if text is None:
         return None, "time_unreadable", "empty"
     try:
         time = datetime.fromisoformat(text)
+        if _CANONICAL.fullmatch(text) and _FIRST_YEAR <= time.year <= _LAST_YEAR:
+            return text, "", ""  # the most there are, and all that follows would say the same
         time = in_utc(time if time.tzinfo else time.replace(tzinfo=UTC)).replace(tzinfo=None)
     except (ValueError, InvalidValueError):
         return None, "time_unreadable", "empty"

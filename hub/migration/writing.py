@@ -38,7 +38,7 @@ class Pace:
     rest_s: float
 
 
-FAST = Pace(1500, "fast", 0.0)
+FAST = Pace(2000, "fast", 0.0)
 GENTLE = Pace(50, "gentle", 0.01)
 """Where a hub serves people."""
 CONVERSATIONS_AT_ONCE = 200

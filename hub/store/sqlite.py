@@ -28,7 +28,7 @@ Bulk = Literal["fast", "gentle"]
 _BULK: dict[Bulk | None, tuple[str, ...]] = {
     "fast": (
         "PRAGMA synchronous=NORMAL",  # the log is synchronised with the next commit that is FULL
-        "PRAGMA cache_size=-16384",  # KiB: some indexes are written all over
+        "PRAGMA cache_size=-32768",  # KiB: some indexes are written all over
         "PRAGMA wal_autocheckpoint=16000",  # pages: the same ones are written again soon
     ),
     "gentle": (
