@@ -30,7 +30,7 @@ from hub.store.records import (
 from hub.store.tables import Action, Client, Election, Interaction, Recording
 from hub.store.voice_cache import VoiceCache
 from hub.store.voice_rows import SPEAKER
-from shared.wire.events import Event, InteractionDeleted
+from shared.wire.events import Event
 
 
 async def record(
@@ -137,12 +137,10 @@ async def forget(
         .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
         .returning(col(Interaction.id))
     )
-    told: list[Event] = []
-    for interaction_id in gone.scalars():
-        seq = await events.append(session, network_id, "interaction_deleted", interaction_id, now)
-        told.append(InteractionDeleted(seq=seq, interaction_id=interaction_id))
-    told += await conversations.refresh(session, network_id, of_conversations, now)
-    return tuple(told)
+    told = await events.tell_each(
+        session, network_id, "interaction_deleted", list(gone.scalars()), now
+    )
+    return (*told, *await conversations.refresh(session, network_id, of_conversations, now))
 
 
 async def one(

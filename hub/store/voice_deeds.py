@@ -335,11 +335,11 @@ async def _merge(
         conversation.updated_at = now
     await session.flush()
     found = await session.exec(
-        select(Interaction.id)
-        .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == other_id)
-        .order_by(col(Interaction.timestamp), col(Interaction.id))
+        select(Interaction.id).where(
+            col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == other_id
+        )
     )
-    said = list(found)
+    said = sorted(found)
     both = united(one, other)
     await session.exec(
         delete(VoiceCentroid).where(
@@ -359,8 +359,7 @@ async def _merge(
     await session.flush()
     told.append(await events.tell(session, network_id, "person_deleted", other_id, now))
     # Behind it: to a device whose person is gone, the reminder is nobody's.
-    for reminder_id in moved:
-        told.append(await events.tell(session, network_id, "reminder_changed", reminder_id, now))
+    told += await events.tell_each(session, network_id, "reminder_changed", moved, now)
     return told
 
 

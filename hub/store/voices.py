@@ -143,15 +143,14 @@ async def give(
     """Says who said some interactions (None: nobody knows), and what devices are to be told."""
     if not interaction_ids:
         return []
-    await session.exec(
-        update(Interaction)
-        .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
-        .values(speaker_id=speaker_id)
-    )
-    told = [
-        await events.tell(session, network_id, "interaction_created", interaction_id, now)
-        for interaction_id in interaction_ids
-    ]
+    for first in range(0, len(interaction_ids), events.AT_ONCE):
+        part = interaction_ids[first : first + events.AT_ONCE]
+        await session.exec(
+            update(Interaction)
+            .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(part))
+            .values(speaker_id=speaker_id)
+        )
+    told = await events.tell_each(session, network_id, "interaction_created", interaction_ids, now)
     theirs = await conversations.of_interactions(session, network_id, interaction_ids)
     return [*told, *await conversations.refresh(session, network_id, theirs, now)]
 
