@@ -66,12 +66,11 @@ async def record(
     known = await elections.record(session, election, interaction.interaction_id, devices, now)
     if known is not None:
         return await _event(session, network_id, known.interaction_id)
-    assigned = None
+    chosen = None
     if interaction.heard is not None and cache is not None:
-        assigned = await voices.assign(
-            session, cache, network_id, interaction.heard, interaction.audio_quality_score, now
+        chosen = await voices.choose(
+            session, cache, network_id, interaction.heard, interaction.audio_quality_score
         )
-    metadata = interaction.processing_metadata
     row = Interaction(
         id=interaction.interaction_id,
         network_id=network_id,
@@ -79,17 +78,21 @@ async def record(
         timestamp=interaction.timestamp,
         client_id=devices.get(speaker or ""),
         processing_status=interaction.processing_status,
-        processing_metadata=metadata | {SPEAKER: assigned.metadata} if assigned else metadata,
+        processing_metadata=interaction.processing_metadata,
         audio_quality_score=interaction.audio_quality_score,
         audio_duration=interaction.audio_duration_s,
-        speaker_id=assigned.speaker_id if assigned else None,
-        voice_embedding=assigned.vector if assigned else None,
+        speaker_id=chosen.decision.person_id if chosen else None,
         created_at=now,
     )
-    told = assigned.told if assigned else ()
     obeyed = await controls.obey(session, row, interaction.command, now)
     if obeyed is not None:
-        return (*told, *obeyed)
+        return obeyed  # no voice learns from what leaves nothing
+    told: tuple[Event, ...] = ()
+    if chosen is not None:
+        assigned = await voices.assign(session, network_id, chosen, now)
+        row.speaker_id, row.voice_embedding = assigned.speaker_id, assigned.vector
+        row.processing_metadata = interaction.processing_metadata | {SPEAKER: assigned.metadata}
+        told = assigned.told
     placed = await conversations.place(session, row, now)
     await session.exec(insert(Interaction), params=row.model_dump())
     if recording is not None:

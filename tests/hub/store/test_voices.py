@@ -21,11 +21,17 @@ from hub.store.database import Database
 from hub.store.errors import StoreConflictError
 from hub.store.household import Household
 from hub.store.household_kinds import PERSONS
-from hub.store.records import InteractionRecord, NetworkInfo
+from hub.store.records import Command, InteractionRecord, NetworkInfo
 from hub.store.scope import Scope
 from hub.store.store import Store
 from hub.store.tables import Interaction, Person, VoiceCentroid
-from shared.wire.events import ContextUpdated, Event, InteractionCreated, PersonChanged
+from shared.wire.events import (
+    ContextUpdated,
+    Event,
+    InteractionCreated,
+    PersonChanged,
+    SettingsChanged,
+)
 from tests.hub.speakers.people import between, heard, person, sentence
 from tests.hub.store.making import SPOKEN_AT, WoundClock, again, election, furnish, interaction
 
@@ -382,3 +388,22 @@ def test_the_fake_people_are_as_far_apart_as_real_ones() -> None:
     across = [float(person(n) @ person(n + 1)) for n in range(20)]
     assert 0.8 < min(within) < max(within) < 0.95
     assert 0.45 < min(across) < max(across) < 0.75
+
+
+async def test_from_a_control_phrase_that_is_obeyed_no_voice_learns_and_nobody_is_made(
+    house: House,
+) -> None:
+    strangers = [(await house.hears(sentence(1, number)))[0] for number in (0, 1)]
+    stop = Command("network_off", "anyone")
+    _, told = await house.hears(sentence(1, 2), command=stop)
+    assert [type(event) for event in told] == [SettingsChanged]
+    assert await house.persons() == []
+    assert [await house.speaker(one) for one in strangers] == [None, None]
+    await house.hears(sentence(1, 3))
+    before = await house.centroids()
+    await house.hears(sentence(1, 4), command=stop)
+    assert [one.vector for one in await house.centroids()] == [one.vector for one in before]
+    # Where it is not obeyed, it is speech like any other.
+    await house.hears(sentence(2, 0), command=Command("network_off", "owner_only"))
+    await house.hears(sentence(1, 5), command=Command("network_off", "owner_only"))
+    assert len(await house.store.recent_interactions(house.network_id, 10)) == 4
