@@ -193,6 +193,7 @@ class Accounts:
         """Changes a device, with its event; raises NotFoundError, VersionConflictError."""
         async with self._database.transaction(Scope(network_id)) as session:
             now = self._now()
+            await networks.one(session, network_id, lock=True)  # before the row
             row = await clients.row_of(session, network_id, client_id, lock=True)
             expect_version(row.version, version)
             seq = await events.append(session, network_id, "client_changed", row.id, now)

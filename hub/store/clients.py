@@ -84,8 +84,11 @@ async def set_listening(
     made_at: datetime | None,
     now: datetime,
 ) -> ClientChanged:
-    """Switches one device's listening on or off; see `Store.set_client_listening`."""
-    row = await row_of(session, network_id, client_id)
+    """Switches one device's listening on or off; see `Store.set_client_listening`.
+
+    Lock the network before, as whoever obeys a control phrase does.
+    """
+    row = await row_of(session, network_id, client_id, lock=True)
     if listening and overtaken(made_at, row.updated_at, now):
         raise OutdatedChangeError("Somebody changed the device later.")
     row.listening = listening

@@ -8,10 +8,10 @@ belongs together into one conversation, and never into two.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy
 from sqlalchemy import func, update
@@ -116,15 +116,9 @@ async def tell(
     session: AsyncSession, network_id: str, placed: Placed, now: datetime
 ) -> tuple[Event, ...]:
     """Logs what the placing of an interaction changed, once its own event is logged."""
-    told = [
-        await events.tell(session, network_id, "interaction_created", interaction_id, now)
-        for interaction_id in placed.moved
-    ]
+    told = await events.tell_each(session, network_id, "interaction_created", placed.moved, now)
     grown = await events.tell(session, network_id, "context_updated", placed.conversation_id, now)
-    ended = [
-        await events.tell(session, network_id, "conversation_deleted", conversation_id, now)
-        for conversation_id in placed.ended
-    ]
+    ended = await events.tell_each(session, network_id, "conversation_deleted", placed.ended, now)
     return (*told, grown, *ended)
 
 
@@ -132,16 +126,16 @@ async def of_interactions(
     session: AsyncSession, network_id: str, interaction_ids: Collection[str]
 ) -> list[str]:
     """The conversations that some interactions belong to, for `refresh` when they have changed."""
-    found = await session.exec(
-        select(Interaction.conversation_id)
-        .where(
-            col(Interaction.network_id) == network_id,
-            col(Interaction.id).in_(interaction_ids),
-            col(Interaction.conversation_id).is_not(None),
+    found: set[str] = set()
+    for part in _parts(interaction_ids):
+        # Nothing is asked of the conversation: SQLite would then read the whole index of them.
+        rows = await session.exec(
+            select(Interaction.conversation_id).where(
+                col(Interaction.network_id) == network_id, col(Interaction.id).in_(part)
+            )
         )
-        .distinct()
-    )
-    return sorted(one for one in found if one is not None)
+        found |= {one for one in rows if one is not None}
+    return sorted(found)
 
 
 async def refresh(
@@ -156,21 +150,24 @@ async def refresh(
 
     Lock the network (`networks.one(..., lock=True)`) before the first change.
     """
-    rows = await _rows(session, network_id, list(conversation_ids))
     told: list[Event] = []
-    for row in rows.values():
-        speakers, newest, left = await _left(session, row)
-        if not left and not settled(row) and not (row.topic_summary or row.context_summary):
-            await session.delete(row)
-            await session.flush()
-            told.append(await events.tell(session, network_id, "conversation_deleted", row.id, now))
-            continue
-        row.participant_ids = _in_order(row, speakers)
-        if newest is not None:
-            row.last_interaction_at = newest
-        row.updated_at = now
+    for part in _parts(conversation_ids):
+        rows = await _rows(session, network_id, part)
+        left = await _left(session, network_id, rows)
+        gone: list[str] = []
+        for row in rows.values():
+            speakers, newest, count = left.get(row.id, _NOTHING_LEFT)
+            if not count and not settled(row) and not (row.topic_summary or row.context_summary):
+                gone.append(row.id)
+                await session.delete(row)
+                continue
+            row.participant_ids = _in_order(row, set(speakers))
+            row.last_interaction_at = newest or row.last_interaction_at
+            row.updated_at = now
         await session.flush()
-        told.append(await events.tell(session, network_id, "context_updated", row.id, now))
+        kept = [one for one in rows if one not in gone]
+        told += await events.tell_each(session, network_id, "context_updated", kept, now)
+        told += await events.tell_each(session, network_id, "conversation_deleted", gone, now)
     return tuple(told)
 
 
@@ -277,14 +274,46 @@ async def _move(
     return sorted(moved.scalars())
 
 
-async def _left(session: AsyncSession, row: Conversation) -> tuple[set[str], datetime | None, int]:
+class _Left(NamedTuple):
     """Who speaks in a conversation, when something was last said in it, and how often."""
-    here = col(Interaction.network_id) == row.network_id, col(Interaction.conversation_id) == row.id
-    found = await session.exec(select(func.max(Interaction.timestamp), func.count()).where(*here))
-    newest, left = found.one()
-    speakers = await session.exec(
-        select(Interaction.speaker_id)
-        .where(*here, col(Interaction.speaker_id).is_not(None))
-        .distinct()
+
+    speakers: frozenset[str]
+    newest: datetime | None
+    said: int
+
+
+_NOTHING_LEFT = _Left(frozenset(), None, 0)
+
+
+async def _left(
+    session: AsyncSession, network_id: str, conversation_ids: Collection[str]
+) -> dict[str, _Left]:
+    """What is left of conversations in which something is, by conversation."""
+    # The bare column, asked for in whatever way, would have SQLite read the whole index of
+    # speakers for each conversation.
+    speaker = func.coalesce(col(Interaction.speaker_id), col(Interaction.speaker_id))
+    found = await session.exec(
+        select(Interaction.conversation_id, speaker, func.max(Interaction.timestamp), func.count())
+        .where(
+            col(Interaction.network_id) == network_id,
+            col(Interaction.conversation_id).in_(conversation_ids),
+        )
+        .group_by(col(Interaction.conversation_id), speaker)
     )
-    return {one for one in speakers if one is not None}, newest, left
+    left: dict[str, _Left] = {}
+    for conversation_id, speaker_id, newest, count in found:
+        if conversation_id is None:
+            continue
+        before = left.get(conversation_id, _NOTHING_LEFT)
+        left[conversation_id] = _Left(
+            before.speakers | ({speaker_id} if speaker_id else frozenset()),
+            max((at for at in (before.newest, newest) if at is not None), default=None),
+            before.said + count,
+        )
+    return left
+
+
+def _parts(ids: Iterable[str]) -> Iterator[list[str]]:
+    every = list(ids)
+    for first in range(0, len(every), events.AT_ONCE):
+        yield every[first : first + events.AT_ONCE]

@@ -74,6 +74,8 @@ async def carry_out(
         return ()
     except (RefusedError, InvalidValueError) as refused:
         status, error = "failed", str(refused)
+    except OverflowError:  # nothing is written before times are known, and speech is not lost
+        status, error = "failed", "A time is too early or too late."
     action = Action(
         id=str(uuid.uuid4()),
         network_id=row.network_id,

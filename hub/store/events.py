@@ -59,6 +59,10 @@ LOADERS: dict[str, Loader] = {
 """How the rows are read that an event of each kind names; the other kinds name what is gone."""
 
 
+AT_ONCE = 500
+"""Rows that one statement names; a database takes only so many parameters."""
+
+
 class _Logged(NamedTuple):
     """A line of the log."""
 
@@ -89,26 +93,7 @@ async def append(
     Raises:
         NotFoundError: no such network.
     """
-    seq = await session.scalar(
-        update(Network)
-        .where(col(Network.id) == network_id)
-        .values(event_seq=col(Network.event_seq) + 1, last_activity=now)
-        .returning(col(Network.event_seq))
-    )
-    if seq is None:
-        raise NotFoundError("There is no such network.")
-    await session.exec(
-        insert(LoggedEvent),
-        params={
-            "network_id": network_id,
-            "seq": seq,
-            "kind": kind,
-            "row_id": row_id,
-            "public_id": public_id,
-            "created_at": now,
-        },
-    )
-    return int(seq)
+    return await _append(session, network_id, kind, [row_id], now, public_id)
 
 
 async def tell(
@@ -119,9 +104,62 @@ async def tell(
     Raises:
         NotFoundError: no such network.
     """
-    seq = await append(session, network_id, kind, row_id, now)
-    (event,) = await _with_rows(session, network_id, [_Logged(seq, kind, row_id, None)])
+    (event,) = await tell_each(session, network_id, kind, [row_id], now)
     return event
+
+
+async def tell_each(
+    session: AsyncSession, network_id: str, kind: Kind, row_ids: Sequence[str], now: datetime
+) -> tuple[Event, ...]:
+    """The same for each of some rows, in their order; what would be told of thousands one by one
+    would keep the network waiting for minutes.
+
+    Raises:
+        NotFoundError: no such network.
+    """
+    told: list[Event] = []
+    for first in range(0, len(row_ids), AT_ONCE):
+        part = row_ids[first : first + AT_ONCE]
+        last = await _append(session, network_id, kind, part, now)
+        lines = enumerate(part, last - len(part) + 1)
+        told += await _with_rows(
+            session, network_id, [_Logged(seq, kind, row_id, None) for seq, row_id in lines]
+        )
+    return tuple(told)
+
+
+async def _append(
+    session: AsyncSession,
+    network_id: str,
+    kind: Kind,
+    row_ids: Sequence[str],
+    now: datetime,
+    public_id: str | None = None,
+) -> int:
+    """Logs an event for each row; gives the seq of the last."""
+    seq = await session.scalar(
+        update(Network)
+        .where(col(Network.id) == network_id)
+        .values(event_seq=col(Network.event_seq) + len(row_ids), last_activity=now)
+        .returning(col(Network.event_seq))
+    )
+    if seq is None:
+        raise NotFoundError("There is no such network.")
+    await session.exec(
+        insert(LoggedEvent),
+        params=[
+            {
+                "network_id": network_id,
+                "seq": number,
+                "kind": kind,
+                "row_id": row_id,
+                "public_id": public_id,
+                "created_at": now,
+            }
+            for number, row_id in enumerate(row_ids, seq - len(row_ids) + 1)
+        ],
+    )
+    return int(seq)
 
 
 async def last_seq(session: AsyncSession, network_id: str) -> int:

@@ -30,7 +30,7 @@ from hub.store.records import (
 from hub.store.tables import Action, Client, Election, Interaction, Recording
 from hub.store.voice_cache import VoiceCache
 from hub.store.voice_rows import SPEAKER
-from shared.wire.events import Event, InteractionDeleted
+from shared.wire.events import Event
 
 
 async def record(
@@ -66,12 +66,11 @@ async def record(
     known = await elections.record(session, election, interaction.interaction_id, devices, now)
     if known is not None:
         return await _event(session, network_id, known.interaction_id)
-    assigned = None
+    chosen = None
     if interaction.heard is not None and cache is not None:
-        assigned = await voices.assign(
-            session, cache, network_id, interaction.heard, interaction.audio_quality_score, now
+        chosen = await voices.choose(
+            session, cache, network_id, interaction.heard, interaction.audio_quality_score
         )
-    metadata = interaction.processing_metadata
     row = Interaction(
         id=interaction.interaction_id,
         network_id=network_id,
@@ -79,17 +78,21 @@ async def record(
         timestamp=interaction.timestamp,
         client_id=devices.get(speaker or ""),
         processing_status=interaction.processing_status,
-        processing_metadata=metadata | {SPEAKER: assigned.metadata} if assigned else metadata,
+        processing_metadata=interaction.processing_metadata,
         audio_quality_score=interaction.audio_quality_score,
         audio_duration=interaction.audio_duration_s,
-        speaker_id=assigned.speaker_id if assigned else None,
-        voice_embedding=assigned.vector if assigned else None,
+        speaker_id=chosen.decision.person_id if chosen else None,
         created_at=now,
     )
-    told = assigned.told if assigned else ()
     obeyed = await controls.obey(session, row, interaction.command, now)
     if obeyed is not None:
-        return (*told, *obeyed)
+        return obeyed  # no voice learns from what leaves nothing
+    told: tuple[Event, ...] = ()
+    if chosen is not None:
+        assigned = await voices.assign(session, network_id, chosen, now)
+        row.speaker_id, row.voice_embedding = assigned.speaker_id, assigned.vector
+        row.processing_metadata = interaction.processing_metadata | {SPEAKER: assigned.metadata}
+        told = assigned.told
     placed = await conversations.place(session, row, now)
     await session.exec(insert(Interaction), params=row.model_dump())
     if recording is not None:
@@ -137,12 +140,10 @@ async def forget(
         .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
         .returning(col(Interaction.id))
     )
-    told: list[Event] = []
-    for interaction_id in gone.scalars():
-        seq = await events.append(session, network_id, "interaction_deleted", interaction_id, now)
-        told.append(InteractionDeleted(seq=seq, interaction_id=interaction_id))
-    told += await conversations.refresh(session, network_id, of_conversations, now)
-    return tuple(told)
+    told = await events.tell_each(
+        session, network_id, "interaction_deleted", list(gone.scalars()), now
+    )
+    return (*told, *await conversations.refresh(session, network_id, of_conversations, now))
 
 
 async def one(

@@ -65,22 +65,16 @@ async def change_settings(
         InvalidSettingsError: a value beyond its limits.
         NotFoundError: no such network.
     """
-    row = await _row(session, network_id)
-    row.settings = settings_document(settings)
-    row.updated_at = now
-    row.version += 1
-    await session.flush()
-    seq = await events.append(session, network_id, "settings_changed", network_id, now)
-    return event_rows.settings_changed(seq, settings, row.status)
+    return await _put(session, await _row(session, network_id, lock=True), settings, now)
 
 
 async def set_status(
     session: AsyncSession, network_id: str, status: NetworkStatus, now: datetime
 ) -> SettingsChanged:
     """Activates, deactivates or suspends a network; raises NotFoundError."""
-    row = await _row(session, network_id)
+    row = await _row(session, network_id, lock=True)
     row.status = status
-    return await change_settings(session, network_id, parse_settings(row.settings), now)
+    return await _put(session, row, parse_settings(row.settings), now)
 
 
 async def set_listening(
@@ -91,12 +85,23 @@ async def set_listening(
     now: datetime,
 ) -> SettingsChanged:
     """Switches every device's listening on or off; see `Store.set_client_listening`."""
-    row = await _row(session, network_id)
+    row = await _row(session, network_id, lock=True)
     if listening and overtaken(made_at, row.updated_at, now):
         raise OutdatedChangeError("Somebody changed the network later.")
     changed = msgspec.structs.replace(parse_settings(row.settings), listening=listening)
     at = later(made_at, row.updated_at, now)
-    return await change_settings(session, network_id, changed, at)
+    return await _put(session, row, changed, at)
+
+
+async def _put(
+    session: AsyncSession, row: Network, settings: NetworkSettings, now: datetime
+) -> SettingsChanged:
+    row.settings = settings_document(settings)
+    row.updated_at = now
+    row.version += 1
+    await session.flush()
+    seq = await events.append(session, row.id, "settings_changed", row.id, now)
+    return event_rows.settings_changed(seq, settings, row.status)
 
 
 async def _row(session: AsyncSession, network_id: str, *, lock: bool = False) -> Network:

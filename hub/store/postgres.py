@@ -48,6 +48,7 @@ def engine(url: URL) -> AsyncEngine:
         url,
         pool_size=POOL,
         max_overflow=POOL,
+        hide_parameters=True,  # what was said, and voices: errors are logged
         pool_pre_ping=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
     )

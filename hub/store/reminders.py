@@ -21,6 +21,9 @@ from shared.wire.events import Event
 
 OVERDUE_AFTER = timedelta(hours=1)
 """So long after it was told, a reminder that nobody has dealt with is overdue."""
+LATEST = timedelta(days=7)
+"""What has been due for longer when a hub first looks is overdue, and nobody is called for it: a
+legacy system left such for years."""
 AT_ONCE = 50
 """Reminders that are told in one transaction."""
 NEAR = 200
@@ -60,7 +63,7 @@ class DueReminders:
         async with self._database.transaction(Scope(network_id)) as session:
             await networks.one(session, network_id, lock=True)
             for row in await _some(session, network_id, now, AT_ONCE, lock=True):
-                if row.told_due_time == row.due_time:
+                if row.told_due_time == row.due_time or now - row.due_time > LATEST:
                     row.status, row.updated_at = "overdue", now
                     row.version += 1
                     await session.flush()

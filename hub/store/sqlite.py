@@ -52,6 +52,7 @@ def engine(path: Path) -> AsyncEngine:
         connect_args={"isolation_level": None, "timeout": BUSY_TIMEOUT_S},
         pool_size=CONNECTIONS,
         max_overflow=0,
+        hide_parameters=True,  # what was said, and voices: errors are logged
     )
     event.listen(made.sync_engine, "connect", set_up)
     event.listen(made.sync_engine, "begin", _begin)

@@ -160,6 +160,7 @@ class Store:
             OutdatedChangeError: it is to be on, and somebody changed the device later.
         """
         async with self._database.transaction(Scope(network_id)) as session:
+            await networks.one(session, network_id, lock=True)
             return await clients.set_listening(
                 session, network_id, client_id, listening, made_at, self._now()
             )

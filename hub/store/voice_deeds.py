@@ -25,7 +25,7 @@ from hub.store.tables import Conversation, Interaction, Person, Reminder, VoiceC
 from hub.store.voice_rows import BY_HAND, SPEAKER
 from hub.store.whole import whole
 from shared.clock import Clock
-from shared.wire.events import Event
+from shared.wire.events import ContextUpdated, Event
 
 MOST_RELEARNED = 500
 """Utterances that a voice is learned from anew, the newest."""
@@ -326,6 +326,7 @@ async def _merge(
         .order_by(col(Conversation.id))
         .with_for_update()
     )
+    taking_part: list[str] = []
     for conversation in with_them:
         people = (
             person_id if key == other_id else key for key in conversation.participant_ids or []
@@ -333,13 +334,14 @@ async def _merge(
         conversation.participant_ids = list(dict.fromkeys(people))
         conversation.version += 1
         conversation.updated_at = now
+        taking_part.append(conversation.id)
     await session.flush()
     found = await session.exec(
-        select(Interaction.id)
-        .where(col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == other_id)
-        .order_by(col(Interaction.timestamp), col(Interaction.id))
+        select(Interaction.id).where(
+            col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == other_id
+        )
     )
-    said = list(found)
+    said = sorted(found)
     both = united(one, other)
     await session.exec(
         delete(VoiceCentroid).where(
@@ -348,6 +350,10 @@ async def _merge(
     )
     await voice_rows.write(session, network_id, person_id, one, _without_keys(both, one), now)
     told = await voices.give(session, network_id, said, person_id, now)
+    known = {event.conversation_id for event in told if isinstance(event, ContextUpdated)}
+    # In conversations that a legacy system left, people are of whom nothing is kept that they said.
+    rest = [key for key in taking_part if key not in known]
+    told += await events.tell_each(session, network_id, "context_updated", rest, now)
     reminders = await session.exec(
         update(Reminder)
         .where(col(Reminder.network_id) == network_id, col(Reminder.person_id) == other_id)
@@ -359,8 +365,7 @@ async def _merge(
     await session.flush()
     told.append(await events.tell(session, network_id, "person_deleted", other_id, now))
     # Behind it: to a device whose person is gone, the reminder is nobody's.
-    for reminder_id in moved:
-        told.append(await events.tell(session, network_id, "reminder_changed", reminder_id, now))
+    told += await events.tell_each(session, network_id, "reminder_changed", moved, now)
     return told
 
 

@@ -23,6 +23,16 @@ from shared.wire.events import Event
 
 
 @dataclass(frozen=True)
+class Chosen:
+    """Who spoke, as far as it is decided; nothing is written of it yet."""
+
+    heard: Heard
+    known: KnownVoices
+    decision: Decision
+    quality: float | None
+
+
+@dataclass(frozen=True)
 class Assigned:
     """What became of a voice."""
 
@@ -32,17 +42,16 @@ class Assigned:
     told: tuple[Event, ...]  # in the log's order
 
 
-async def assign(
+async def choose(
     session: AsyncSession,
     cache: VoiceCache,
     network_id: str,
     heard: Heard,
     quality: float | None,
-    now: datetime,
-) -> Assigned | None:
-    """Decides who spoke, makes a person of a stranger, and has a voice learn.
+) -> Chosen | None:
+    """Decides who spoke. Nobody else makes or changes any of them until the transaction ends.
 
-    Nobody else makes or changes any of them meanwhile. None: the network wants no voices.
+    None: the network wants no voices.
 
     Raises:
         NotFoundError: no such network.
@@ -62,22 +71,16 @@ async def assign(
         decision = _decided(heard, known, quality)
         if decision.person_id and not await _lock_person(session, network_id, decision.person_id):
             decision = Decision("ambiguous", None, decision.similarity, decision.margin)
-    return await _apply(session, network_id, heard, known, decision, quality, now)
+    return Chosen(heard, known, decision, quality)
 
 
 def _decided(heard: Heard, known: KnownVoices, quality: float | None) -> Decision:
     return decide(heard, known.book, tuple(known.strangers.values()), known.thresholds, quality)
 
 
-async def _apply(
-    session: AsyncSession,
-    network_id: str,
-    heard: Heard,
-    known: KnownVoices,
-    decision: Decision,
-    quality: float | None,
-    now: datetime,
-) -> Assigned:
+async def assign(session: AsyncSession, network_id: str, chosen: Chosen, now: datetime) -> Assigned:
+    """Makes a person of a stranger, and has a voice learn."""
+    heard, known, decision = chosen.heard, chosen.known, chosen.decision
     told: list[Event] = []
     speaker_id = decision.person_id
     vector = heard.vectors.get(GE2E)
@@ -102,7 +105,7 @@ async def _apply(
         "speech_s": round(heard.speech_s, 2),
     }
     if vector is not None:
-        metadata |= {"space": GE2E, "clear": quality is None or quality >= CLEAR}
+        metadata |= {"space": GE2E, "clear": chosen.quality is None or chosen.quality >= CLEAR}
     stored = None if vector is None else voice_rows.stored_vector(vector)
     return Assigned(speaker_id, stored, metadata, tuple(told))
 
@@ -143,15 +146,14 @@ async def give(
     """Says who said some interactions (None: nobody knows), and what devices are to be told."""
     if not interaction_ids:
         return []
-    await session.exec(
-        update(Interaction)
-        .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
-        .values(speaker_id=speaker_id)
-    )
-    told = [
-        await events.tell(session, network_id, "interaction_created", interaction_id, now)
-        for interaction_id in interaction_ids
-    ]
+    for first in range(0, len(interaction_ids), events.AT_ONCE):
+        part = interaction_ids[first : first + events.AT_ONCE]
+        await session.exec(
+            update(Interaction)
+            .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(part))
+            .values(speaker_id=speaker_id)
+        )
+    told = await events.tell_each(session, network_id, "interaction_created", interaction_ids, now)
     theirs = await conversations.of_interactions(session, network_id, interaction_ids)
     return [*told, *await conversations.refresh(session, network_id, theirs, now)]
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from datetime import datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 from edge.control import Ask, DaemonUnreachableError, ask
 from hub.store.database import Database
 from hub.store.household import Household
-from hub.store.household_kinds import EVENTS, PERSONS, REMINDERS
+from hub.store.household_kinds import ACTIONS, CONVERSATIONS, EVENTS, PERSONS, REMINDERS
 from hub.store.store import Store
 from shared.clock import steady_clock
 from tests.torture.household import Network, World
@@ -116,14 +117,27 @@ async def _stored(database: Database, network: Network) -> Stored:
                 i.client_id,
                 i.timestamp,
                 i.processing_status,
+                i.conversation_id,
             )
             for i in interactions
         ),
         "clients": frozenset((c.client_id, c.name, c.listening) for c in clients),
         "persons": frozenset((p.person_id, p.name, p.index) for p in persons),
         "reminders": frozenset(
-            (r.reminder_id, r.title, r.description, r.due_time, r.priority, r.status)
+            (r.reminder_id, r.title, r.description, r.due_time, r.priority, r.status, r.person_id)
             for r in reminders
+        ),
+        "conversations": frozenset(
+            (c.conversation_id, c.title, tuple(c.participant_ids), c.last_interaction_at)
+            for c in (await household.page(CONVERSATIONS, network_id, [], MANY, None)).items
+        ),
+        "actions": frozenset(
+            (a.action_id, a.action_type, a.status, a.interaction_id, a.error_message)
+            for a in (await household.page(ACTIONS, network_id, [], MANY, None)).items
+        ),
+        "calendar": frozenset(
+            (e.event_id, e.title, e.description, e.start_time, e.end_time, e.location)
+            for e in events
         ),
     }
     return found
@@ -146,14 +160,25 @@ def replicas(world: World) -> dict[tuple[str, str], dict[str, Table]]:
 
 COPIES = {
     "interactions": "SELECT interaction_id, text, speaker_id, client_id, timestamp,"
-    " processing_status FROM interactions",
+    " processing_status, conversation_id FROM interactions",
     "clients": "SELECT client_id, name, listening FROM clients",
     "persons": 'SELECT person_id, name, "index" FROM persons',
-    "reminders": "SELECT reminder_id, title, description, due_time, priority, status"
+    "reminders": "SELECT reminder_id, title, description, due_time, priority, status, person_id"
     " FROM reminders",
+    "conversations": "SELECT conversation_id, title, participants, last_interaction_at"
+    " FROM conversations",
+    "actions": "SELECT action_id, action_type, status, interaction_id, error_message FROM actions",
+    "calendar": "SELECT event_id, title, description, start_time, end_time, location FROM calendar",
 }
-TIME_AT = {"interactions": 4, "reminders": 3}
-"""In which column there is a time."""
+READ: dict[tuple[str, int], Callable[[str], object]] = {
+    ("interactions", 4): datetime.fromisoformat,
+    ("reminders", 3): datetime.fromisoformat,
+    ("conversations", 2): lambda people: tuple(json.loads(people)),
+    ("conversations", 3): datetime.fromisoformat,
+    ("calendar", 3): datetime.fromisoformat,
+    ("calendar", 4): datetime.fromisoformat,
+}
+"""What is no plain text or number in a column of a table, and how it is read."""
 
 
 def _replica(path: Path) -> dict[str, Table]:
@@ -161,7 +186,9 @@ def _replica(path: Path) -> dict[str, Table]:
         return {
             name: frozenset(
                 tuple(
-                    datetime.fromisoformat(value) if column == TIME_AT.get(name) else value
+                    READ[name, column](value)
+                    if value is not None and (name, column) in READ
+                    else value
                     for column, value in enumerate(row)
                 )
                 for row in database.execute(query)

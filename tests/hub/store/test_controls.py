@@ -136,7 +136,7 @@ async def test_who_may_say_so(
 async def test_another_persons_word_is_an_interaction_like_any_other(
     store: Store, home: NetworkInfo
 ) -> None:
-    told, *_ = await store.record_interaction(said("owner_only"), election(home.network_id))
+    told, _ = await store.record_interaction(said("owner_only"), election(home.network_id))
     assert isinstance(told, InteractionCreated)
     assert told.text == "Mira, stop."
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event as sql_event
 from sqlmodel import select
 
 from hub.store import conversations, networks
@@ -23,6 +27,7 @@ from hub.store.scope import Scope
 from hub.store.settings import NetworkSettings
 from hub.store.store import Store
 from hub.store.tables import Conversation, Interaction
+from hub.store.voice_deeds import VoiceDeeds
 from shared.ids import new_id
 from shared.wire.events import (
     ContextUpdated,
@@ -344,3 +349,42 @@ async def test_two_hubs_that_store_at_once_agree_on_the_conversation(
     async with two_hubs[1].session(Scope(network_id)) as session:
         (only,) = await session.exec(select(Conversation))
     assert only.last_interaction_at == SPOKEN_AT + max(minutes) * MINUTE
+
+
+LOOKED_UP = re.compile(
+    r"\((?:network_id=\? AND )?(?:id|interaction_id|conversation_id|speaker_id)=\?"
+)
+
+
+async def test_what_hangs_on_a_few_interactions_is_found_by_their_ids_however_many_there_are(
+    sqlite_store: Store, sqlite_home: NetworkInfo, path: Path, clock: WoundClock
+) -> None:
+    network_id, database = sqlite_home.network_id, sqlite_store._database
+    people = [
+        (await Household(database, clock).add_person(network_id, name))[0].person_id
+        for name in ("Ann", "Ben")
+    ]
+    deeds = VoiceDeeds(database, clock)
+    said = [(await say(sqlite_store, sqlite_home, f"{n}", 20 * n * MINUTE))[0] for n in range(40)]
+    for number, one in enumerate(said):
+        await deeds.set_speaker(network_id, one, people[number % 2])
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, values: Any, ___: Any, many: bool) -> None:
+        asked.append((statement, values[0] if many else values))
+
+    sql_event.listen(database._engine.sync_engine, "before_cursor_execute", note)
+    await deeds.set_speaker(network_id, said[0], people[1])
+    await Archive(database, clock).delete_interaction(network_id, said[1])
+    before = len(asked)
+    await deeds.merge(network_id, *people)
+    assert len(asked) - before < len(said)  # and not some for each of what was said
+    with closing(sqlite3.connect(path)) as reader:
+        for statement, values in asked:
+            if not re.search(r"(?:FROM|UPDATE) interactions", statement):
+                continue
+            plan = reader.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+            looks = [
+                detail for *_, detail in plan if re.match("(SEARCH|SCAN) interactions", detail)
+            ]
+            assert all(LOOKED_UP.search(detail) for detail in looks), (statement, looks)

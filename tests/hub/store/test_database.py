@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import traceback
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -161,3 +163,14 @@ async def test_a_network_has_a_client_id_once(database: Database) -> None:
         await rename()
     known = {client.client_id for client in await store.clients(home.network_id)}
     assert known == {"kitchen", "hall"}
+
+
+@pytest.mark.parametrize("wrong", ["a naive time", "no name"])
+async def test_what_is_stored_is_in_no_error(database: Database, wrong: str) -> None:
+    await Store(database, WoundClock()).create_network("Home")
+    said = " ".join(["spoken", "words"])  # a traceback quotes this file, too
+    values = {"name": None} if wrong == "no name" else {"created_at": datetime(2026, 3, 1)}  # noqa: DTZ001
+    with pytest.raises(StoreError) as failed:
+        async with database.transaction(OPERATOR) as session:
+            await session.exec(update(Network).values(description=said, **values))
+    assert said not in "".join(traceback.format_exception(failed.value))

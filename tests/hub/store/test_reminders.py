@@ -103,6 +103,14 @@ async def test_what_was_dealt_with_is_not_told(house: House, status: str) -> Non
     assert await house.tell(DUE) == []
 
 
+async def test_what_has_been_due_for_weeks_is_overdue_and_nobody_is_called(house: House) -> None:
+    await house.remind(due=DUE - timedelta(days=8))
+    (told,) = await house.tell(DUE)
+    assert isinstance(told, ReminderChanged)
+    assert told.status == "overdue"
+    assert await house.tell(DUE + MINUTE) == []
+
+
 async def test_what_came_due_while_no_hub_was_there_is_told_and_then_overdue(house: House) -> None:
     await house.remind("older", DUE - timedelta(days=2))
     await house.remind("newer", DUE - timedelta(days=1))

@@ -208,7 +208,7 @@ async def test_two_who_are_one_are_made_one_with_all_that_was_theirs(house: Deed
     kinds = [type(event) for event in told]
     assert kinds == [
         *[InteractionCreated] * 3,
-        ContextUpdated,  # who takes part in their conversation
+        *[ContextUpdated] * 2,  # who takes part in their conversation, and in the other
         *(PersonDeleted, PersonChanged),
     ]
     await told_in_order(house, told)
@@ -218,6 +218,16 @@ async def test_two_who_are_one_are_made_one_with_all_that_was_theirs(house: Deed
         assert found.participant_ids == [one.id]
     assert await house.speakers(await house.speaks(1, 1, 50)) == [one.id]
     assert await house.speakers(await house.speaks(2, 1, 50)) == [one.id]
+
+
+async def test_devices_are_told_of_a_legacy_conversation_of_whom_is_merged(house: Deeds) -> None:
+    ann, ben = [await house.known(name) for name in ("Ann", "Ben")]
+    old = new_id()
+    async with house.database.transaction(Scope(house.network_id)) as session:
+        session.add(Conversation(id=old, network_id=house.network_id, participant_ids=[ben]))
+    _, told = await house.deeds.merge(house.network_id, ann, ben)
+    (changed,) = [event for event in told if isinstance(event, ContextUpdated)]
+    assert (changed.conversation_id, changed.participants) == (old, [ann])
 
 
 async def test_two_are_merged_once_and_only_within_a_network(house: Deeds) -> None:

@@ -22,12 +22,18 @@ from hub.store.errors import StoreConflictError
 from hub.store.household import Household
 from hub.store.household_details import PersonDetails
 from hub.store.household_kinds import PERSONS
-from hub.store.records import InteractionRecord, NetworkInfo
+from hub.store.records import Command, InteractionRecord, NetworkInfo
 from hub.store.scope import Scope
 from hub.store.store import Store
 from hub.store.tables import Interaction, Person, VoiceCentroid
 from shared.ids import new_id
-from shared.wire.events import ContextUpdated, Event, InteractionCreated, PersonChanged
+from shared.wire.events import (
+    ContextUpdated,
+    Event,
+    InteractionCreated,
+    PersonChanged,
+    SettingsChanged,
+)
 from tests.hub.speakers.people import between, heard, person, sentence
 from tests.hub.store.making import SPOKEN_AT, WoundClock, again, election, furnish, interaction
 
@@ -389,3 +395,22 @@ def test_the_fake_people_are_as_far_apart_as_real_ones() -> None:
 def test_seconds_of_speech_are_shown_without_dust() -> None:
     somebody = Person(id=new_id(), network_id=new_id(), index=1)
     assert PersonDetails.of(somebody, 23.009999999999998).voice_learned_s == 23.01
+
+
+async def test_from_a_control_phrase_that_is_obeyed_no_voice_learns_and_nobody_is_made(
+    house: House,
+) -> None:
+    strangers = [(await house.hears(sentence(1, number)))[0] for number in (0, 1)]
+    stop = Command("network_off", "anyone")
+    _, told = await house.hears(sentence(1, 2), command=stop)
+    assert [type(event) for event in told] == [SettingsChanged]
+    assert await house.persons() == []
+    assert [await house.speaker(one) for one in strangers] == [None, None]
+    await house.hears(sentence(1, 3))
+    before = await house.centroids()
+    await house.hears(sentence(1, 4), command=stop)
+    assert [one.vector for one in await house.centroids()] == [one.vector for one in before]
+    # Where it is not obeyed, it is speech like any other.
+    await house.hears(sentence(2, 0), command=Command("network_off", "owner_only"))
+    await house.hears(sentence(1, 5), command=Command("network_off", "owner_only"))
+    assert len(await house.store.recent_interactions(house.network_id, 10)) == 4
