@@ -216,7 +216,7 @@ class Daemon:
             software=f"mira-edge {importlib.metadata.version('mira-voice')}",
             device_time_us=self._clock(),
             cursor=self.replica.cursor,
-            capabilities=["microphone"],
+            capabilities=["microphone", *(["announcements"] if self._reminding.speaks else [])],
             held=self._ear.candidates.held[-1024:],
             listening=self.microphone_state == "open",
         )

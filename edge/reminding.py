@@ -44,6 +44,11 @@ class Reminding:
         self._came = asyncio.Event()
         self._came.set()  # what an earlier run left
 
+    @property
+    def speaks(self) -> bool:
+        """Whether anything is said aloud here."""
+        return self._say is not None
+
     def look(self) -> None:
         """There may be something to be said."""
         self._came.set()

@@ -145,6 +145,12 @@ class Networks:
         if room := self.open_room(network_id):
             room.members.publish(events)
 
+    def speaking(self, network_id: str) -> frozenset[str]:
+        """The public ids of a network's devices here that say aloud what is due."""
+        room = self.open_room(network_id)
+        sessions = room.members.sessions if room else {}
+        return frozenset(client_id for client_id, one in sessions.items() if one.speaks)
+
     async def note_acks(self) -> None:
         """Stores how far the devices' copies are; raises StoreError."""
         for room in self._open_rooms():

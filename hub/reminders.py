@@ -54,7 +54,7 @@ async def tell_due(
     """Tells the devices of some networks what is due in them; raises StoreError."""
     for network_id in network_ids:
         try:
-            told = await due.tell(network_id, now)
+            told = await due.tell(network_id, now, networks.speaking(network_id))
         except NotFoundError:
             continue  # the network was deleted meanwhile
         if told:

@@ -92,6 +92,7 @@ class Session:
         self.cursor = Cursor(0)
         self.monitor = False
         self.hears = False  # has a microphone
+        self.speaks = False  # says aloud what is due
         self.listening = False
         self.acked = 0  # seq up to which events are in the device's replica
         self.stored_id: str | None = None  # of its row in the store; None: not there (yet)
@@ -186,6 +187,7 @@ class Session:
         self.acked = hello.cursor
         self.monitor = "monitor" in hello.capabilities
         self.hears = "microphone" in hello.capabilities and not self.observer
+        self.speaks = "announcements" in hello.capabilities and not self.observer
         self.listening = hello.listening
         return hello
 

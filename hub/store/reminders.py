@@ -1,11 +1,13 @@
 """Reminders that come due: told once, in the transaction that notes that they were.
 
 Whoever looks locks the network, so of several hubs on one database only one tells. What is noted is
-the due time that was told: a reminder that is put off is told again.
+the due time that was told: a reminder that is put off is told again. What is found too late is
+overdue at once: nobody wants to hear at night of what was due in the morning.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, and_, or_
@@ -20,10 +22,8 @@ from hub.store.whole import whole
 from shared.wire.events import Event
 
 OVERDUE_AFTER = timedelta(hours=1)
-"""So long after it was told, a reminder that nobody has dealt with is overdue."""
-LATEST = timedelta(days=7)
-"""What has been due for longer when a hub first looks is overdue, and nobody is called for it: a
-legacy system left such for years."""
+"""So long after it was told, a reminder that nobody has dealt with is overdue; so long after it was
+due, one that was not told is, too."""
 AT_ONCE = 50
 """Reminders that are told in one transaction."""
 NEAR = 200
@@ -47,10 +47,17 @@ class DueReminders:
             found = await networks.every(session)
         return tuple(one.network_id for one in found if one.status != "suspended")
 
-    async def tell(self, network_id: str, now: datetime) -> tuple[Event, ...]:
+    async def tell(
+        self, network_id: str, now: datetime, speaking: Collection[str] = ()
+    ) -> tuple[Event, ...]:
         """Tells of what has come due, and of what is overdue by now; gives the events.
 
         What is left beyond `AT_ONCE` is told at the next call.
+
+        Args:
+            network_id: the network's UUID.
+            now: the time, UTC.
+            speaking: the public ids of the devices that can say aloud what is due.
 
         Raises:
             NotFoundError: the network was deleted meanwhile.
@@ -63,16 +70,17 @@ class DueReminders:
         async with self._database.transaction(Scope(network_id)) as session:
             await networks.one(session, network_id, lock=True)
             for row in await _some(session, network_id, now, AT_ONCE, lock=True):
-                if row.told_due_time == row.due_time or now - row.due_time > LATEST:
+                kind: events.Kind = "reminder_changed"
+                told_before = row.told_due_time == row.due_time
+                if not told_before:
+                    row.told_due_time, row.told_at, row.announce_to = row.due_time, now, None
+                if told_before or row.due_time <= now - OVERDUE_AFTER:
                     row.status, row.updated_at = "overdue", now
                     row.version += 1
-                    await session.flush()
-                    kind: events.Kind = "reminder_changed"
                 else:
-                    row.told_due_time, row.told_at = row.due_time, now
-                    row.announce_to = await _nearest(session, network_id, row.person_id)
-                    await session.flush()
+                    row.announce_to = await _nearest(session, network_id, row.person_id, speaking)
                     kind = "reminder_due"
+                await session.flush()
                 told.append(await events.tell(session, network_id, kind, row.id, now))
         return tuple(told)
 
@@ -104,17 +112,24 @@ def _untold(now: datetime) -> ColumnElement[bool]:
     )
 
 
-async def _nearest(session: AsyncSession, network_id: str, person_id: str | None) -> str | None:
-    """The row id of the connected device that is nearest a person; None: nobody knows.
+async def _nearest(
+    session: AsyncSession, network_id: str, person_id: str | None, speaking: Collection[str]
+) -> str | None:
+    """The row id of the connected device that is nearest a person; None: none is connected.
 
-    That is the one that heard them best when they last spoke, else the last that heard anybody.
+    That is the one that heard them best when they last spoke, else the last that heard anybody,
+    else the first by name: where all were asked, they would speak at once. Those that speak are
+    asked before any that do not.
     """
-    online = await session.exec(
-        select(Client.id).where(
-            col(Client.network_id) == network_id, col(Client.connection_status) == "online"
-        )
+    rows = await session.exec(
+        select(Client.id, Client.client_id)
+        .where(col(Client.network_id) == network_id, col(Client.connection_status) == "online")
+        .order_by(col(Client.name), col(Client.client_id))
     )
-    connected = set(online)
+    online = rows.all()
+    connected = [row_id for row_id, client_id in online if client_id in speaking] or [
+        row_id for row_id, _ in online
+    ]
     if not connected:
         return None
     if person_id is not None:
@@ -122,7 +137,7 @@ async def _nearest(session: AsyncSession, network_id: str, person_id: str | None
         if theirs and theirs[0] in connected:
             return theirs[0]
     heard = await _heard_last(session, network_id, NEAR)
-    return next((client for client in heard if client in connected), None)
+    return next((client for client in heard if client in connected), connected[0])
 
 
 async def _heard_last(

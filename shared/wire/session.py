@@ -40,7 +40,7 @@ class Hello(Message, frozen=True, kw_only=True, tag="hello"):
     cursor: Count  # seq of the last event applied to the replica
     capabilities: Annotated[list[Name], Meta(max_length=32)] = field(
         default_factory=list
-    )  # "microphone", "monitor"
+    )  # "microphone", "monitor", "announcements"
     held: Annotated[list[Uuid], Meta(max_length=MAX_HELD)] = field(
         default_factory=list
     )  # utterances not yet released

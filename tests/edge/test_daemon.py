@@ -24,6 +24,7 @@ from edge.hub_finder import HubFinder
 from edge.microphone.microphone import Frame
 from edge.microphone.simulated import SimulatedMicrophone
 from edge.preroll import PreRoll
+from edge.reminding import Reminding, Say
 from edge.replica import Replica, Scope, Written
 from edge.spool import Spool
 from edge.spooler import Spooler
@@ -169,7 +170,7 @@ class Device:
 
     task: asyncio.Task[None]  # while it runs
 
-    def __init__(self, folder: Path, spool: Spool | None = None) -> None:
+    def __init__(self, folder: Path, spool: Spool | None = None, say: Say | None = None) -> None:
         self.microphone = StuckMicrophone()
         self.replica = Replica(folder / "replica.db", NETWORK)
         self.pulses: list[float] = []
@@ -189,6 +190,7 @@ class Device:
             pulse=lambda: self.pulses.append(seconds()),
             on_listening=self.shown.append,
             spooler=None if spool is None else Spooler(self.candidates, spool, 2**60, device_clock),
+            reminding=Reminding("kitchen", self.replica, say),
         )
 
     async def _connect(self, _: str) -> Channel:
@@ -226,10 +228,10 @@ def seconds() -> float:
 
 @asynccontextmanager
 async def running(
-    folder: Path, *, reachable: bool = True, spool: Spool | None = None
+    folder: Path, *, reachable: bool = True, spool: Spool | None = None, say: Say | None = None
 ) -> AsyncIterator[Device]:
     """A daemon at work; whatever ends it fails the test."""
-    device = Device(folder, spool)
+    device = Device(folder, spool, say)
     device.reachable = reachable
     task = device.task = asyncio.ensure_future(device.daemon.run())
     try:
@@ -271,6 +273,15 @@ async def test_it_greets_a_hub_with_what_the_hub_has_to_know(tmp_path: Path) -> 
         assert hello.listening
         assert hello.device_time_us == device_clock()
         assert await hub.hear() == [ClientStatus(microphone="open")]
+
+
+async def test_a_device_that_says_what_is_due_tells_the_hub_so(tmp_path: Path) -> None:
+    async def say(_: str) -> None:
+        pass
+
+    async with running(tmp_path, say=say) as device:
+        hello = await (await device.hub()).greet()
+        assert hello.capabilities == ["microphone", "announcements"]
 
 
 async def test_what_was_heard_without_a_hub_is_offered_whole_when_there_is_one(

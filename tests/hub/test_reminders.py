@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -32,15 +32,19 @@ class Due:
         self.at = datetime.fromtimestamp(now_us() / 1e6, UTC) + timedelta(seconds=after_s)
         self.told_at: datetime | None = None
         self.failure: StoreError | None = None
+        self.speaking: set[str] = set()  # as asked last
 
     async def networks(self) -> tuple[str, ...]:
         return ("deleted meanwhile", self.network_id)
 
-    async def tell(self, network_id: str, now: datetime) -> tuple[Event, ...]:
+    async def tell(
+        self, network_id: str, now: datetime, speaking: Collection[str] = ()
+    ) -> tuple[Event, ...]:
         if self.failure is not None:
             raise self.failure
         if network_id != self.network_id:
             raise NotFoundError("There is no such network.")
+        self.speaking = set(speaking)
         if self.told_at is not None or now < self.at:
             return ()
         self.told_at = now
@@ -84,6 +88,23 @@ async def test_devices_hear_of_it_within_seconds(caplog: pytest.LogCaptureFixtur
         assert 0 <= due.late_s <= LOOK_S
         assert len([one for one in kitchen.said if isinstance(one, ReminderDue)]) == 1
     assert "secret friend" not in caplog.text
+
+
+async def test_devices_that_said_that_they_speak_are_known_while_they_are_connected() -> None:
+    async with open_hub() as hub:
+        due = Due(hub.network.network_id, 1000)
+        async with looking(hub, due):
+            await hub.device("hall")
+            kitchen = await hub.connect(await hub.token("kitchen"))
+            await kitchen.greet(capabilities=["microphone", "announcements"])
+            observer = await hub.observer("announcements")
+            reading = [asyncio.ensure_future(one.read_for(30)) for one in (kitchen, observer)]
+            await asyncio.sleep(RETURN_S + LOOK_S)
+            assert due.speaking == {"kitchen"}
+            await asyncio.gather(*reading)
+            await kitchen.channel.close()
+            await asyncio.sleep(2 * LOOK_S)
+            assert due.speaking == set()
 
 
 async def test_a_hub_that_starts_gives_devices_time_to_be_back() -> None:

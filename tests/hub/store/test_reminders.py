@@ -50,8 +50,8 @@ class House:
         )
         return changed.status
 
-    async def tell(self, now: datetime) -> list[Event]:
-        return list(await self.due.tell(self.home.network_id, now))
+    async def tell(self, now: datetime, *speaking: str) -> list[Event]:
+        return list(await self.due.tell(self.home.network_id, now, speaking))
 
     async def online(self, *names: str) -> None:
         for name in names:
@@ -64,9 +64,9 @@ class House:
             row = await session.get_one(Interaction, said.interaction_id)
             row.speaker_id = person_id
 
-    async def announced_to(self, person_id: str | None = None) -> str | None:
+    async def announced_to(self, person_id: str | None = None, *speaking: str) -> str | None:
         await self.remind(person_id=person_id)
-        (told,) = await self.tell(DUE)
+        (told,) = await self.tell(DUE, *speaking)
         assert isinstance(told, ReminderDue)
         return told.announce_to
 
@@ -112,14 +112,38 @@ async def test_what_has_been_due_for_weeks_is_overdue_and_nobody_is_called(house
 
 
 async def test_what_came_due_while_no_hub_was_there_is_told_and_then_overdue(house: House) -> None:
-    await house.remind("older", DUE - timedelta(days=2))
-    await house.remind("newer", DUE - timedelta(days=1))
+    await house.remind("older", DUE - OVERDUE_AFTER + MINUTE)
+    await house.remind("newer", DUE - MINUTE)
     told = await house.tell(DUE)
     assert [one.title for one in told if isinstance(one, ReminderDue)] == ["older", "newer"]
     assert await house.tell(DUE + OVERDUE_AFTER - MINUTE) == []
     late = await house.tell(DUE + OVERDUE_AFTER)
     assert [one.status for one in late if isinstance(one, ReminderChanged)] == ["overdue"] * 2
     assert await house.tell(DUE + 2 * OVERDUE_AFTER) == []
+
+
+async def test_what_is_found_an_hour_late_is_overdue_and_nobody_says_it(house: House) -> None:
+    await house.online("hall")
+    reminder_id = await house.remind(due=DUE - OVERDUE_AFTER)
+    (late,) = await house.tell(DUE, "hall")
+    assert isinstance(late, ReminderChanged)
+    assert (late.reminder_id, late.status) == (reminder_id, "overdue")
+    assert await house.tell(DUE + OVERDUE_AFTER, "hall") == []
+    # A device that was away is told the same.
+    assert (await house.store.events_after(house.home.network_id, late.seq - 1))[0] == late
+    assert await house.change(reminder_id, due_time=DUE + MINUTE) == "pending"
+    (told,) = await house.tell(DUE + MINUTE, "hall")
+    assert isinstance(told, ReminderDue)
+    assert told.announce_to == "hall"
+
+
+async def test_what_was_told_and_is_moved_far_back_is_overdue_at_once(house: House) -> None:
+    reminder_id = await house.remind()
+    await house.tell(DUE)
+    await house.change(reminder_id, due_time=DUE - timedelta(days=1))
+    (late,) = await house.tell(DUE + MINUTE)
+    assert isinstance(late, ReminderChanged)
+    assert late.status == "overdue"
 
 
 async def test_what_is_put_off_is_told_again(house: House) -> None:
@@ -163,6 +187,24 @@ async def test_where_the_nearest_is_away_the_next_that_heard_anybody_announces_i
     assert await house.announced_to(ann.person_id) is None  # nobody is there: all, when they are
     await house.online("hall")
     assert await house.announced_to(ann.person_id) == "hall"
+
+
+async def test_devices_that_cannot_speak_are_passed_over_where_another_can(house: House) -> None:
+    ann, _ = await house.household.add_person(house.home.network_id, "Ann")
+    await house.online("kitchen", "hall")
+    await house.say("hall", 0 * MINUTE)
+    await house.say("kitchen", MINUTE, ann.person_id)
+    assert await house.announced_to(ann.person_id, "kitchen", "hall") == "kitchen"
+    assert await house.announced_to(ann.person_id, "hall") == "hall"
+    assert await house.announced_to(None, "hall") == "hall"
+    assert await house.announced_to(ann.person_id) == "kitchen"  # none can: as if all could
+    assert await house.announced_to(ann.person_id, "attic") == "kitchen"  # that one is away
+
+
+async def test_where_nobody_was_heard_yet_one_device_announces_it(house: House) -> None:
+    await house.online("kitchen", "hall")
+    assert await house.announced_to() == "hall"  # the first by name
+    assert await house.announced_to(None, "kitchen") == "kitchen"
 
 
 async def test_a_reminder_outlives_its_person_and_the_device_that_announced_it(

@@ -88,7 +88,7 @@ EXAMPLES: tuple[Message, ...] = (
         software="mira-edge 0.1.0",
         device_time_us=NOON_US,
         cursor=41,
-        capabilities=["microphone"],
+        capabilities=["microphone", "announcements"],
         held=[HELD],
         listening=True,
     ),
