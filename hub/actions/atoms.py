@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import date
 
-from hub.actions.clocks import Clock, Length, clock, length, unit
+from hub.actions.atom import Atom
+from hub.actions.clocks import Length, clock, length, unit
 from hub.actions.days import WEEKDAYS, Day, day
 from hub.actions.grammar import OWNERS, PARTS, noun, said
-from hub.actions.repeats import Repeat, repeat
+from hub.actions.repeats import repeat
+from hub.actions.spans import span
 from hub.actions.words import Words, at, listed, number
 
 _OCCASIONS = {
@@ -31,27 +33,13 @@ _OCCASIONS = {
     "first thing": 8,
 }
 _CLOCKED = listed("at by around before until till from @ after")
+_ROUGHLY = listed("about for to on approximately roughly exactly like say")
+_HEDGES = listed("sometime sharp exactly later")
 _DATED = listed("on by for from around until till before at over")
+_AHEAD = {"tomorrow": Length(days=1), "next week": Length(days=7)}
 _SINGULAR = listed("hour minute day week")
+_EARLY_LATE = listed("early late mid")
 _STARTING = listed("starting beginning effective")
-
-
-@dataclass(frozen=True)
-class Atom:
-    """One piece of what is said about time: one of the fields behind the words it stands in."""
-
-    start: int  # its first word, prepositions included
-    end: int  # behind its last word
-    clock: Clock | None = None
-    clock_end: Clock | None = None  # of a span
-    day: Day | None = None
-    day_end: Day | None = None
-    part: str = ""
-    hour: int | None = None  # of a part or an occasion of the day
-    delta: Length | None = None  # from now
-    duration: Length | None = None
-    repeat: Repeat | None = None
-    prep: str = ""
 
 
 def collect(
@@ -72,11 +60,28 @@ def collect(
     while index < end:
         atom = _atom(part, index, start, today, found[-1] if found else None, loose)
         if atom is not None:
+            atom = _with_hedges(part, atom, found[-1].end if found else start)
             found.append(atom)
             index = atom.end
         else:
             index += 1
     return tuple(found)
+
+
+def _with_hedges(words: Words, atom: Atom, start: int) -> Atom:
+    """The same with what only says how exactly it is meant: `sometime tomorrow`, `six sharp`."""
+    first, end = atom.start, atom.end
+    if said(words, end, end + 3) == "on the dot":
+        end += 3
+    end += at(words, end) in _HEDGES
+    if first - 3 >= start and said(words, first - 3, first) == "no later than":
+        first -= 3
+    elif first > start and (
+        at(words, first - 1) in _HEDGES
+        or (at(words, first - 1) in _EARLY_LATE and at(words, end) in PARTS)
+    ):
+        first -= 1
+    return replace(atom, start=first, end=end)
 
 
 def _atom(
@@ -85,10 +90,10 @@ def _atom(
     return (
         _repeat(words, index, today)
         or _delta(words, index)
-        or _span(words, index, today, before)
-        or _occasion(words, index)
+        or span(words, index, today, before)
+        or _occasion(words, index, before)
         or _part(words, index, today, before)
-        or _day(words, index, start, today)
+        or _day(words, index, start, today, loose)
         or _clock(words, index, before, loose)
         or _duration(words, index)
     )
@@ -105,8 +110,13 @@ def _delta(words: Words, index: int) -> Atom | None:
         measured = length(words, index + 1)
         if measured is None:
             for phrase, minutes in (("a bit", 30), ("a while", 60), ("a moment", 5)):
-                if said(words, index + 1, index + 3) == phrase:
-                    return Atom(index, index + 3, delta=Length(seconds=60 * minutes))
+                little = at(words, index + 2) == "little"
+                if (
+                    said(words, index + 1, index + 2) + f" {at(words, index + 2 + little)}"
+                    == phrase
+                ):
+                    end = index + 3 + little
+                    return Atom(index, end, delta=Length(seconds=60 * minutes))
             count = number(words, index + 1) if word == "in" else None
             if count and 0 < count[0] <= 90 and (count[1] == len(words) or words[count[1]].pause):
                 return Atom(index, count[1], delta=Length(seconds=60 * count[0]))  # in ten
@@ -116,62 +126,27 @@ def _delta(words: Words, index: int) -> Atom | None:
         if at(words, end) == "now":
             end += 1
         return Atom(index, end, delta=delta)
+    i = index + (word == "at")
+    i += at(words, i) == "the"
+    ahead = _AHEAD.get(said(words, i + 2, i + 4)) or _AHEAD.get(at(words, i + 2))
+    if ahead and said(words, i, i + 2) in ("this time", "same time"):
+        return Atom(index, i + 3 + (ahead.days == 7), delta=ahead)
     measured = length(words, index)
     if measured and said(words, measured[1], measured[1] + 2) == "from now":
         return Atom(index, measured[1] + 2, delta=measured[0])
-    if word == "later" and at(words, index + 1) not in ("this", "in", "on", "tonight"):
+    if word == "later" and at(words, index + 1) not in ("this", "in", "on", "tonight", "than"):
         return Atom(
             index, index + 1 + (at(words, index + 1) == "today"), delta=Length(seconds=3600)
         )
     return None
 
 
-def _span(words: Words, index: int, today: date, before: Atom | None) -> Atom | None:
-    prep = at(words, index) if at(words, index) in ("from", "between") else ""
-    i = index + bool(prep)
-    joins = ("to", "and") if prep == "between" else ("to", "until", "till", "through", "thru")
-    if prep or (before and before.end == index and (before.day or before.repeat)):
-        first = _clock_of_span(words, i, joins)
-        if first and at(words, first[1]) in joins:
-            last = clock(words, first[1] + 1)
-            if last and (prep or not noun(words, last[1])):
-                return Atom(index, last[1], clock=first[0], clock_end=last[0], prep=prep)
-    elif (first := clock(words, i)) and at(words, first[1]) in joins[:1] and first[0].clear:
-        last = clock(words, first[1] + 1)
-        if last and (last[0].clear or first[0].exact):
-            return Atom(index, last[1], clock=first[0], clock_end=last[0])
-    began = day(words, i, today)
-    if began and at(words, began[1]) in ("to", "until", "till", "through", "thru", "and"):
-        if at(words, began[1]) == "and" and prep != "between":
-            return None
-        ended = day(words, began[1] + 1, began[0].date)
-        if ended is None and (count := number(words, began[1] + 1)):  # july 1 to 14
-            ended = _same_month(began[0], count)
-        if ended and (prep or began[0].clear):
-            return Atom(index, ended[1], day=began[0], day_end=ended[0], prep=prep)
-    return None
-
-
-def _same_month(began: Day, count: tuple[int, int]) -> tuple[Day, int] | None:
-    which, end = count
-    try:
-        last = began.date.replace(day=which)
-    except ValueError:
-        return None
-    return (Day(last), end) if last > began.date else None
-
-
-def _clock_of_span(words: Words, index: int, joins: tuple[str, ...]) -> tuple[Clock, int] | None:
-    """The first of two; `8 to 10` is no ten minutes to something."""
-    for end in range(index + 1, min(index + 5, len(words))):
-        if at(words, end) in joins and at(words, end - 1) != "quarter":
-            found = clock(words[:end], index)
-            return found if found and found[1] == end else None
-    return None
-
-
-def _occasion(words: Words, index: int) -> Atom | None:
-    for size in (3, 2):
+def _occasion(words: Words, index: int, before: Atom | None) -> Atom | None:
+    if before and before.day and before.end == index:  # tomorrow lunchtime
+        hour = _OCCASIONS.get(f"at {at(words, index)}")
+        if hour is not None and at(words, index).endswith("time"):
+            return Atom(index, index + 1, hour=hour)
+    for size in (3, 2) if index + 2 < len(words) else (2,):
         hour = _OCCASIONS.get(said(words, index, index + size))
         if hour is not None and at(words, index + size) not in ("with", "for", "of"):
             if size == 2 and at(words, index + 1) == "thing":
@@ -185,38 +160,43 @@ def _occasion(words: Words, index: int) -> Atom | None:
 
 def _part(words: Words, index: int, today: date, before: Atom | None) -> Atom | None:
     word = at(words, index)
-    if word in ("tonight", "tonite"):
+    if word == "tonight":
         return Atom(index, index + 1, part="tonight", day=Day(today))
     for opening, bound in (
         ("this", True),
         ("later this", True),
         ("in the", False),
         ("during the", False),
+        ("to the", False),
+        ("by", False),
+        ("by the", False),
+        ("around", False),
     ):
         size = len(opening.split())
         if said(words, index, index + size) != opening:
             continue
         i = index + size
-        i += at(words, i) in ("early", "late")
+        i += at(words, i) in _EARLY_LATE
         name = at(words, i)
         if name in PARTS and not (bound is False and at(words, i + 1) == "of"):
             return Atom(index, i + 1, part=name, day=Day(today) if bound else None)
     if said(words, index, index + 2) == "at night":
         return Atom(index, index + 2, part="night")
-    i = index + (word in ("early", "late"))
+    i = index + (word in _EARLY_LATE)
     name = at(words, i)
-    if name in PARTS and before and before.end == index and (before.day or before.repeat):
+    after_day = before is not None and before.end == index and (before.day or before.repeat)
+    if name in PARTS and (after_day or word == "mid"):
         return Atom(index, i + 1, part=name)
     return None
 
 
-def _day(words: Words, index: int, start: int, today: date) -> Atom | None:
+def _day(words: Words, index: int, start: int, today: date, loose: bool) -> Atom | None:
     word = at(words, index)
     prep, i = "", index
     if word in _STARTING:
         prep, i = word, index + 1
         i += at(words, i) in ("on", "from", "at")
-    elif word in _DATED or word == "in":
+    elif word in _DATED or word == "in" or (loose and word == "to"):
         prep, i = word, index + 1
     found = day(words, i, today)
     if found is None and at(words, i) == "the":
@@ -226,7 +206,8 @@ def _day(words: Words, index: int, start: int, today: date) -> Atom | None:
     value, end = found
     if prep == "in" and value.clear:
         return None
-    if not prep and not value.clear:
+    clocked = at(words, end) in ("at", "from", "around")
+    if not prep and not value.clear and (index != start or noun(words, end)) and not clocked:
         return None
     after = end + (at(words, end) in PARTS)
     if not value.clear and prep != "in" and noun(words, after) and not clock(words, after):
@@ -246,7 +227,9 @@ def _day(words: Words, index: int, start: int, today: date) -> Atom | None:
 
 def _clock(words: Words, index: int, before: Atom | None, loose: bool) -> Atom | None:
     prep, i = "", index
-    while at(words, i) in _CLOCKED or at(words, i) in ("about", "for", "to", "on", "approximately"):
+    if said(words, i, i + 2) == "when it's":
+        prep, i = "at", i + 2
+    while at(words, i) in _CLOCKED or at(words, i) in _ROUGHLY:
         if i > index + 1:
             return None
         prep, i = prep or at(words, i), i + 1
@@ -261,24 +244,28 @@ def _clock(words: Words, index: int, before: Atom | None, loose: bool) -> Atom |
     if unit(words, end) or at(words, end) in ("percent", "dollars", "euros", "times", "people"):
         return None
     if not value.clear:
-        after_day = before is not None and before.end == index and bool(before.day or before.repeat)
+        after_day = bool(
+            before and before.end == index and (before.day or before.repeat or before.part)
+        )
         quiet = not noun(words, end)
         sure = prep in _CLOCKED or (loose and prep in ("for", "to")) or (after_day and quiet)
-        sure = sure or (prep == "for" and end == len(words) and after_day)
+        dated = at(words, end) in ("on", "today", "tomorrow", "tonight", *WEEKDAYS)
+        sure = sure or (prep == "for" and (dated or (end == len(words) and after_day)))
         if not sure or (prep not in ("at", "@", "by") and not quiet):
             return None
     return Atom(index, end, clock=value, prep=prep)
 
 
 def _duration(words: Words, index: int) -> Atom | None:
-    if at(words, index) == "for" or (at(words, index), at(words, index + 1)) == ("lasting", "for"):
-        measured = length(words, index + 1)
+    if at(words, index) in ("for", "lasting"):
+        measured = length(words, index + 1 + (at(words, index + 1) == "for"))
         if measured and not noun(words, measured[1]):
             return Atom(index, measured[1], duration=measured[0], prep="for")
     measured = length(words, index)
     described = measured and at(words, index) not in ("a", "an") and noun(words, measured[1])
     if measured and described and at(words, measured[1] - 1) in _SINGULAR:
         return Atom(index, measured[1], duration=measured[0])  # a two hour meeting
-    if at(words, index) == "all" and at(words, index + 1) == "day":
-        return Atom(index, index + 2, duration=Length(days=1))
+    first = index + (at(words, index) == "the")
+    if at(words, first) in ("all", "whole", "entire") and at(words, first + 1) == "day":
+        return Atom(index, first + 2, duration=Length(days=1))
     return None

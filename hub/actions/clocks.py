@@ -261,6 +261,7 @@ def _one_length(words: Words, index: int) -> tuple[Length, int] | None:
     count, i = counted
     half = [at(words, i + n) for n in range(3)] == ["and", "a", "half"]
     i += 3 * half
+    i += at(words, i) == "more"
     one = unit(words, i)
     if one is None or not 0 < count <= MOST_OF_A_UNIT:
         return None
@@ -271,7 +272,8 @@ def _one_length(words: Words, index: int) -> tuple[Length, int] | None:
         exact = one.seconds + 86_400 * one.days
         return (Length(seconds=round(count * exact)), i) if exact else None
     total = one.times(int(count))
-    minutes = number(words, i) if one == _HOUR else None  # one hour thirty
+    # one hour thirty, an hour and fifteen
+    minutes = number(words, i + (at(words, i) == "and")) if one == _HOUR else None
     if minutes and 0 < minutes[0] < 60 and _ends(words, minutes[1]):
         return total + Length(seconds=60 * minutes[0]), minutes[1]
     return total + (_HALVES.get(one, Length()) if half else Length()), i

@@ -5,21 +5,20 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from hub.actions.atoms import Atom, collect
+from hub.actions.atom import Atom
+from hub.actions.atoms import collect
 from hub.actions.intents import Intent
 from hub.actions.making import Context
-from hub.actions.openings import Request
+from hub.actions.openings import Request, without_opening
 from hub.actions.reminding import read_reminding
 from hub.actions.scheduling import read_scheduling
+from hub.actions.words import at
 
-_LEADING = re.compile(
-    r"(?:remind|reminding|wake|put|add|schedule|set|create|make|book|enter|note"
-    r"|don't let me|alert me|notify me|plan|block|tell me to|i need a reminder) "
-)
-
+_WHOM = re.compile(r"(?:remind(?! me| us)|tell|let|wake) (?:(?:my|our|the) )?\w+(?: know)? ")
 
 _NOT_ASKED = re.compile(
-    r"^(?:do|does|did|is|are|was|were|am|has|have|had|what|who|when|where|why|how|which|whose) "
+    r"^(?:do|does|did|is|are|was|were|am|has|have(?! an? )|had|what|who"
+    r"|when|where|why|how|which|whose) "
     r"|\b(?:they|he|she|people|you) (?:say|says|said|told me)$"
 )
 
@@ -31,15 +30,17 @@ def read_making(request: Request, context: Context) -> Intent | None:
     more: tuple[Atom, ...] = ()
     today = context.now.astimezone(context.zone).date()
     atoms = collect(request.words, 0, len(request.words), today)
-    if atoms and atoms[0].start == 0:
-        # "tomorrow at five remind me": the time comes first.
-        leading = [atoms[0]]
-        for atom in atoms[1:]:
-            if atom.start == leading[-1].end:
-                leading.append(atom)
+    whom = _WHOM.match(request.plain)
+    start = request.index(whom.end()) if whom else 0
+    leading: list[Atom] = []
+    for atom in atoms:
+        if not atom.duration and atom.start == (leading[-1].end if leading else start):
+            leading.append(atom)
+    if leading:
+        # "tomorrow at five remind me", "tell me at noon to": the time comes first.
         end = leading[-1].end
-        rest = replace(request, words=request.words[end:])
-        if _LEADING.match(rest.plain):
+        rest = replace(request, words=[*request.words[:start], *request.words[end:]])
+        if whom is None or at(request.words, end) in ("to", "that", "about"):
             more = tuple(replace(atom, start=-1, end=-1) for atom in leading)
-            request = rest
+            request = rest if whom else without_opening(rest)
     return read_reminding(request, context, more) or read_scheduling(request, context, more)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from dateutil.relativedelta import relativedelta, weekday
@@ -153,7 +153,10 @@ def _weekday(words: Words, index: int, today: date) -> Found | None:
             _dated(words, i, today) if at(words, i) in ("the", "") else None
         )
         if dated:
-            return dated
+            return replace(dated[0], clear=True), dated[1]
+    if at(words, i) == "in" and (ahead := length(words, i + 1)) and ahead[0].days:
+        # friday in two weeks
+        return Day(ahead[0].after(monday + timedelta(days=which))), ahead[1]
     if next_week or nearness == "next":
         return Day(monday + timedelta(days=which + 7)), i
     if nearness == "this":
@@ -205,15 +208,25 @@ def _nth_weekday(words: Words, index: int, which: int, today: date) -> Found | N
     name = at(words, index)
     if name not in WEEKDAYS or at(words, index + 1) not in ("of", "in") or not -1 <= which <= 5:
         return None
-    i = index + 2
     rule = weekday(WEEKDAYS[name], which)
+    return _months_day(words, index + 2, 31 if which < 0 else 1, today, rule)
+
+
+def _months_day(
+    words: Words, index: int, which: int, today: date, rule: weekday | None = None
+) -> Found | None:
+    """A day of `next month`, `the month`, `april`: counted from the one with that number."""
+    i = index + (at(words, index) in ("the", "this"))
     if end := _says(words, i, "next month"):
-        return Day(today + relativedelta(months=1, day=31 if which < 0 else 1, weekday=rule)), end
-    if at(words, i) not in MONTHS:
+        return Day(today + relativedelta(months=1, day=which, weekday=rule)), end
+    if at(words, i) == "month":
+        first, step = today, MONTHLY
+    elif at(words, i) in MONTHS:
+        first, step = date(today.year, MONTHS[at(words, i)], 1), YEARLY
+    else:
         return None
-    month = date(today.year, MONTHS[at(words, i)], 1)
-    for first in (month, YEARLY.after(month)):
-        found = first + relativedelta(day=31 if which < 0 else 1, weekday=rule)
+    for month in (first, step.after(first)):
+        found = month + relativedelta(day=which, weekday=rule)
         if found >= today:
             return Day(found), i + 1
     return None
@@ -271,6 +284,10 @@ def _period(words: Words, index: int, today: date) -> Found | None:
         }
         unit = at(words, end)
         return (ends[unit], end + 1) if unit in ends else None
+    for phrase, number_ in (("last day of", 31), ("first day of", 1)):
+        end = _says(words, i, phrase)
+        if end and (found := _months_day(words, end, number_, today)):
+            return found
     if end := _says(words, i, "end of day"):
         return Day(today, late=True), end
     if end := _says(words, i, "next weekend"):
@@ -278,6 +295,7 @@ def _period(words: Words, index: int, today: date) -> Found | None:
     if end := _says(words, i, "this weekend") or _says(words, i, "weekend"):
         saturday = coming(today, 5) if today.weekday() != 6 else today
         return Day(saturday, clear=at(words, index) == "this"), end
+    i = _says(words, i, "start of") or _says(words, i, "beginning of") or i
     for phrase, begin in (
         ("next week", monday + timedelta(days=7)),
         ("next month", MONTHLY.after(today.replace(day=1))),

@@ -11,7 +11,7 @@ OWNERS = listed("the my our his her their a that your")
 _FOLLOWING = listed(
     "to that at by in on for with about from around and or but before after because so if when"
     " until till then the my our a an i we they he she you called named titled as into instead"
-    " of every each starting is are am pm this"
+    " of every each starting is are am pm this remind wake"
 )
 _TIMES = listed("today tomorrow tonight noon")
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 
 MAKE = (
-    r"(?:set(?: up)?|make|create|add|give me|i need|i want|i'd like|new|put(?: in| down)?|leave"
+    r"(?:set(?: up)?|make|create|add|give (?:me|us)|gimme|send (?:me|us)|fix|new|leave"
+    r"|put(?: in| down)?|pop|stick|drop"
+    r"|(?:i|we) (?:need|want|would like|should like)|(?:i'd|we'd) (?:like|love)"
     r"|start|schedule|get me|enter|note|record|save|place|program|activate|turn on"
     r"|begin|log|open|insert|book|arrange|plan|organi[sz]e|write(?: down)?|need|want|get a)"
 )
 ME = r"(?: (?:me|us|myself|for me|for us))?"
 A = r"(?: (?:a|an|another|the|my|one|up a|up an|in a|in an|down a))?"
+ON = r"(?: (?:in|on|up|down)(?= for ))?"
 KIND = (
     r"(?: (?:new|quick|urgent|important|high priority|low priority|daily|weekly|monthly|yearly"
     r"|short|little|very|calendar|recurring|repeating))*"

@@ -6,14 +6,18 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from hub.actions.atoms import Atom, collect
+from hub.actions.atom import Atom
+from hub.actions.atoms import collect
 from hub.actions.clocks import Length, length
 from hub.actions.intents import CreateEvent, CreateReminder, Intent, Priority
 from hub.actions.moments import Moment, resolve
 from hub.actions.openings import Request
 from hub.actions.parts import Parts, choose
+from hub.actions.words import at, listed
 
 LONGEST_TITLE = 256
+UNNAMED = "Reminder"
+"""The title of a reminder for which nobody said what it is about."""
 _PRIORITY: tuple[tuple[str, Priority], ...] = (
     (r"\b(?:urgent(?:ly)?|top priority|highest priority|critical)\b", "urgent"),
     (r"\b(?:high(?:er)? priority|important|high importance)\b", "high"),
@@ -32,13 +36,20 @@ _LEAD = re.compile(
 )
 _TRAIL = re.compile(
     r"(?:^| )(?:to|that|about|of|for|on|at|in|by|and|from|the|a|an|until|around|with|starting|so"
-    r"|called|named|titled|thanks|again|down)$"
+    r"|called|named|titled|thanks|again|down|is|are)$"
 )
+_COMPLETE = listed("tonight tomorrow today at on in by around before")
+"""How times begin that need no preposition before them."""
 _PLACE = re.compile(
     r"(?:when(?:ever)?|once|as soon as|after|before|if|next time|the next time|while|until) "
-    r"(?:i|i'm|we|we're|he|she|they|the|my|it|it's|ann|you|someone|somebody|anyone)\b"
+    r"(?:i|i'm|we|we're|he|she|they|the|my|it|it's|ann|you|someone|somebody|anyone"
+    r"|(?!morning|evening)\w+ing)\b|on (?:my|the|our) way\b"
 )
-_BEFORE_SOMETHING = re.compile(r"^(?:before|after|prior to) (?:the|my|our|a|an|his|her|their)\b")
+_BEFORE_SOMETHING = re.compile(r"(?:before|after|prior to) ")
+_THEN = re.compile(
+    r"(?<!ask )(?<!know )(?<!see )\b(?:when(?:ever)?|once|as soon as|after|before|next time|until)"
+    r" (?:i|i'm|we|we're|he|she|they|you|it's)\b"
+)
 
 
 @dataclass(frozen=True)
@@ -118,7 +129,7 @@ def _trim(request: Request, kept: list[bool]) -> None:
         plain = " ".join(request.words[index].text for index in left)
         if match := _LEAD.match(plain):
             gone = left[: len(match[0].split())]
-        elif (match := _TRAIL.search(plain)) and _was_followed(kept, left[-1], match[0]):
+        elif (match := _TRAIL.search(plain)) and _was_followed(request, kept, left[-1], match[0]):
             gone = left[-len(match[0].split()) :]
         else:
             return
@@ -126,10 +137,12 @@ def _trim(request: Request, kept: list[bool]) -> None:
             kept[index] = False
 
 
-def _was_followed(kept: list[bool], last: int, trail: str) -> bool:
+def _was_followed(request: Request, kept: list[bool], last: int, trail: str) -> bool:
     """Whether what stood behind the last word is gone; else a preposition there is the title's."""
     if trail.strip() == "down" and last + 1 == len(kept):
         return False
+    if trail.strip() in ("in", "on", "by") and at(request.words, last + 1) in _COMPLETE:
+        return False  # bring the washing in tonight
     return last + 1 < len(kept) or trail.strip() in ("to", "that", "and", "the", "a", "an")
 
 
@@ -154,7 +167,7 @@ def reminder(
     start: int,
     context: Context,
     *,
-    default: str = "Reminder",
+    default: str = UNNAMED,
     person: str | None = None,
     more: tuple[Atom, ...] = (),
     loose: bool = False,
@@ -166,12 +179,12 @@ def reminder(
     body = read_body(
         request, start, context, event=False, dropped=dropped, loose=loose, more=more, hints=hints
     )
-    if not body.title and not body.parts.tells_when and default == "Reminder":
+    if not body.title and not body.parts.tells_when and default == UNNAMED:
         return None
     if needs_time and not body.parts.tells_when:
         return CreateReminder(title=body.title or default, problem="no_time", timed=False)
     rest = " ".join(word.text for word in request.words[start:])
-    place = _PLACE.match(rest)
+    place = _PLACE.match(rest) or (not body.parts.tells_when and _THEN.search(rest))
     measured = length(request.words, start)
     relative = measured and _BEFORE_SOMETHING.match(
         " ".join(word.text for word in request.words[measured[1] :])

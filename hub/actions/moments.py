@@ -28,7 +28,7 @@ _EVENING = listed(
     "dinner supper drinks party concert movie film theatre theater cinema pub bar gig opera disco"
     " date bedtime"
 )
-_EARLY = listed("breakfast wake alarm sunrise")
+_EARLY = listed("breakfast wake sunrise")
 _ENDS = {"morning": 12, "afternoon": 18, "evening": 23, "night": 24, "tonight": 24}
 
 
@@ -90,6 +90,7 @@ class _Resolver:
         self._today = self._local.date()
         self._evening = bool(words & _EVENING)
         self._early = bool(words & _EARLY) and not self._evening
+        self._alarm = "alarm" in words and not self._evening
         self._event = event
 
     def moment(self) -> Moment:
@@ -238,7 +239,7 @@ class _Resolver:
             if clock.hour == 12 or clock.hour < 5:
                 return [replace(morning, midnight=named or self._parts.day is not None)]
             return [later]
-        if self._early:
+        if self._early or (self._alarm and 5 <= clock.hour < 12):
             return [morning] if not named else [morning, later]
         if self._evening and 4 <= clock.hour <= 11:
             return [later] if not named else [later, morning]

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from hub.actions.atoms import Atom, collect
+from hub.actions.atom import Atom
+from hub.actions.atoms import collect
 from hub.actions.clocks import Length, clock, length
 from hub.actions.days import Day
 from hub.actions.intents import Intent, Move
@@ -22,32 +23,58 @@ SNOOZE = Length(seconds=600)
 """How long a reminder waits where nobody said."""
 LONGEST_SHIFT_MIN = 525_600
 _MOVE = re.compile(
-    r"(?P<verb>move|reschedule|shift|postpone|change|push|delay|bring|switch|put off|defer|rebook"
-    r"|update|adjust|make|set|put) (?P<rest>.+)"
+    r"(?P<verb>move|reschedule|shift|postpone|change|push|delay|bring|prepone|switch|put off|defer"
+    r"|increase|extend|lengthen|decrease|shorten|rebook|update|adjust|make|set|put) (?P<rest>.+?)"
+    r"(?: (?:instead of|rather than|and not|not) .+)?"
 )
-_SNOOZE = re.compile(r"(?P<how>snooze|remind (?:me|us) again)(?P<rest>.*)")
+_SNOOZE = re.compile(
+    r"(?P<how>snooze|remind (?:me|us)(?:(?: (?:of|about) (?:it|that))? again"
+    r"|(?= .*instead$)))(?P<rest>.*)"
+)
+_RINGING = re.compile(rf" (?:{LATEST.pattern}|(?:the|my) (?:alarm|reminder|timer))")
+_LONGER = re.compile(r"add (?P<length>.+) to (?P<what>.+)")
 _SHIFT = re.compile(
     r"(?: ?\b(?P<way>back|forward|forwards|ahead|up|out|earlier|later))? ?(?:\bby)?$"
 )
 _EARLIER = listed("earlier forward forwards ahead up")
 _WAYS = listed("later earlier back forward ahead up")
 _MEALS = re.compile(r"\b(?:breakfast|brunch|lunch|coffee|dinner|supper|call)\b")
+_UNTIL = listed("to until till")
+_FROM_TO = listed("change switch update adjust")
+_LENGTHS = listed("increase extend lengthen decrease shorten")
 _JOINTS = listed("to until till for on at")
-_AFTER = listed("instead and then rather sharp now")
-_SURE = listed("move reschedule postpone")
+_PARTICLES = listed("back forward forwards off out up ahead over")
+_AFTER = listed("instead and then rather sharp now at the same time")
+_SURE = listed("move reschedule postpone shift delay defer prepone rebook") | {"put off"}
 _ONLY_LAST = listed("make set put")
 
 
 def read_moving(request: Request, context: Context) -> Intent | None:
     """What a request wants to be moved, and to when; None: nothing."""
-    return _snooze(request, context) or _move(request, context)
+    return _snooze(request, context) or _longer(request, context) or _move(request, context)
+
+
+def _longer(request: Request, context: Context) -> Intent | None:
+    """`add ten minutes to the timer`; a longer meeting is something else."""
+    match = _LONGER.fullmatch(request.plain)
+    measured = length(request.words, 1) if match else None
+    if match is None or measured is None or measured[1] != request.index(match.end("length")):
+        return None
+    meant = named(request, request.index(match.start("what")), len(request.words), context)
+    if meant is None or meant.what != "reminder":
+        return None
+    return Move(target=meant.target, what=meant.what, certain=True, shift_min=measured[0].minutes)
 
 
 def _move(request: Request, context: Context) -> Intent | None:
     match = _MOVE.fullmatch(request.plain)
     if match is None or request.soft:
         return None
+    request = replace(request, words=request.words[: request.index(match.end("rest"))])
+    words = request.words
     verb, start = match["verb"], request.index(match.start("rest"))
+    if verb == "put" and re.search(r" (?:off|back|forward) (?:to|till|until) ", match["rest"]):
+        verb = "put off"
     if shifted := _shift(request, start, verb, context):
         return shifted
     for end, behind, atoms in _targets(request, start, verb, context):
@@ -55,7 +82,9 @@ def _move(request: Request, context: Context) -> Intent | None:
         # "move, she said, is what we did to friday"
         if meant is None or IS.search(match["rest"].split(" to ")[0]):
             return None
-        if not _likely(verb, meant, atoms):
+        # "back to nine", "from eight to nine": an hour
+        sure = words[end].text == "from" or words[end].text in _PARTICLES
+        if not _likely(verb, meant, atoms, sure):
             return None
         return _moved(meant, atoms, request, behind, context)
     return None
@@ -69,13 +98,17 @@ def _targets(
     "to friday at ten" comes before "at ten", and "to a quarter to five" before "to five".
     """
     words, today = request.words, today_of(context)
-    splits = sorted(
-        range(start + 1, len(words)), key=lambda n: words[n].text not in ("to", "until", "till")
-    )
+    splits = sorted(range(start + 1, len(words)), key=lambda n: words[n].text not in _UNTIL)
     for split in splits:
         joint = words[split].text
+        if (
+            joint == "to"
+            and any((found := clock(words, n)) and found[1] > split for n in (split - 1, split - 2))
+            and "from" not in [word.text for word in words[max(0, split - 4) : split]]
+        ):
+            continue  # quarter to four
         direct = verb == "make" and split == start + 1  # make it four o'clock
-        if joint not in _JOINTS and not direct:
+        if (joint not in _JOINTS and not direct) or (verb in _FROM_TO and joint not in _UNTIL):
             continue
         behind = split if joint in ("at", "on") or joint not in _JOINTS else split + 1
         atoms = collect(words, behind, len(words), today, loose=True)
@@ -89,17 +122,18 @@ def _targets(
         if any(word.text not in _AFTER for word in words[atoms[-1].end :]):
             continue
         end = next((n for n in range(start + 1, split) if words[n].text == "from"), split)
+        end -= words[end - 1].text in _PARTICLES and end - 1 > start
         yield end, behind, atoms
 
 
-def _likely(verb: str, meant: Named, atoms: tuple[Atom, ...]) -> bool:
+def _likely(verb: str, meant: Named, atoms: tuple[Atom, ...], sure: bool) -> bool:
     """Whether it is a reminder or an event that is to move, and no channel and no chair."""
     clear = any(atom.day or (atom.clock and atom.clock.clear) or atom.delta for atom in atoms)
     if verb in _ONLY_LAST:
         return meant.target is None and (clear or verb == "make")
     if verb == "switch" and not clear:
         return False
-    if verb in _SURE or meant.target is None or meant.certain:
+    if verb in _SURE or sure or meant.target is None or meant.certain:
         return True
     minutes = any(atom.clock and atom.clock.minute for atom in atoms)
     return clear or minutes or _MEALS.search(meant.target) is not None
@@ -156,7 +190,7 @@ def _snooze(request: Request, context: Context) -> Intent | None:
         atoms = collect(words, start, len(words), today_of(context), loose=True)
         parts, _ = choose(atoms, words, start, durations=False)
     if not parts.tells_when:
-        if start > 1 or (match["rest"] and not LATEST.fullmatch(match["rest"].strip())):
+        if start > 1 or (match["rest"] and not _RINGING.fullmatch(match["rest"])):
             return None
         parts = Parts(delta=SNOOZE)
     moment = resolve(parts, context.now, context.zone, (), event=False)
@@ -184,7 +218,7 @@ def _shift(request: Request, start: int, verb: str, context: Context) -> Intent 
         way = after[0]
     elif after:
         return None
-    if not (way or by):
+    if not (way or by or verb in ("delay", "postpone", "defer")):
         return None
     first, behind = start, start + len(before[: match.start() if match else None].split())
     if words[start].text in _WAYS and behind > start:  # push back the meeting by an hour
@@ -195,6 +229,9 @@ def _shift(request: Request, start: int, verb: str, context: Context) -> Intent 
     minutes = delta.minutes
     if meant is None or not 0 < minutes <= LONGEST_SHIFT_MIN:
         return None
+    if verb in _LENGTHS and meant.what != "reminder":
+        return None  # a longer meeting begins when it did
+    way = "up" if verb in ("decrease", "shorten") else way
     return Move(
         target=meant.target,
         what=meant.what,

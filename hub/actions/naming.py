@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
-from hub.actions.atoms import Atom, collect
+from hub.actions.atom import Atom
+from hub.actions.atoms import collect
 from hub.actions.days import WEEKDAYS, Day, coming
 from hub.actions.intents import What
 from hub.actions.making import LONGEST_TITLE, Context
@@ -20,14 +21,17 @@ _THAT = r"(?:that|it|this|that one|this one|the last one|the last|the latest one
 _THING = r"(?:reminder|event|appointment|alarm|timer|meeting|entry|action|thing|one|task|request)"
 LATEST = re.compile(
     rf"(?:{_THAT}|(?:the|my|our) (?:last|latest|previous|most recent|newest)(?: {_THING})?"
-    rf"|(?:that|this)(?: last)? {_THING})"
+    rf"|(?:that|this)(?: last)? {_THING}"
+    rf"|(?:the|that)(?: {_THING})? (?:that )?(?:i|you|we) (?:just|last) \w+"
+    rf"|(?:the|my) (?:last|latest) {_THING} (?:i|you) \w+(?: \w+)?"
+    r"|what (?:i|you) just \w+)"
 )
 FROM_CALENDAR = re.compile(
     r" (?:from|off|in|on|out of) (?:(?:the|my|our|family) )*"
     r"(?:calendar|diary|agenda|schedule|planner)$"
 )
 OWN = r"(?:(?:the|my|our|his|her|that|this|a|an|all|all of|both|your|any) )*"
-IS = re.compile(r"\b(?:is|was|has|are|were|got|had|gets|will|would|sure)\b")
+IS = re.compile(r"\b(?:is|was|has|are|were|got|had|gets|will|would|sure|\w+'(?:m|re|ll))\b")
 _REMINDERS = re.compile(r"\b(?:reminders?|alarms?|timers?)\b")
 _EVENTS = re.compile(
     r"\b(?:appointments?|meetings?|events?|calendar|entry|entries|lesson|class|practice|party)\b"
@@ -36,8 +40,10 @@ _CLOCKED = re.compile(r"\b(?:alarms?|timers?)\b")
 _MANY = re.compile(
     r"\b(?:all|every|everything|both|reminders|alarms|timers|appointments|meetings|events)\b"
 )
+_ALL_OF_IT = re.compile(r"(?:calendar|diary|agenda|schedule|planner)$")
 _LEAD = re.compile(
-    rf"{OWN}(?:reminders?|event|entry|task)(?: (?:to|for|about|that|of|called|named))?(?: |$)"
+    rf"{OWN}(?:reminders?|event|entry|task)(?: (?:to|for|about|that|of|with|called|named))?(?: |$)"
+    rf"|{OWN}(?:time|date|day|start) (?:of|for) "
     r"|(?:the|my|our|his|her|that|this|a|an|to|for|all|both|your|any)(?: |$)"
 )
 _TRAIL = re.compile(r"(?:^| )(?:reminders?|event|entry|task|on|at|for|to|from|by|in|until)$")
@@ -76,15 +82,16 @@ def named(request: Request, start: int, end: int, context: Context) -> Named | N
     words = request.words[start:end]
     plain = " ".join(word.text for word in words)
     what = what_of(plain)
-    if LATEST.fullmatch(plain):
-        return Named(None, what, certain=what is not None)
     if found := FROM_CALENDAR.search(plain):
         what, words = "event", words[: len(words) - found[0].count(" ")]
+    if LATEST.fullmatch(" ".join(word.text for word in words)):
+        return Named(None, what, certain=what is not None)
     kept = [True] * len(words)
     on = _owner(words, kept, today_of(context))
     at: time | None = None
-    atoms = collect(words, 0, len(words), today_of(context))
-    if what != "reminder" or _CLOCKED.search(plain) or any(atom.day for atom in atoms):
+    clocked = _CLOCKED.search(plain) is not None
+    atoms = collect(words, 0, len(words), today_of(context), loose=clocked)
+    if what != "reminder" or clocked or any(atom.day for atom in atoms):
         for atom in atoms:
             if not (atom.day or atom.clock or atom.part):
                 continue
@@ -97,7 +104,9 @@ def named(request: Request, start: int, end: int, context: Context) -> Named | N
         pieces[start + index] = True
     title = request.title(pieces)[:LONGEST_TITLE].strip()
     many = _MANY.search(plain) is not None
-    if not title and not (what or many):
+    if _ALL_OF_IT.fullmatch(title):
+        title, many = "", True
+    if not title and not (what or many or at):
         return None
     return Named(title or None, what, on, at, what is not None, many)
 

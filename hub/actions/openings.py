@@ -15,23 +15,55 @@ _ABBREVIATED = re.compile(
 )
 LONGEST = 60
 """Words in a sentence; nobody asks for anything in more."""
+_POLITE = (
+    r"(?=(?:\S+ )*?(?:can|could|would|will|want|need|i'd|mind|possible) )"
+    r"(?:(?:can|could|would|will|you|you'd|i|i'd|we|we'd|it|it'd|is|be|that|to|for|if|do|like|want"
+    r"|need|kindly|possible|able|mind|wondering|was|grateful|appreciate|just|also|maybe|so|very"
+    r"|much|really|glad|happy|great|nice|lovely|good|kind|helpful|ask|get|love|possibly|quickly) )*"
+    r"(?:to|do|you|you'd|just|also|maybe|possibly|quickly|kindly)"
+    r" (?=(?:remind|wake|alert|notify) (?:me|us)\b)"
+)
+"""`i would be really grateful if you could`: nothing of it asks for anything."""
 _OPENING = re.compile(
-    rf"(?:{NAME}|hey|hi|hello|ok|okay|alright|all right|right|so|well|oh|and|also|then|now|yes"
-    r"|yeah|great|thanks|thank you|actually|just|kindly|quickly|go ahead and|no|wait|sorry|listen"
-    r"|maybe|(?:don't|do not) forget to(?= remind)|remember to(?= remind)"
-    r"|do me a favou?r and|be so kind as to|be so kind and|if you could|next|good morning"
-    r"|would you mind|(?:can|could|would|will) you(?: maybe| just| also| kindly)?"
-    r"|(?:i (?:want|need|would like)|i'd like) you to|you (?:need to|should|have to|must)"
-    r"|make sure to|be sure to|i want to ask you to|it would be great if you could"
-    r"|i'd be happy if you could|is it possible to) "
+    rf"{_POLITE}|(?:{NAME}(?: dear| love| darling| sweetheart| honey)?"
+    r"|(?:my )?(?:dear|darling|lovely) mira|(?:hey|hi)(?: there)?|hello|ok|okay|alright|all right"
+    r"|right|so|well|oh|ah|yo|and|also|then|now|yes|yeah|great|thanks|thank you|actually|just"
+    r"|do(?= remind| wake)"
+    r"|kindly|quickly|go ahead and|no(?! need)(?! \w+ (?:on|today|tomorrow|this|next) )"
+    r"|wait|oops|whoops|hang on|hold on|sorry|listen|maybe"
+    r"|next(?! (?:\w+day|week|weekend|month|year)\b)"
+    r"|by the way|excuse me|ooh|one more thing|quick question|pretty|you know what"
+    r"|let me (?:see|think)"
+    r"|when you (?:have a (?:moment|minute|second)|get a chance|can)|before i forget"
+    r"|never ?mind(?= (?:cancel|delete|undo|remove|scrap|make|move|set|remind) )"
+    r"|while (?:you're at it|i think of it)|are you (?:there|listening|able to)"
+    r"|is there any (?:way|chance) you (?:can|could)"
+    r"|good (?:morning|afternoon|evening)|(?:i've|i) changed my mind|change of plans?"
+    r"|(?:don't|do not) forget to(?= remind)|remember to(?= remind)"
+    r"|do me a favou?r and|be so (?:kind|good) (?:as to|and)|be an? \w+ and"
+    r"|(?:would|do) you mind|(?:can|could|would|will) you(?: maybe| just| also| \w+ly)?"
+    r"(?: be able to)?"
+    r"|(?:i (?:want|need|would like|should like)|i'd like) you to"
+    r"|you (?:need to|should|have to|must)"
+    r"|make sure (?:to|you)|be sure to|i want to ask you to|(?:can|could|may) i (?:ask|get) you to"
+    r"|(?:i'd|i would|it'd|it would) (?:be (?:\w+ )?\w+|(?:really )?appreciate it)"
+    r" if you(?: could| would|'d)?|i (?:was wondering|wonder) if you (?:could|would|can)"
+    r"|if you (?:could|wouldn't mind|don't mind)|(?:do you think|any chance) you (?:could|can)"
+    r"|(?:is|would) it (?:be )?possible (?:for you )?to"
+    r"|you can(?= (?:mark|tick|check|cross|cancel|delete|remove|scrap) )) "
 )
 _SOFT = re.compile(
-    r"(?:i'd like to|i would like to|i'd love to|i want to|i wanna|i need to|i have to|let's|let us"
-    r"|can we|could we|can i|could i|may i|we need to|we should|we have to) "
+    r"(?:(?:i|we) (?:need to|have to|gotta|got to)|i (?:want to|wanna|would like to)"
+    r"|i'd (?:like|love) to|(?:i've|we've) (?:got )?to|let's|let us|(?:can|could|may) (?:we|i)) "
 )
 _CLOSING = re.compile(
-    r"(?: (?:thanks|thank you|thank you very much|thanks a lot|okay|ok|will you|would you|could you"
-    r"|can you|for me|mira|right|alright|if you can|if possible|if you don't mind|cheers))+$"
+    r"(?: (?:and )?(?:(?:many )?thanks(?: a lot)?|thank you(?: (?:so|very) much)?|okay|ok|right"
+    r"|alright|yeah|yes|cheers|(?:will|would|could|can) you(?: do that)?|for me|for us"
+    r"|(?<!from )now|mira"
+    r"|if (?:you (?:can|could|don't mind|like)|possible|(?:that|it)(?:'s| is) (?:okay|ok|possible))"
+    r"|that(?:'d| would) be (?:great|nice|lovely|perfect|good|helpful)|that's (?:all|it)|got it"
+    r"|when you (?:can|have (?:a moment|time)|get a chance)|as well|too|dear|darling|mate"
+    r"|(?<!my )(?<!in )(?<!with )(?<!of )(?<!i )love))+$"
 )
 
 
@@ -69,7 +101,8 @@ class Request:
                 continue
             if last is not None:
                 between = self.text[self.words[last].end : word.start]
-                joined = last == number - 1 and not re.search(r"\w", between)
+                joined = last == number - 1 and self.words[last].end <= word.start
+                joined = joined and not re.search(r"\w", between)
                 pieces.append(between if joined and len(between) <= 3 else " ")
             pieces.append(self.text[word.start : word.end])
             last = number

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from hub.actions.atoms import Atom
+from hub.actions.atom import Atom
 from hub.actions.clocks import Clock, Length
 from hub.actions.days import Day
 from hub.actions.repeats import Repeat
@@ -60,6 +60,8 @@ def choose(
         else:
             groups.append([atom])
     head = bool(groups) and groups[0][0].start == start
+    if head and groups[0][-1].end < len(words) and words[groups[0][-1].end].text == "that":
+        groups = groups[:1]  # on saturday ... that the parade starts at eleven
     order = ([groups[0]] if head else []) + list(reversed(groups[1:] if head else groups))
     parts, used = Parts(), []
     for number, group in enumerate(order):

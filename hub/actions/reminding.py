@@ -3,30 +3,43 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace as dataclass_replace
 
 from msgspec.structs import replace
 
-from hub.actions.atoms import Atom
+from hub.actions.atom import Atom
+from hub.actions.atoms import collect
 from hub.actions.clocks import clock, length
 from hub.actions.intents import Intent
-from hub.actions.makers import KIND, MAKE, ME, STATES, A
-from hub.actions.making import Context, reminder, timer
+from hub.actions.makers import KIND, MAKE, ME, ON, STATES, A
+from hub.actions.making import UNNAMED, Context, reminder, timer
 from hub.actions.openings import Request
 from hub.actions.words import at, listed
 
-_REMIND_ME = re.compile(r"(?:remind|reminding|alert|notify|nudge|ping) (?:me|us|myself)(?: |$)")
+_REMIND_ME = re.compile(
+    r"(?:remind|remember|reminding|alert|notify|nudge|ping)"
+    r" (?:(?:me|us)(?: all| both)?|myself)(?: |$)"
+)
 _REMIND_OTHER = re.compile(
     r"(?:remind|reminding) (?P<who>(?:(?:my|our|the) )?\w+(?: and \w+)?(?: \w+)?)"
     r" (?P<what>to|that|about)(?: |$)"
 )
 _A_REMINDER = re.compile(
-    rf"(?:{MAKE}{ME}{A}{KIND} reminders?(?: for (?:me|us|myself))?|reminder)(?: |$)"
+    rf"(?:(?:{MAKE}|have){ME}{A}{KIND} (?:reminders?|tasks?|to ?do){ON}(?: for (?:me|us|myself))?"
+    r"|reminder(?: for (?:me|us|myself))?|a (?:\w+ )?reminder(?= (?:for|at|in|on) ))(?: |$)"
 )
+_ON_LIST = re.compile(
+    r"(?:add|put) (?P<what>.+?) (?:to|on|in|into) (?:the|my|our) (?P<list>reminders?(?: list)?)"
+    r"(?: |$)"
+)
+_RUNNING = re.compile(r"(?:resume|pause|restart|reset|check|show|see|hold|is|has|my|the|that) ")
+_ARTICLES = listed("a an the my new another")
 _NOBODY = listed("you it me yourself yourselves himself herself themselves")
 _NOT_FORGET = re.compile(
-    r"(?:(?:don't|do not|never) let (?:me|us) forget(?: to| that| about)?"
+    r"(?:(?:don't|do not|never) let (?:me|us) (?:forget|miss)(?: to| that| about)?"
     r"|(?:help|make) (?:me|us) remember(?: to| that| about)?"
-    r"|make (?:me|us) (?:a )?note to|(?:(?:i|we) need to )?be reminded(?: to| that| about| of)?"
+    r"|make (?:me|us) (?:a )?note to"
+    r"|(?:be reminded|(?:i want|i need|i'd like) reminding)(?: to| that| about| of)?"
     r"|make (?:a )?note to remind me(?: to)?) "
 )
 _TO_MIRA = re.compile(
@@ -36,12 +49,12 @@ _TO_MIRA = re.compile(
 )
 _TELL_ME = re.compile(
     r"(?:make sure(?: that)? (?:i|we)(?: don't forget to| do not forget to| remember to)?"
-    r"|tell (?:me|us) to|let (?:me|us) know (?:to|that it's time to)) "
+    r"|tell (?:me|us) to|let (?:me|us) know (?:to|that(?= it's time to))) "
 )
-_COUNT = re.compile(r"(?:time|count down|count) ")
-_NOT = re.compile(r"not to |never ")
+_COUNT = re.compile(r"(?:time(?: me)?(?: for)?|count(?: down)?(?: from)?) ")
+_NOT = re.compile(r"not to |.*\bnever ")
 _QUESTION = re.compile(
-    r"(?:who|what|where|how|why|which|whose|when (?:is|was|are|does|did|do)|if) ?"
+    r"(?:again )?(?:who|what|where|how|why|which|whose|when (?:is|was|are|does|did|do)|if) ?"
 )
 _OF_MEMORY = re.compile(r"of ")
 _WAKE = re.compile(
@@ -51,7 +64,8 @@ _WAKE = re.compile(
 )
 _ALARM = re.compile(
     rf"(?:{MAKE}{ME}{A}{KIND}(?: (?P<label>(?:(?!alarm|timer|reminder)[\w:']+ ?){{1,4}}?))?"
-    r" alarm(?: clock)?|alarm)(?: |$)"
+    r" alarm(?: clock)?(?: to)?(?: ring| go off| on| up)?|alarm(?: me| us)?"
+    r"|ring (?:the|my|an) alarm)(?: |$)"
 )
 _WANTED_ALARM = re.compile(
     r"(?:i need|i want|i'd like|need|want|have|get|give me|get me) .*\balarm(?: clock)?$"
@@ -77,18 +91,27 @@ def read_reminding(request: Request, context: Context, more: tuple[Atom, ...]) -
         found = reminder(request, request.index(match.end()), context, more=more)
         if found and (_OF_MEMORY.match(rest) or _NOT.match(rest)) and not found.timed:
             return None
-        plainly = plain.startswith("remind")
-        return found if plainly or (found and found.timed) else None
+        if not plain.startswith("remind") and not (
+            found and found.timed and found.title != UNNAMED
+        ):
+            return None
+        return found
     if match := _NOT_FORGET.match(plain):
         return reminder(request, request.index(match.end()), context, more=more)
     if match := _A_REMINDER.match(plain):
-        bare = match[0].strip() == "reminder"
+        bare = match[0].startswith(("reminder", "a "))
         start = request.index(match.end())
         if bare and STATES.search(plain):
+            return None
+        if plain.startswith("a ") and not _begins_with_time(request, start, context):
             return None
         # "a reminder for eleven fifteen": a bare number there is a time.
         loose = at(request.words, start) == "for"
         return reminder(request, start, context, more=more, loose=loose)
+    if match := _ON_LIST.match(plain):
+        start, behind = request.index(match.start("what")), request.index(match.end("what"))
+        words = [*request.words[:behind], *request.words[request.index(match.end("list")) :]]
+        return reminder(dataclass_replace(request, words=words), start, context, more=more)
     if match := _WAKE.match(plain):
         found = reminder(
             request,
@@ -118,9 +141,18 @@ def read_reminding(request: Request, context: Context, more: tuple[Atom, ...]) -
     return None
 
 
+def _begins_with_time(request: Request, start: int, context: Context) -> bool:
+    words, today = request.words, context.now.astimezone(context.zone).date()
+    atoms = collect(words, start, len(words), today, loose=True)
+    return bool(atoms) and atoms[0].start == start
+
+
 def _alarm(
     request: Request, start: int, context: Context, more: tuple[Atom, ...], label: str | None
 ) -> Intent | None:
+    bare = None if length(request.words, start) else clock(request.words, start)
+    if bare and not bare[0].clear:  # new alarm six thirty
+        start, more = bare[1], (*more, Atom(-1, -1, clock=bare[0]))
     named = label and label not in ("new", "a", "an", "the", "my", "urgent", "daily")
     at_label = next((n for n in range(start) if label and clock(request.words, n)), None)
     number = clock(request.words, at_label) if at_label is not None else None
@@ -136,7 +168,7 @@ def _alarm(
         hints="alarm",
         needs_time=True,
     )
-    if found and request.plain.startswith("alarm") and not found.timed:
+    if found and request.plain.startswith(("alarm", "ring")) and not found.timed:
         return None
     if found and found.title == "alarm" and named and not number:
         return replace(found, title=f"{label} alarm".replace("  ", " "))
@@ -145,6 +177,8 @@ def _alarm(
 
 def _timer(request: Request, match: re.Match[str], context: Context) -> Intent | None:
     making = match.start("before") > 0
+    if _RUNNING.match(request.plain):
+        return None
     words = request.words
     begin, noun = request.index(match.start("before")), request.index(match.start("timer"))
     for first in range(begin, len(words)):
@@ -152,9 +186,11 @@ def _timer(request: Request, match: re.Match[str], context: Context) -> Intent |
         if measured is None or first <= noun < measured[1]:
             continue
         delta, end = measured
-        if first > noun and first - noun > (8 if making and words[noun + 1].text == "for" else 3):
+        if first > noun and first - noun > (
+            8 if making and words[noun + 1].text in ("for", "to") else 5
+        ):
             return None
-        label = [w.text for w in words[begin:noun] if w.text not in ("a", "an", "the", "my", "new")]
+        label = [w.text for w in words[begin:noun] if w.text not in _ARTICLES]
         if first < noun:
             label = [w.text for w in words[end:noun]]
             label += [w.text for w in words[noun + 1 :]]
@@ -165,7 +201,7 @@ def _timer(request: Request, match: re.Match[str], context: Context) -> Intent |
         named = [
             word
             for word in label
-            if word not in ("for", "to", "the", "called", "named", "long", "on")
+            if word not in ("for", "to", "the", "called", "named", "long", "on", "set")
         ]
         title = " ".join(named)
         return timer(

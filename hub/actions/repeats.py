@@ -12,7 +12,7 @@ from hub.actions.words import Word, Words, at, number, ordinal
 
 _THE = (Word("the", 0, 0, pause=False),)
 _DAILY = Length(days=1)
-_FREQUENCIES = {
+FREQUENCIES = {
     "daily": _DAILY,
     "weekly": WEEKLY,
     "monthly": Length(months=1),
@@ -54,8 +54,8 @@ Found = tuple[Repeat, int]
 def repeat(words: Words, index: int, today: date) -> Found | None:
     """How often something is, where words that say so begin there."""
     word = at(words, index)
-    if word in _FREQUENCIES and not noun(words, index + 1):
-        return Repeat(word, _FREQUENCIES[word]), index + 1
+    if word in FREQUENCIES and not noun(words, index + 1):
+        return Repeat(word, FREQUENCIES[word]), index + 1
     if word == "on" and at(words, index + 1) in ("weekdays", "weekends"):
         return _weekly(words, index, index + 2, today)
     on = word == "on"
@@ -63,6 +63,8 @@ def repeat(words: Words, index: int, today: date) -> Found | None:
     if name in WEEKDAYS and at(words, index + on) != name:  # on mondays
         first = Day(coming(today, WEEKDAYS[name]), WEEKLY)
         end = index + 1 + on
+        while at(words, end) == "and" and at(words, end + 1).removesuffix("s") in WEEKDAYS:
+            end += 2
         return Repeat(said(words, index, end), WEEKLY, first), end
     if word in ("every", "each"):
         return _every(words, index, index + 1, today)

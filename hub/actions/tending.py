@@ -11,20 +11,28 @@ from hub.actions.naming import FROM_CALENDAR, IS, LATEST, OWN, named, what_of
 from hub.actions.openings import Request
 from hub.actions.words import at
 
-_SILENCE = frozenset({"stop", "turn off", "switch off", "disable", "kill", "dismiss"})
+_SILENCE = frozenset({"stop", "turn off", "switch off", "disable", "kill", "dismiss", "silence"})
+_CANCELLING = frozenset({"cancel", "scrap", "scratch"})
+"""What is done to what is in the calendar even where nobody says what it is."""
 LONGEST_NAME = 8
 """Words; what is called by more is no reminder."""
 _CANCEL_LAST = re.compile(
-    r"(?:(?:cancel|undo|scratch|revert|discard|delete|remove|forget|forget about|dismiss|take back"
-    r"|erase|drop|scrap) (?P<it>.+)|never ?mind(?: (?:that|it|about that|about it))?|undo|cancel"
+    r"(?:(?:cancel|undo|scratch|revert|discard|delete|remove|forget|forget about|ignore|dismiss"
+    r"|take back|erase|drop|scrap) (?P<it>.+)|undo|cancel"
+    r"|never ?mind(?: (?:that|it|about that|about it|(?:that|the) reminder))?"
     r"|take that back|i changed my mind|i've changed my mind)"
 )
 _CANCEL = re.compile(
-    r"(?P<verb>cancel|delete|remove|erase|drop|clear|dismiss|scrap|call off|get rid of|forget|undo"
-    r"|turn off|switch off|stop|disable|discard|take|kill|strike) (?P<what>.+)"
+    r"(?P<verb>cancel|delete|remove|erase|drop|clear|dismiss|scrap|call off|get rid of|undo"
+    r"|forget(?: about)?|never ?mind(?: about)?"
+    r"|turn off|switch off|stop|disable|discard|take|kill|strike|skip|scratch|silence"
+    r"|get|wipe|throw) (?P<what>.+)"
 )
+_STOP_REMINDING = re.compile(r"stop reminding (?:me|us) to (?P<what>.+)")
+_TURN_OFF = re.compile(r"(?:turn|switch) (?P<what>.+) off")
 _NO_NEED = re.compile(
-    r"(?:i|we) (?:don't need|do not need|no longer need|don't want|do not want) (?P<what>.+?)"
+    r"(?:i|we) (?:don't need|do not need|no longer need|don't want|do not want)"
+    r" (?P<what>(?:the|my|our|that|this|your|any)\b.*?)"
     r"(?: (?:anymore|any more|any longer))?"
 )
 _OTHER = re.compile(
@@ -37,12 +45,14 @@ _COMPLETE = re.compile(
     r" (?:done|complete|completed|finished|checked|checked off)"
     r"|mark (?P<b>.+?) (?:done|complete|completed|finished|off)"
     r"|(?:check|tick|cross|strike|mark) off (?P<c>.+?)|(?:check|tick|cross|strike) (?P<d>.+?) off"
-    r"|(?:complete|finish) (?P<e>.*\b(?:reminder|task)\b.*))"
+    r"|(?:complete|finish) (?P<e>.*\b(?:reminder|task)\b.*)"
+    r"|(?P<f>(?:the|my) (?:(?:reminder|task) .+|.+ (?:reminder|task))) is"
+    r" (?:done|completed?|finished))"
     r"(?: (?:(?:off|of|from|on) )?(?:the|my|our) (?:to ?do |reminder )?list)?"
 )
 _LEVEL = (
-    r"(?:a |an |very |really |of )?(?P<level>urgent|important|high|low|medium|normal|top|highest"
-    r"|critical|unimportant)(?: (?:priority|importance))?"
+    r"(?:a |an |very |really |more |of )?(?P<less>not |less )?(?P<level>urgent|important|high"
+    r"|low|medium|normal|top|highest|critical|unimportant)(?: (?:priority|importance))?"
 )
 _PRIORITIES: dict[str, Priority] = {
     "urgent": "urgent",
@@ -61,7 +71,11 @@ _PRIORITY = (
         r"(?:set|change|raise|lower|make|put) (?:the |its )?priority(?: (?:of|for|on) (?P<x>.+?))?"
         rf" (?:to|as) {_LEVEL}"
     ),
-    re.compile(rf"(?:make|mark|flag|set|treat) (?P<x>.+?) (?:as |to |at |to be |with )?{_LEVEL}"),
+    re.compile(
+        rf"(?:make|mark|flag|set|treat|give|bump|upgrade) (?P<x>.+?)"
+        rf" (?:up )?(?:as |to |at |to be |with )?{_LEVEL}"
+    ),
+    re.compile(rf"(?:put|set|give) (?:a )?{_LEVEL} (?:on|to|for) (?P<x>.+)"),
     re.compile(r"(?P<up>raise|increase|lower|decrease) the priority (?:of|for) (?P<x>.+)"),
     re.compile(r"(?P<up>prioriti[sz]e) (?P<x>.+)"),
 )
@@ -88,32 +102,34 @@ def _cancel_last(request: Request) -> Intent | None:
 
 
 def _cancel(request: Request, context: Context) -> Intent | None:
-    match = _CANCEL.fullmatch(request.plain) or _NO_NEED.fullmatch(request.plain)
+    if match := _STOP_REMINDING.fullmatch(request.plain):
+        meant = named(request, request.index(match.start("what")), len(request.words), context)
+        return Cancel(target=meant.target, what="reminder") if meant else None
+    match = _TURN_OFF.fullmatch(request.plain) or _CANCEL.fullmatch(request.plain)
+    match = match or _NO_NEED.fullmatch(request.plain)
     if match is None:
         return None
-    verb, plain = match.groupdict().get("verb") or "delete", match["what"]
+    turned = match.re is _TURN_OFF
+    verb = "turn off" if turned else match.groupdict().get("verb") or "delete"
+    plain = match["what"]
     start, end = request.index(match.start("what")), request.index(match.end("what"))
     if re.match(r"(?:a|an|any|another|to)\b", plain):
         return None
-    if plain.endswith(" off") and verb in ("turn", "switch"):
-        end -= 1
     meant = named(request, start, end, context)
     if meant is None or IS.search(plain):
         return None
     determined = re.match(OWN, plain)
     owned = bool(determined and determined[0]) or at(request.words, start).endswith("'s")
     if not meant.certain:
-        if verb != "cancel" or _OTHER.search(plain) or request.soft:
+        if verb not in _CANCELLING or _OTHER.search(plain) or request.soft:
             return None
         if not owned and not re.search(r"\bwith\b", plain) and meant.on is None:
             return None
         if len((meant.target or "").split()) > LONGEST_NAME:
             return None
-    if verb in ("take", "strike") and not FROM_CALENDAR.search(plain):
+    if verb in ("take", "strike", "get", "wipe", "throw") and not FROM_CALENDAR.search(plain):
         return None
-    if verb in _SILENCE and meant.what != "reminder":
-        return None
-    if verb in ("forget", "undo", "drop", "clear") and not meant.certain:
+    if verb in _SILENCE and (meant.what != "reminder" or re.match(r"\w+ing\b", plain)):
         return None
     if meant.many:
         return Cancel(target=meant.target, what=meant.what, certain=True, problem="unsupported")
@@ -126,7 +142,7 @@ def _complete(request: Request, context: Context) -> Intent | None:
     match = _COMPLETE.fullmatch(request.plain)
     if match is None or request.soft:
         return None
-    group = next(name for name in "abcde" if match[name] is not None)
+    group = next(name for name in "abcdef" if match[name] is not None)
     if IS.match(match[group]):
         return None
     start, end = request.index(match.start(group)), request.index(match.end(group))
@@ -145,7 +161,7 @@ def _priority(request: Request, context: Context) -> Intent | None:
         if "up" in groups:
             level: Priority = "low" if groups["up"] in ("lower", "decrease") else "high"
         else:
-            level = _PRIORITIES[groups["level"]]
+            level = "low" if groups["less"] else _PRIORITIES[groups["level"]]
         if groups.get("x") is None:
             return SetPriority(priority=level, certain=True)
         if IS.search(groups["x"]):

@@ -40,6 +40,7 @@ def listed(text: str) -> frozenset[str]:
 
 
 _SPOKEN = listed("um uh erm er uhm hmm hm mm ah eh please")
+_MEANT = {"arvo": "afternoon", "tonite": "tonight", "tmrw": "tomorrow"}
 _STUTTERED = listed("to the a at on in for me my and remind i")
 
 
@@ -59,6 +60,7 @@ def split(text: str, start: int, end: int) -> list[Word]:
     last = start
     for match in _WORD.finditer(text, start, end):
         word = match[0].lower().replace("\u2019", "'")
+        word = _MEANT.get(word, word)
         if re.fullmatch(r"[ap]\.\s?m\.?", word):
             word = f"{word[0]}m"
         pause = any(mark in text[last : match.start()] for mark in ",:;.!?-\u2013\u2014")
