@@ -34,6 +34,8 @@ PAUSE_S = 30.0
 """So long it is not asked after it failed: each utterance would wait for it."""
 FARTHEST = timedelta(days=3660)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_FENCED = re.compile(r"\s*```[ ]*(?:json)?[ ]*\n(.*)\n\s*```\s*", re.DOTALL | re.IGNORECASE)
+"""JSON as models that take no `response_format` like to write it."""
 _TASK = """\
 You turn one sentence that was overheard in a home into one action, or into none. Most sentences \
 are conversation and ask for nothing: then "intent" is null. Only what the sentence itself asks of \
@@ -172,6 +174,8 @@ def answered(body: bytes) -> Intent | None:
     """The intent in an answer; raises ModelError for one that is not as it has to be."""
     try:
         content = json.loads(body)["choices"][0]["message"]["content"]
+        if fenced := _FENCED.fullmatch(content):
+            content = fenced[1]
         return msgspec.json.decode(content, type=Answer).intent
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         # msgspec's errors are ValueErrors; what they quote may have been said.
@@ -179,7 +183,7 @@ def answered(body: bytes) -> Intent | None:
 
 
 def believed(intent: Intent | None, said: Said) -> Intent | None:
-    """The intent, where all of it follows from what was said.
+    """The intent, where all of it follows from what was said; None: it is taken for conversation.
 
     Raises:
         ModelError: it does not.
@@ -199,6 +203,9 @@ def believed(intent: Intent | None, said: Said) -> Intent | None:
         case Meant():
             if intent.target is not None:
                 _check_words(intent.target, said, least=1.0)
+            elif not called(said.text):
+                # No word that was said speaks for it, and it would undo whatever came last.
+                return None
     texts = [value for value in msgspec.structs.astuple(intent) if isinstance(value, str)]
     if any(_CONTROL.search(text) for text in texts):
         raise ModelError("its answer holds characters that nobody says")

@@ -19,7 +19,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from hub.actions.extractor import BuiltIn, Found, Said
-from hub.actions.intents import Cancel, CreateEvent, CreateReminder
+from hub.actions.intents import Cancel, CreateEvent, CreateReminder, Meant
 from hub.actions.model import MAX_ANSWER_BYTES, PAUSE_S, Asking, Model
 from hub.actions.opening import open_extractor
 from hub.config import Actions
@@ -120,6 +120,35 @@ async def test_nothing_asked_for_is_an_answer(table: Table) -> None:
     assert await model.extract(said()) is None
     assert await model.extract(said()) is None
     assert len(table.fake.asked) == 2  # it did not fail
+
+
+@pytest.mark.parametrize(
+    "intent",
+    [
+        {"kind": "cancel"},
+        {"kind": "cancel", "what": "reminder", "certain": True},
+        {"kind": "complete", "target": None},
+        {"kind": "move", "shift_min": 60},
+        {"kind": "set_priority", "priority": "high"},
+    ],
+    ids=range(5),
+)
+async def test_what_came_last_is_touched_only_where_mira_is_addressed(
+    table: Table, intent: dict[str, Any]
+) -> None:
+    table.fake.content = json.dumps({"intent": intent})
+    model = table.model(ask="all")
+    assert await model.extract(said("what a lovely day for a walk", "en")) is None
+    found = await model.extract(said("Mira, vergiss das mal wieder"))  # it did not fail
+    assert found is not None
+    assert isinstance(found.intent, Meant)
+    assert found.intent.last
+
+
+@pytest.mark.parametrize("fence", ["```json\n{}\n```", "\n```\n{}\n```\n", "``` JSON\n{}\n  ```"])
+async def test_an_answer_in_a_fence_is_an_answer(table: Table, fence: str) -> None:
+    table.fake.content = fence.replace("{}", json.dumps({"intent": RIGHT}, indent=2))
+    assert await table.model().extract(said()) is not None
 
 
 @pytest.mark.parametrize(
