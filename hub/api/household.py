@@ -36,7 +36,7 @@ from hub.store.household_kinds import (
 from hub.store.tables import Action, CalendarEvent, Reminder
 from shared.wire.fields import Name, Text, Timestamp, Uuid
 
-Title = Annotated[str, Meta(min_length=1, max_length=256)]
+Title = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"\S")]
 Attendees = Annotated[list[Title], Meta(max_length=100)]
 Setting = Annotated[str, Meta(max_length=256)] | Annotated[int, Meta(ge=-(2**53), le=2**53)] | bool
 ReminderSettings = Annotated[dict[Name, Setting], Meta(max_length=16)]
