@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import aiohttp
@@ -13,7 +14,14 @@ import aiohttp
 from edge.activity import ActivityDetector
 from edge.config import EdgeConfig
 from edge.control import Ask, AskLend, DaemonUnreachableError, ask
-from edge.enrolment import SENTENCES, Enrolment, EnrolmentError, EnrolmentHub, TryAgainError
+from edge.enrolment import (
+    SENTENCES,
+    Enrolment,
+    EnrolmentError,
+    EnrolmentHub,
+    Person,
+    TryAgainError,
+)
 from edge.enrolment import record_sentence as record
 from edge.microphone.microphone import Microphone
 from edge.microphone.source import open_microphone
@@ -61,7 +69,9 @@ async def enrol(name: str, config: EdgeConfig) -> int:
     async with aiohttp.ClientSession() as http:
         hub = EnrolmentHub(http, address, access)
         person = await hub.person(name)
+        await lend(LENT_S)  # where listening is off, nobody reads in vain
         print(f"{name} is going to read {len(SENTENCES)} sentences, as in talking to somebody.")
+        made: Person | None = None  # who is nobody yet: no sentence was taken
         try:
             for number, sentence in enumerate(SENTENCES):
                 print(f"\n{number + 1} of {len(SENTENCES)}. Please read aloud:\n\n    {sentence}\n")
@@ -69,15 +79,23 @@ async def enrol(name: str, config: EdgeConfig) -> int:
                     await lend(LENT_S)
                     try:
                         said = await _read(microphone, config)
+                        if person is None:
+                            person = made = await hub.add(name)
                         done = await hub.give(person, said, anew=number == 0)
+                        made = None
                         break
                     except TryAgainError as error:
                         if not left:
                             raise
                         print(f"{error.message} Once more, please.", file=sys.stderr)
         finally:
-            await microphone.close()
-            await lend(0)
+            try:
+                if made is not None:
+                    with suppress(EnrolmentError):  # what went wrong first is what is told
+                        await hub.remove(made)
+            finally:
+                await microphone.close()
+                await lend(0)
     _show(name, done)
     return 0
 

@@ -128,8 +128,8 @@ class EnrolmentHub:
         self._context = client_context(access.ca)
         self._server_name = server_name(access.ca)
 
-    async def person(self, name: str) -> Person:
-        """Who has this name, or "Person 3" for who has number 3 and none; made where nobody has.
+    async def person(self, name: str) -> Person | None:
+        """Who has this name, or "Person 3" for who has number 3 and none; None: nobody.
 
         Raises:
             EnrolmentError: several have it, or the hub refuses.
@@ -152,9 +152,15 @@ class EnrolmentHub:
                 f"{len(known)} people are called {name}.",
                 "Give each a name of their own: mira-edge people, mira-edge name ID NAME.",
             )
-        if known:
-            return known[0]
+        return known[0] if known else None
+
+    async def add(self, name: str) -> Person:
+        """Makes somebody of this name; raises EnrolmentError."""
         return await self._ask("POST", "/persons", Person, json={"name": name})
+
+    async def remove(self, person: Person) -> None:
+        """Deletes somebody who was made in vain; raises EnrolmentError."""
+        await self._ask("DELETE", f"/persons/{person.person_id}", None)
 
     async def give(self, person: Person, sentence: Pcm, *, anew: bool) -> Enrolment:
         """Gives a sentence that the person read; with `anew`, earlier ones are forgotten.
@@ -166,7 +172,7 @@ class EnrolmentHub:
         path = f"/persons/{person.person_id}/enrol?anew={'true' if anew else 'false'}"
         return await self._ask("POST", path, Enrolment, data=pcm_to_bytes(sentence))
 
-    async def _ask(self, method: str, path: str, kind: type[T], **body: Any) -> T:
+    async def _ask(self, method: str, path: str, kind: type[T] | None, **body: Any) -> Any:
         try:
             async with self._http.request(
                 method,
@@ -190,6 +196,6 @@ class EnrolmentHub:
                 refused = msgspec.json.decode(said, type=_Refused).error
                 kind_of = TryAgainError if refused.code in _READ_AGAIN else EnrolmentError
                 raise kind_of(f"The hub refuses: {refused.message}")
-            return msgspec.json.decode(said, type=kind)
+            return None if kind is None else msgspec.json.decode(said, type=kind)
         except msgspec.DecodeError as error:
             raise EnrolmentError("What answers there is no hub that can enrol voices.") from error

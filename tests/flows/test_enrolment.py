@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlmodel import select
 
 from edge import enrol_command
 from edge.config import EdgeConfig, load_edge_config
+from edge.control import DaemonUnreachableError
 from edge.enrolment import SENTENCES, EnrolmentError
 from edge.microphone.microphone import Frame
 from hub.store.scope import Scope
@@ -109,7 +111,59 @@ async def test_what_the_hub_refuses_is_said_and_the_microphone_closed(
     with pytest.raises(EnrolmentError, match="wants no voices"):
         await enrol_command.enrol("Ann", config)
     assert not reader.is_open
+    assert await people(real_hub) == []
     await real_hub.store.change_settings(real_hub.network.network_id, NetworkSettings())
     with pytest.raises(EnrolmentError, match=r"needed to tell a voice|too little speech"):
         await enrol_command.enrol("Ann", config)
-    assert await people(real_hub) == [("Ann", 0)]
+    assert await people(real_hub) == []
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+async def test_who_stops_before_a_sentence_was_taken_leaves_nobody_behind(
+    real_hub: RealHub, config: EdgeConfig, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    reads(monkeypatch, *[ANN] * taken, SHORT, ANN)
+    refused, read = 0, enrol_command._read
+
+    async def interrupted(*given: Any) -> Any:
+        nonlocal refused
+        refused += 1
+        if refused == taken + 2:  # as Ctrl-C does, after a try that the hub refused
+            raise asyncio.CancelledError
+        return await read(*given)
+
+    monkeypatch.setattr(enrol_command, "_read", interrupted)
+    with pytest.raises(asyncio.CancelledError):
+        await enrol_command.enrol("Ann", config)
+    assert await people(real_hub) == [("Ann", 1)] * taken
+
+
+async def test_somebody_who_was_known_before_stays_whatever_is_refused(
+    real_hub: RealHub, config: EdgeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads(monkeypatch, ANN, ANN, ANN, SHORT, SHORT, SHORT)
+    assert await enrol_command.enrol("Ann", config) == 0
+    with pytest.raises(EnrolmentError):
+        await enrol_command.enrol("Ann", config)
+    assert await people(real_hub) == [("Ann", 3)]
+
+
+async def test_where_listening_is_off_no_sentence_is_shown(
+    real_hub: RealHub,
+    config: EdgeConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reads(monkeypatch)
+
+    async def refuse(_: float) -> None:
+        raise DaemonUnreachableError("Listening is off.", "Switch it on.")
+
+    async def hub_of(_: EdgeConfig) -> tuple[str, Any]:
+        return real_hub.url, refuse
+
+    monkeypatch.setattr(enrol_command, "_hub_of", hub_of)
+    with pytest.raises(DaemonUnreachableError, match="Listening is off"):
+        await enrol_command.enrol("Ann", config)
+    assert SENTENCES[0] not in capsys.readouterr().out
+    assert await people(real_hub) == []
