@@ -156,7 +156,8 @@ class EnrolmentHub:
 
     async def add(self, name: str) -> Person:
         """Makes somebody of this name; raises EnrolmentError."""
-        return await self._ask("POST", "/persons", Person, json={"name": name})
+        made: Person = await self._ask("POST", "/persons", Person, json={"name": name})
+        return made
 
     async def remove(self, person: Person) -> None:
         """Deletes somebody who was made in vain; raises EnrolmentError."""
@@ -170,7 +171,8 @@ class EnrolmentHub:
             EnrolmentError: the hub refuses.
         """
         path = f"/persons/{person.person_id}/enrol?anew={'true' if anew else 'false'}"
-        return await self._ask("POST", path, Enrolment, data=pcm_to_bytes(sentence))
+        given: Enrolment = await self._ask("POST", path, Enrolment, data=pcm_to_bytes(sentence))
+        return given
 
     async def _ask(self, method: str, path: str, kind: type[T] | None, **body: Any) -> Any:
         try:

@@ -79,13 +79,16 @@ _STATED = re.compile(r"\b(?:is|was|has|are|were|had|he|she|they|you)\b")
 def readings(sentences: list[Request]) -> Iterator[Request]:
     """Whole sentences first, then what may be requests in them."""
     for request in sentences:
-        if turned := _turned(request):
+        if (undone := _HAVE_DONE.fullmatch(request.plain)) and (turned := _turned(request)):
             yield turned
-    yield from (request for request in sentences if request.words)
+        elif request.words and not undone:
+            yield request
     for first, second in pairwise(sentences):
         if re.match(r"(?:add|put|enter|write|note|save) (?:it|that|this) ", second.plain):
             yield replace(first, words=[*first.words, *second.words])
     for request in sentences:
+        if turned := _turned(request):
+            yield turned
         yield from _within(request)
 
 

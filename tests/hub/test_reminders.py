@@ -98,10 +98,8 @@ async def test_devices_that_said_that_they_speak_are_known_while_they_are_connec
             kitchen = await hub.connect(await hub.token("kitchen"))
             await kitchen.greet(capabilities=["microphone", "announcements"])
             observer = await hub.observer("announcements")
-            reading = [asyncio.ensure_future(one.read_for(30)) for one in (kitchen, observer)]
-            await asyncio.sleep(RETURN_S + LOOK_S)
+            await asyncio.gather(*(one.read_for(RETURN_S + LOOK_S) for one in (kitchen, observer)))
             assert due.speaking == {"kitchen"}
-            await asyncio.gather(*reading)
             await kitchen.channel.close()
             await asyncio.sleep(2 * LOOK_S)
             assert due.speaking == set()

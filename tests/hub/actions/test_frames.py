@@ -85,6 +85,12 @@ def test_politeness_and_fillers_change_nothing(asked: str) -> None:
         assert parse(f"{asked} {frame}", NOW, UTC) == meant, frame
 
 
+def test_the_time_may_come_first_behind_the_name() -> None:
+    meant = parse("remind me tomorrow at five to call ann", NOW, UTC)
+    assert meant is not None
+    assert parse("mira tomorrow at five remind me to call ann", NOW, UTC) == meant
+
+
 @pytest.mark.parametrize("asked", REQUESTS)
 def test_what_is_told_forbidden_or_wondered_about_is_not_asked(asked: str) -> None:
     for frame in NOT_ASKED:
