@@ -31,7 +31,7 @@ TIMEOUT_S = 30.0
 MAX_ANSWER_BYTES = 256 * 1024
 
 T = TypeVar("T", bound=Struct)
-_READ_AGAIN = ("TOO_LITTLE_SPEECH", "INVALID_AUDIO")
+_READ_AGAIN = ("TOO_LITTLE_SPEECH", "INVALID_AUDIO", "UNLIKE_VOICE")
 
 Sure = Literal["low", "fair", "good"]
 
@@ -167,7 +167,8 @@ class EnrolmentHub:
         """Gives a sentence that the person read; with `anew`, earlier ones are forgotten.
 
         Raises:
-            TryAgainError: there is too little speech in it, or it cannot be used.
+            TryAgainError: there is too little speech in it, it cannot be used, or it is not
+                like the sentences before.
             EnrolmentError: the hub refuses.
         """
         path = f"/persons/{person.person_id}/enrol?anew={'true' if anew else 'false'}"

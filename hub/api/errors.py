@@ -19,6 +19,7 @@ from hub.store.errors import (
     NotFoundError,
     RegistrationClosedError,
     StoreConflictError,
+    UnlikeVoiceError,
     VersionConflictError,
     VoicesOffError,
 )
@@ -116,6 +117,7 @@ STATUS: tuple[tuple[type[MiraError], int], ...] = (
     (NothingUnderstoodError, 409),
     (NoRecordingError, 409),
     (VoicesOffError, 409),
+    (UnlikeVoiceError, 409),
     (VoicesUnavailableError, 503),
     (RecogniserBusyError, 503),
     (RecogniserStoppedError, 503),

@@ -8,12 +8,15 @@ from typing import Literal
 
 import numpy as np
 
+from hub.speakers.assignment import Thresholds
 from hub.speakers.book import Voice, VoiceBook, unit
 from hub.speakers.calibration import EVERYDAY, FEWEST_SENTENCES
 from hub.speakers.spaces import GE2E, Embedding
 
 SAME = 0.88
 """Two voices, each known from several sentences, that are as near are one."""
+SAME_RECORDING = 0.999
+"""Nobody reads a sentence twice as alike: it is one recording, sent again."""
 GOOD, FAIR = 0.10, 0.03
 """How much nearer a person is to themselves on another day than anybody else is."""
 
@@ -57,6 +60,20 @@ def _likeness(sentences: tuple[Embedding, ...]) -> float | None:
     rest = read.sum(axis=0) - read
     rest /= np.linalg.norm(rest, axis=1, keepdims=True)
     return float(np.einsum("ij,ij->i", read, rest).min())
+
+
+def unlike(voice: Voice, sentence: Embedding) -> bool:
+    """Whether a sentence is too unlike those that were read for a voice to be of the same person.
+
+    Sentences that are read in one go are more alike than anything else that a person says.
+    """
+    read = voice.enrolment
+    return bool(read) and float(unit(np.mean(read, axis=0)) @ sentence) < Thresholds().stranger
+
+
+def repeated(voice: Voice, sentence: Embedding) -> bool:
+    """Whether it is the recording of a sentence that was given before."""
+    return any(float(one @ sentence) >= SAME_RECORDING for one in voice.enrolment)
 
 
 def resembling(voice: Voice, others: Mapping[str, Voice]) -> list[str]:

@@ -64,6 +64,7 @@ class Teacher:
             AudioFormatError: the recording cannot be used.
             TooLittleSpeechError: less than 1.6 s of it is speech.
             NotFoundError: the network has no such person.
+            UnlikeVoiceError: it sounds like somebody else than the recordings before.
         """
         pcm = await asyncio.to_thread(read_recording, recording, SAMPLE_RATE)
         try:
@@ -72,12 +73,13 @@ class Teacher:
             log.warning("no voice can be taught: %s", error)
             return False
         try:
-            events = await self._household.learn_voice(
-                network_id, person_id, lambda known: taught(known, heard.vectors[GE2E_LEGACY])
-            )
-            # What a legacy system learned counts only until the hub knows the voice itself.
-            _, more = await self._voices.enrol(
+            # What a legacy system learned counts only until the hub knows the voice itself. This
+            # comes first: what is refused as somebody else's teaches nothing.
+            _, events = await self._voices.enrol(
                 network_id, person_id, heard.vectors[GE2E], heard.speech_s
+            )
+            more = await self._household.learn_voice(
+                network_id, person_id, lambda known: taught(known, heard.vectors[GE2E_LEGACY])
             )
         except VoicesOffError:
             return False

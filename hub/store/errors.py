@@ -84,6 +84,13 @@ class VoicesOffError(StoreError):
     fault = Fault.PERSON
 
 
+class UnlikeVoiceError(StoreError):
+    """A sentence sounds like somebody else than who read the sentences before."""
+
+    code = "UNLIKE_VOICE"
+    fault = Fault.PERSON
+
+
 class NoRecordingError(StoreError):
     """The audio of an interaction was not kept."""
 

@@ -13,12 +13,12 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.speakers.book import Voice, VoiceBook, usable
-from hub.speakers.enrolment import Certainty, certainty, resembling
+from hub.speakers.enrolment import Certainty, certainty, repeated, resembling, unlike
 from hub.speakers.learning import enrolled, learned, united
 from hub.speakers.spaces import GE2E, Embedding
 from hub.store import events, networks, voice_rows, voices
 from hub.store.database import Database
-from hub.store.errors import NotFoundError, VoicesOffError
+from hub.store.errors import NotFoundError, UnlikeVoiceError, VoicesOffError
 from hub.store.household_details import PersonDetails
 from hub.store.scope import Scope
 from hub.store.tables import Conversation, Interaction, Person, Reminder, VoiceCentroid
@@ -87,8 +87,11 @@ class VoiceDeeds:
             speech_s: seconds of speech in it.
             anew: sentences of an earlier enrolment are forgotten.
 
+        A recording that is given again changes nothing.
+
         Raises:
             NotFoundError: the network has no such person.
+            UnlikeVoiceError: the sentences before sound like somebody else's.
             VoicesOffError: the network wants no voices.
         """
         async with self._database.transaction(Scope(network_id)) as session:
@@ -100,7 +103,14 @@ class VoiceDeeds:
             if anew:
                 rest = tuple(one for one in before.centroids if not one.enrolled)
                 kept = Voice(rest, before.legacy)
-            after = enrolled(kept, [(sentence, speech_s)])
+            if unlike(kept, sentence):
+                raise UnlikeVoiceError(
+                    "This does not sound like who read the sentences before.",
+                    "Read it once more where it is quiet, or begin anew (anew=true).",
+                )
+            after = kept
+            if not repeated(kept, sentence):
+                after = enrolled(kept, [(sentence, speech_s)])
             await voice_rows.write(session, network_id, person_id, before, after, now)
             known = await voice_rows.voices(session, network_id)
             others = {key: voice for key, voice in known.items() if key != person_id}

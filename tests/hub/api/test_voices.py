@@ -26,6 +26,11 @@ async def enrol(site: Site, home: Household, query: str = "", **more: Any) -> An
     return await site.ask("POST", path, **given)
 
 
+def read(words: int, word: str = "ba") -> bytes:
+    """A recording of so many words, which say whose voice it is."""
+    return pcm_to_bytes(say(" ".join([word] * words)))
+
+
 async def person(site: Site, home: Household) -> dict[str, Any]:
     shown = await site.ask("GET", f"{home.base}/persons/{home.person_id}", home.token)
     body: dict[str, Any] = shown.body
@@ -35,7 +40,7 @@ async def person(site: Site, home: Household) -> dict[str, Any]:
 async def test_three_sentences_make_a_voice_known_and_it_is_shown_to_nobody(
     site: Site, home: Household
 ) -> None:
-    answers = [await enrol(site, home) for _ in range(3)]
+    answers = [await enrol(site, home, data=read(words)) for words in (10, 11, 12)]
     assert [answer.status for answer in answers] == [200] * 3
     assert [answer.body["sentences"] for answer in answers] == [1, 2, 3]
     first, last = answers[0].body, answers[2].body
@@ -61,6 +66,20 @@ async def test_what_cannot_be_a_sentence_is_refused_and_changes_nothing(
     odd = await enrol(site, home, "?louder=true")
     assert odd.status == 400
     assert not (await person(site, home))["voice_known"]
+
+
+async def test_somebody_elses_sentence_is_refused_and_one_sent_again_does_not_count(
+    site: Site, home: Household
+) -> None:
+    await enrol(site, home)
+    known = await person(site, home)
+    other = await enrol(site, home, data=read(10, "ka"))
+    assert (other.status, other.code) == (409, "UNLIKE_VOICE")
+    again = await enrol(site, home)
+    assert (again.status, again.body["sentences"]) == (200, 1)
+    assert (await person(site, home))["voice_learned_s"] == known["voice_learned_s"]
+    anew = await enrol(site, home, "?anew=true", data=read(10, "ka"))
+    assert (anew.status, anew.body["sentences"]) == (200, 1)
 
 
 async def test_where_no_voices_are_wanted_or_none_can_be_told_it_is_said(

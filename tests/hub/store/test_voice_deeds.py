@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlmodel import select
 
+from hub.speakers.book import unit
 from hub.store.database import Database
-from hub.store.errors import NotFoundError, VoicesOffError
+from hub.store.errors import NotFoundError, UnlikeVoiceError, VoicesOffError
 from hub.store.household_kinds import CONVERSATIONS, PERSONS
 from hub.store.scope import Scope
 from hub.store.store import Store
@@ -105,6 +107,30 @@ async def test_what_was_read_stays_while_the_voice_learns_and_goes_when_it_is_re
     done, _ = await house.deeds.enrol(house.network_id, ann, sentence(1, 900), 3.0, anew=True)
     assert done.sentences == 1
     assert not read & {tuple(one.vector) for one in await house.centroids()}
+
+
+async def test_what_sounds_like_somebody_else_is_refused_and_changes_nothing(house: Deeds) -> None:
+    ann = await house.known("Ann")
+    await house.enrolled(ann, 1, 1)
+    before = [(one.id, tuple(one.vector)) for one in await house.centroids()]
+    noise = unit(np.random.default_rng(9).normal(size=256))
+    for vector in (sentence(2, 1), noise):
+        with pytest.raises(UnlikeVoiceError):
+            await house.deeds.enrol(house.network_id, ann, vector, 3.0)
+    assert [(one.id, tuple(one.vector)) for one in await house.centroids()] == before
+    done, _ = await house.deeds.enrol(house.network_id, ann, sentence(1, 200), 3.0)
+    assert done.sentences == 2
+    done, _ = await house.deeds.enrol(house.network_id, ann, sentence(2, 1), 3.0, anew=True)
+    assert done.sentences == 1
+
+
+async def test_a_recording_that_is_given_again_is_no_other_sentence(house: Deeds) -> None:
+    ann = await house.known("Ann")
+    await house.enrolled(ann, 1, 2)
+    done, _ = await house.enrolled(ann, 1, 2)
+    assert (done.sentences, done.certainty.sure) == (2, "low")
+    assert done.person.voice_learned_s == 6.0
+    assert len(await house.centroids()) == 2
 
 
 async def test_a_nameless_person_of_the_same_voice_becomes_who_enrols(house: Deeds) -> None:
