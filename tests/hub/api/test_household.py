@@ -121,7 +121,6 @@ async def test_of_two_changes_at_once_the_second_is_told(
         ("calendar", {"title": ""}),
         ("calendar", {"title": "   "}),
         ("reminders", {"title": "\t\n"}),
-        ("conversations", {"title": " "}),
         ("calendar", {"title": "x" * 257}),
         ("calendar", {"attendees": [1]}),
         ("calendar", {"attendees": ["x"] * 101}),
