@@ -75,10 +75,10 @@ async def process(call: Call) -> InteractionDetails:
     replaces the text, and devices are told. What it asks for is done, where nothing was done yet.
     """
     interaction_id, services = id_of(call, "interaction_id"), call.services
+    audio = await services.archive.recording(call.network_id, interaction_id)
     network = await services.store.network(call.network_id)
     if network.status != "active":
         raise ForbiddenError("The network is not active: nothing is recognised for it.")
-    audio = await services.archive.recording(call.network_id, interaction_id)
     pcm = await asyncio.to_thread(read_recording, audio, SAMPLE_RATE)
     decoded = await services.networks.recognise(call.network_id, pcm, network.settings.language)
     if not decoded.transcript.text:

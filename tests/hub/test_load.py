@@ -114,4 +114,5 @@ async def test_a_slow_recogniser_costs_neither_memory_nor_a_sentence_nor_their_o
     await talking
     log = await hub.store.events_after(hub.network.network_id, 0)
     assert [e.text for e in log if isinstance(e, InteractionCreated)] == talker.texts
-    assert hub.networks.load == Load(events_behind=number + 1)
+    # Each sentence has an event of its own, and one of its conversation.
+    assert hub.networks.load == Load(events_behind=2 * number + 1)
