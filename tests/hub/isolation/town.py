@@ -27,7 +27,12 @@ _OWNED = re.compile(
 """What somebody may own: marks in names and texts, ids, tokens."""
 _PART = re.compile(r"\{(\w+)\}")
 NEVER = 2**62
-BODIES = {"NewClient": {"name": "Attic"}}
+SOMEBODY = "5b1f6a52-3c1f-4f5e-9d43-0d1f2c3b4a59"
+BODIES = {
+    "NewClient": {"name": "Attic"},
+    "Merge": {"person_id": SOMEBODY},
+    "Split": {"interaction_ids": [SOMEBODY]},
+}
 """What routes are sent that need more than an empty object."""
 
 
