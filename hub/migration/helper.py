@@ -97,12 +97,14 @@ async def both(
     own: Coroutine[Any, Any, Own], other: Coroutine[Any, Any, Other]
 ) -> tuple[Own, Other]:
     """What two works give that go on at the same time; one that fails ends both."""
-    going = asyncio.create_task(other)
+    tasks = asyncio.create_task(own), asyncio.create_task(other)
     try:
-        return await own, await going
+        mine, theirs = await asyncio.gather(*tasks)
+        return mine, theirs
     finally:
-        going.cancel()
-        await asyncio.gather(going, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 @contextmanager

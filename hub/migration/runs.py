@@ -302,15 +302,11 @@ class Runs:
                 GENTLE if self._served else FAST,
                 other,
             )
-        sha256_now = asyncio.create_task(asyncio.to_thread(_sha256_of, copy.source))
-        verified = await verify(
-            copy.path,
-            self._database,
-            to.network_id,
-            Rows(progress, f"{label}: rows verified", rows),
-            other,
+        tell = Rows(progress, f"{label}: rows verified", rows)
+        verified, sha256_after = await asyncio.gather(
+            verify(copy.path, self._database, to.network_id, tell, other),
+            asyncio.to_thread(_sha256_of, copy.source),
         )
-        sha256_after = await sha256_now
         runs = await self._moves.runs(to.network_id)
         first = not any(run.status == "completed" for run in runs)
         meanwhile = sha256_after != copy.sha256

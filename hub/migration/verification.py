@@ -92,30 +92,43 @@ async def verify(
     Raises:
         StoreError: the database failed.
     """
-    target, tables = Target(database, network_id), {}
-    absent: dict[str, list[str]] = {}
-    file_problems = asyncio.create_task(asyncio.to_thread(_file_problems, database.path))
+    compared, file_problems = await asyncio.gather(
+        _compare(copy, database, network_id, tell, other),
+        asyncio.to_thread(_file_problems, database.path),
+    )
+    absent = {table: one.absent for table, one in compared.items()}
+    strays = await _strays(database, network_id, absent)
+    tables = {table: one.finished() for table, one in compared.items()}
+    target = Target(database, network_id)
+    for table, check in tables.items():
+        mapped = await target.map_size(table)
+        if mapped != check.source and not check.differences:
+            check.differs("", f"the hub knows of {mapped} rows, the legacy file has {check.source}")
+    return Verified(tables, tuple(strays + file_problems))
+
+
+async def _compare(
+    copy: Path,
+    database: Database,
+    network_id: str,
+    tell: Callable[[int], None],
+    other: Helper | None,
+) -> dict[str, Compared]:
+    """Each table's rows."""
+    target, found = Target(database, network_id), {}
     with source.open_copy(copy) as connection:
         for table in TABLES:
             parts = halves(connection) if table == "interactions" else None
             if parts is None or other is None:
-                compared = await compare(connection, target, table, tell)
+                found[table] = await compare(connection, target, table, tell)
             else:
                 half = _Half(database.where, network_id, copy, parts[1])
                 mine, others = await both(
                     compare(connection, target, table, tell, parts[0]),
                     other.do(compare_half, half, tell),
                 )
-                compared = mine.with_those(others)
-            absent[table] = compared.absent
-            check = tables[table] = compared.finished()
-            mapped = await target.map_size(table)
-            if mapped != check.source and not check.differences:
-                check.differs(
-                    "", f"the hub knows of {mapped} rows, the legacy file has {check.source}"
-                )
-    problems = await _strays(database, network_id, absent) + await file_problems
-    return Verified(tables, tuple(problems))
+                found[table] = mine.with_those(others)
+    return found
 
 
 @dataclass(frozen=True)

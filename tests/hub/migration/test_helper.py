@@ -72,5 +72,14 @@ async def test_both_works_go_on_at_once_and_one_that_fails_ends_the_other() -> N
             await both(own_that_fails(), other.do(wait, None, heard))
     with pytest.raises(ProcessLookupError):
         os.kill(begun.result(), 0)
+    async with helper(fail) as other:
+        endless = asyncio.get_running_loop().create_future()
+
+        async def own_that_goes_on() -> None:
+            await endless
+
+        with pytest.raises(LegacyFileError):
+            await both(own_that_goes_on(), other.do(fail, "It is damaged.", print))
+        assert endless.cancelled()
     async with helper(double) as other:
         assert await both(own(), other.do(double, 2, print)) == (begun.result(), 4)
