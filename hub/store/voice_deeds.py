@@ -4,28 +4,27 @@ have a voice forgotten. Each method is one transaction."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import sqlalchemy
 from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.speakers.book import Voice, VoiceBook, usable
 from hub.speakers.enrolment import Certainty, certainty, repeated, resembling, unlike
-from hub.speakers.learning import enrolled, learned, united
+from hub.speakers.learning import enrolled, learned
 from hub.speakers.spaces import GE2E, Embedding
-from hub.store import events, networks, voice_rows, voices
+from hub.store import events, networks, voice_merging, voice_rows, voices
 from hub.store.database import Database
 from hub.store.errors import NotFoundError, UnlikeVoiceError, VoicesOffError
 from hub.store.household_details import PersonDetails
 from hub.store.scope import Scope
-from hub.store.tables import Conversation, Interaction, Person, Reminder, VoiceCentroid
+from hub.store.tables import Interaction, Person, VoiceCentroid
 from hub.store.voice_rows import BY_HAND, SPEAKER
 from hub.store.whole import whole
 from shared.clock import Clock
-from shared.wire.events import ContextUpdated, Event
+from shared.wire.events import Event
 
 MOST_RELEARNED = 500
 """Utterances that a voice is learned from anew, the newest."""
@@ -122,7 +121,7 @@ class VoiceDeeds:
             ]
             told: list[Event] = []
             for other in same:
-                told += await _merge(session, network_id, person_id, other, now)
+                told += await voice_merging.merge(session, network_id, person_id, other, now)
                 del others[other]
             told.append(await voice_rows.tell_person(session, network_id, person_id, now))
             shown = await _shown(session, network_id, person_id)
@@ -138,7 +137,7 @@ class VoiceDeeds:
         """
         async with self._database.transaction(Scope(network_id)) as session:
             await networks.one(session, network_id, lock=True)
-            await _person(session, network_id, person_id)
+            await voice_rows.person(session, network_id, person_id)
             await voice_rows.forget(session, network_id, [person_id])
             return (await voice_rows.tell_person(session, network_id, person_id, self._now()),)
 
@@ -184,8 +183,8 @@ class VoiceDeeds:
             if person_id == other_id:
                 raise NotFoundError("A person cannot be merged with themselves.")
             for key in sorted((person_id, other_id)):
-                await _person(session, network_id, key)
-            told = await _merge(session, network_id, person_id, other_id, self._now())
+                await voice_rows.person(session, network_id, key)
+            told = await voice_merging.merge(session, network_id, person_id, other_id, self._now())
             told.append(await voice_rows.tell_person(session, network_id, person_id, self._now()))
             return await _shown(session, network_id, person_id), _few(told)
 
@@ -208,7 +207,7 @@ class VoiceDeeds:
             await networks.one(session, network_id, lock=True)
             now = self._now()
             for key in sorted({person_id, *([to_id] if to_id else [])}):
-                await _person(session, network_id, key)
+                await voice_rows.person(session, network_id, key)
             said = sorted(set(interaction_ids))
             found = await session.exec(
                 select(Interaction.id)
@@ -251,7 +250,7 @@ class VoiceDeeds:
                 raise NotFoundError("The network has no such interaction.")
             people = {key for key in (spoken[0], person_id) if key is not None}
             for key in sorted(people):
-                await _person(session, network_id, key)
+                await voice_rows.person(session, network_id, key)
             row = (
                 await session.exec(
                     select(Interaction)
@@ -276,7 +275,7 @@ class VoiceDeeds:
 async def _wanted(
     session: AsyncSession, network_id: str, person_id: str, *, lock: bool = True
 ) -> None:
-    await _person(session, network_id, person_id, lock=lock)
+    await voice_rows.person(session, network_id, person_id, lock=lock)
     if not (await networks.one(session, network_id)).settings.voices:
         raise VoicesOffError(
             "This network wants no voices.", "The setting `voices` switches them on."
@@ -285,20 +284,6 @@ async def _wanted(
 
 def _few(told: list[Event]) -> tuple[Event, ...]:
     return tuple(told) if len(told) <= TOLD_AT_ONCE else ()
-
-
-async def _person(
-    session: AsyncSession, network_id: str, person_id: str, *, lock: bool = True
-) -> Person:
-    """Locked, until the transaction ends; raises NotFoundError."""
-    statement = select(Person).where(
-        col(Person.network_id) == network_id, col(Person.id) == person_id
-    )
-    found = await session.exec(statement.with_for_update() if lock else statement)
-    person = found.first()
-    if person is None:
-        raise NotFoundError("The network has no such person.")
-    return person
 
 
 async def _shown(session: AsyncSession, network_id: str, person_id: str) -> PersonDetails:
@@ -314,78 +299,6 @@ async def _nameless(session: AsyncSession, network_id: str) -> set[str]:
         select(Person.id).where(col(Person.network_id) == network_id, col(Person.name).is_(None))
     )
     return set(found)
-
-
-async def _merge(
-    session: AsyncSession, network_id: str, person_id: str, other_id: str, now: datetime
-) -> list[Event]:
-    """What hung on the other hangs on the person; all but the person's own event is told."""
-    one = await voice_rows.voice_of(session, network_id, person_id)
-    other = await voice_rows.voice_of(session, network_id, other_id)
-    person, gone = [await _person(session, network_id, key) for key in (person_id, other_id)]
-    person.name = person.name or gone.name
-    person.voice_embedding = person.voice_embedding or gone.voice_embedding
-    with_them = await session.exec(
-        select(Conversation)
-        .where(
-            col(Conversation.network_id) == network_id,
-            sqlalchemy.cast(col(Conversation.participant_ids), sqlalchemy.String).contains(
-                other_id, autoescape=True
-            ),
-        )
-        .order_by(col(Conversation.id))
-        .with_for_update()
-    )
-    taking_part: list[str] = []
-    for conversation in with_them:
-        people = (
-            person_id if key == other_id else key for key in conversation.participant_ids or []
-        )
-        conversation.participant_ids = list(dict.fromkeys(people))
-        conversation.version += 1
-        conversation.updated_at = now
-        taking_part.append(conversation.id)
-    await session.flush()
-    found = await session.exec(
-        select(Interaction.id).where(
-            col(Interaction.network_id) == network_id, col(Interaction.speaker_id) == other_id
-        )
-    )
-    said = sorted(found)
-    both = united(one, other)
-    await session.exec(
-        delete(VoiceCentroid).where(
-            col(VoiceCentroid.network_id) == network_id, col(VoiceCentroid.person_id) == other_id
-        )
-    )
-    await voice_rows.write(session, network_id, person_id, one, _without_keys(both, one), now)
-    told = await voices.give(session, network_id, said, person_id, now)
-    known = {event.conversation_id for event in told if isinstance(event, ContextUpdated)}
-    # In conversations that a legacy system left, people are of whom nothing is kept that they said.
-    rest = [key for key in taking_part if key not in known]
-    told += await events.tell_each(session, network_id, "context_updated", rest, now)
-    reminders = await session.exec(
-        update(Reminder)
-        .where(col(Reminder.network_id) == network_id, col(Reminder.person_id) == other_id)
-        .values(person_id=person_id)
-        .returning(col(Reminder.id))
-    )
-    moved = sorted(reminders.scalars())
-    await session.delete(gone)
-    await session.flush()
-    told.append(await events.tell(session, network_id, "person_deleted", other_id, now))
-    # Behind it: to a device whose person is gone, the reminder is nobody's.
-    told += await events.tell_each(session, network_id, "reminder_changed", moved, now)
-    return told
-
-
-def _without_keys(voice: Voice, known: Voice) -> Voice:
-    """The voice with the keys of those centroids only that are stored as `known` has them."""
-    keys = {centroid.key for centroid in known.centroids}
-    return Voice(
-        tuple(one if one.key in keys else replace(one, key=None) for one in voice.centroids),
-        voice.legacy,
-    )
 
 
 async def _relearn(session: AsyncSession, network_id: str, person_id: str, now: datetime) -> None:

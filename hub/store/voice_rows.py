@@ -15,6 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.speakers.book import Centroid, Voice, usable
 from hub.speakers.spaces import GE2E, Embedding
 from hub.store import events
+from hub.store.errors import NotFoundError
 from hub.store.tables import IdMap, Interaction, Person, Quarantine, VoiceCentroid
 from shared.wire.events import Event
 
@@ -120,6 +121,20 @@ async def write(
                 )
                 .values(**values)
             )
+
+
+async def person(
+    session: AsyncSession, network_id: str, person_id: str, *, lock: bool = True
+) -> Person:
+    """Somebody, locked until the transaction ends; raises NotFoundError."""
+    statement = select(Person).where(
+        col(Person.network_id) == network_id, col(Person.id) == person_id
+    )
+    found = await session.exec(statement.with_for_update() if lock else statement)
+    row = found.first()
+    if row is None:
+        raise NotFoundError("The network has no such person.")
+    return row
 
 
 async def forget(session: AsyncSession, network_id: str, person_ids: Collection[str]) -> None:
