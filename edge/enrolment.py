@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import aiohttp
-import msgspec
 import numpy as np
 from msgspec import Struct
 
 from edge.activity import ActivityDetector, Endpoint, Onset
 from edge.config import Access
+from edge.hub_request import HubRequestError, ask
 from edge.microphone.microphone import Microphone
 from shared.audio import FRAME_SAMPLES, SAMPLE_RATE, Pcm, pcm_to_bytes
 from shared.errors import Fault, MiraError
@@ -28,9 +28,7 @@ PATIENCE_S = 20.0
 LONGEST_S = 15.0
 PREROLL_FRAMES = 25
 TIMEOUT_S = 30.0
-MAX_ANSWER_BYTES = 256 * 1024
 
-T = TypeVar("T", bound=Struct)
 _READ_AGAIN = ("TOO_LITTLE_SPEECH", "INVALID_AUDIO", "UNLIKE_VOICE")
 
 Sure = Literal["low", "fair", "good"]
@@ -68,15 +66,6 @@ class Enrolment(Struct, frozen=True):
 class _People(Struct, frozen=True):
     persons: list[Person]
     next_cursor: str | None
-
-
-class _Refusal(Struct, frozen=True):
-    code: str
-    message: str
-
-
-class _Refused(Struct, frozen=True):
-    error: _Refusal
 
 
 async def record_sentence(microphone: Microphone, detector: ActivityDetector) -> Pcm:
@@ -175,30 +164,19 @@ class EnrolmentHub:
         given: Enrolment = await self._ask("POST", path, Enrolment, data=pcm_to_bytes(sentence))
         return given
 
-    async def _ask(self, method: str, path: str, kind: type[T] | None, **body: Any) -> Any:
+    async def _ask(self, method: str, path: str, kind: type[Struct] | None, **options: Any) -> Any:
         try:
-            async with self._http.request(
+            return await ask(
+                self._http,
                 method,
                 self._base + path,
+                kind,
                 headers=self._headers,
-                allow_redirects=False,
                 ssl=self._context,
                 server_hostname=self._server_name,
                 timeout=aiohttp.ClientTimeout(TIMEOUT_S),
-                **body,
-            ) as answer:
-                said = await answer.content.read(MAX_ANSWER_BYTES)
-                status = answer.status
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise EnrolmentError(
-                f"The hub does not answer ({str(error) or 'no answer in time'}).",
-                "Is it running, and this device in the same network?",
-            ) from error
-        try:
-            if status >= 300:
-                refused = msgspec.json.decode(said, type=_Refused).error
-                kind_of = TryAgainError if refused.code in _READ_AGAIN else EnrolmentError
-                raise kind_of(f"The hub refuses: {refused.message}")
-            return None if kind is None else msgspec.json.decode(said, type=kind)
-        except msgspec.DecodeError as error:
-            raise EnrolmentError("What answers there is no hub that can enrol voices.") from error
+                **options,
+            )
+        except HubRequestError as error:
+            kind_of = TryAgainError if error.refusal in _READ_AGAIN else EnrolmentError
+            raise kind_of(error.message, error.hint) from error

@@ -7,13 +7,13 @@ import importlib.metadata
 import logging
 import os
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import aiohttp
-import msgspec
 from msgspec import Struct
 
 from edge.hub_finder import base_urls
+from edge.hub_request import HubRequestError, ask
 from shared import pairing
 from shared.discovery import Browser, HubRecord, Sighting, open_mdns
 from shared.pairing import Code, Link, PairingError
@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 TIMEOUT_S = 20.0
 LOOK_FOR_S = 5.0
 """How long hubs have to show themselves by mDNS, where no link says where one is."""
-MAX_ANSWER_BYTES = 64 * 1024
-
-T = TypeVar("T", bound=Struct)
 
 
 @dataclass(frozen=True)
@@ -53,15 +50,6 @@ class _Joined(Struct, frozen=True):
     network_name: str
     client_id: str
     client_token: str
-
-
-class _Refusal(Struct, frozen=True):
-    code: str
-    message: str
-
-
-class _Refused(Struct, frozen=True):
-    error: _Refusal
 
 
 async def pair_by_link(link: Link, name: str, room: str) -> Pairing:
@@ -144,7 +132,7 @@ def _session() -> aiohttp.ClientSession:
 async def _fetch_ca(http: aiohttp.ClientSession, url: str) -> str:
     """The CA that whoever answers there claims to be of."""
     # Not verified: there is nothing yet to verify with. What is got is public.
-    answer = await _ask(http, "GET", f"{url}/api/v1/ca", _Ca, ssl=False)
+    answer: _Ca = await _ask(http, "GET", f"{url}/api/v1/ca", _Ca, ssl=False)
     try:
         if answer.ca is None:
             raise ValueError("none")
@@ -176,7 +164,7 @@ async def _join(
         "capabilities": ["microphone"],
         "location": {"room": room} if room else {},
     }
-    joined = await _ask(
+    joined: _Joined = await _ask(
         http,
         "POST",
         f"{url}/api/v1/pair",
@@ -198,27 +186,8 @@ async def _join(
     )
 
 
-async def _ask(
-    http: aiohttp.ClientSession, method: str, url: str, kind: type[T], **options: object
-) -> T:
+async def _ask(http: aiohttp.ClientSession, *request: Any, **options: Any) -> Any:
     try:
-        async with http.request(
-            method,
-            url,
-            allow_redirects=False,
-            **options,  # type: ignore[arg-type]
-        ) as answer:
-            body = await answer.content.read(MAX_ANSWER_BYTES)
-            status = answer.status
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise PairingError(
-            f"No hub answers at {url} ({str(error) or 'no answer in time'}).",
-            "Is the hub running, and this device in the same network?",
-        ) from error
-    try:
-        if status >= 300:
-            refused = msgspec.json.decode(body, type=_Refused).error
-            raise PairingError(f"The hub refuses: {refused.message}")
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.DecodeError as error:
-        raise PairingError(f"What answers at {url} is no hub of Mira's.") from error
+        return await ask(http, *request, **options)
+    except HubRequestError as error:
+        raise PairingError(error.message, error.hint) from error
