@@ -245,6 +245,23 @@ class History(RuleBasedStateMachine):
         assert self.bench.overseer.faults() == []
 
 
+def test_each_route_refuses_whatever_another_household_has(bench: Bench) -> None:
+    class Here(History):
+        pass
+
+    Here.bench = bench
+    history = Here()
+    history.three_households()
+    home, foreign = history.homes[0], history.homes[1]
+    try:
+        for route in OF_NETWORK:
+            for key in home.keys:
+                for which in range(4):
+                    history.run(bench.town.attempt(route, key, home, foreign, which))
+    finally:
+        history.teardown()
+
+
 @pytest.mark.timeout(900)  # a failure is made small before it is shown
 def test_no_history_shows_a_household_anything_of_another(bench: Bench) -> None:
     class Here(History):

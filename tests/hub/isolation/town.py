@@ -36,6 +36,12 @@ BODIES = {
 """What routes are sent that need more than an empty object."""
 
 
+def _names_device(route: Route) -> bool:
+    """Whether a recording is sent there as a device's."""
+    fields = route.query.__struct_fields__ if route.query else ()
+    return route.recording and "client_id" in fields
+
+
 @dataclass
 class Key:
     """A token, and how long it is good for."""
@@ -254,7 +260,7 @@ class Town:
             return 401
         if key.role not in route.who:
             return 403
-        own = route.own or route.recording
+        own = route.own or _names_device(route)
         if own and key.role == "client" and parts["client_id"] != key.client_id:
             return 404
         return (
@@ -267,14 +273,14 @@ class Town:
         What is allowed is asked only where nothing changes by it.
         """
         named = [part for part in _PART.findall(route.path) if part != "network_id"]
-        if route.recording:
+        if _names_device(route):
             named.append("client_id")
         parts = {}
         for part in named:
             known = [*source.present(part), *source.gone.get(part, ()), new_id()]
             parts[part] = known[pick % len(known)]
         path = route.path.format(network_id=home.public_id, **parts)
-        if route.recording:
+        if _names_device(route):
             path += f"?client_id={parts['client_id']}"
         if route.addressed:
             path += f"?token={key.text}"
