@@ -13,8 +13,6 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-HEARD_AS = ("mira", "mirror", "mirrors", "mirah", "mirra", "mere", "mir")
-"""The name, and what is written for it."""
 HEY_HEARD_AS = ("hamir", "hemir", "himir", "hameer", "hamier", "himera")
 """What is written for "hey Mira"."""
 NAME = (
@@ -23,6 +21,19 @@ NAME = (
 )
 """Calls Mira at the beginning of a sentence: lower case, single spaces."""
 _CALLED = re.compile(rf"{NAME}\b|.*\bmira\b", re.DOTALL)
+_GREETING = re.compile(r"(?:hey|hi|hello|ok|okay|yo)(?= )")
+_PEOPLE = re.compile(r"(?:mar|meer|myr)[aiey]+[ah]?\b|mario\b|mariah\b|mariam\b|miriam\b")
+_SPELLINGS = (
+    (r"ck|q+u?|c(?![eiy])", "k"),
+    (r"[cz]", "s"),
+    (r"x", "ks"),
+    (r"d", "t"),
+    (r"h", ""),
+    (r"(\D)\1+", r"\1"),  # cancelled
+    (r"[aeiouyw]+", "a"),  # any vowel
+    (r"(?<=a)r(?![a]|$)", ""),  # mirrors top
+    (r"rar(?=a)", "r"),  # mirror exit
+)
 
 
 def called(text: str) -> bool:
@@ -37,24 +48,29 @@ def called(text: str) -> bool:
 def phrase_in(text: str, phrases: Mapping[str, T]) -> T | None:
     """What a control phrase stands for, where the text is one of them and nothing else.
 
-    Of phrases that begin with "mira", what is written for the name counts too; where its words
-    are divided does not, nor whether the verb is in the past ("Mirror canceled", "Maristop").
+    Of phrases that begin with "mira", what sounds like them counts too: "Maristop", "Mirrors top",
+    "Hey Mirror, cancelled", but no name of people ("Mary, stop").
 
     Args:
         text: what was said.
         phrases: in lower case, without punctuation, and what they stand for.
     """
-    words = re.findall(r"[^\W_]+", text.lower())
-    exact = phrases.get(" ".join(words))
-    if exact is not None:
-        return exact
-    joined = "".join(words)
+    plain = " ".join(re.findall(r"[^\W_]+", text.lower()))
+    if plain in phrases:
+        return phrases[plain]
+    plain = _GREETING.sub("", plain, count=1).strip()
+    if not re.match(r"m[aeiy]", plain) or _PEOPLE.match(plain):
+        return None
+    sound = _sound(plain)
     for phrase, meaning in phrases.items():
-        name, _, rest = phrase.partition(" ")
-        if name != "mira" or not rest:
-            continue
-        # "Mari, stop" may be said to somebody of that name: in one word only.
-        names = "|".join((*HEARD_AS, "mari") if len(words) == 1 else HEARD_AS)
-        if re.fullmatch(rf"(?:{names}){rest.replace(' ', '')}(?:l?ed)?", joined):
+        if phrase.startswith("mira ") and _sound(phrase) == sound:
             return meaning
     return None
+
+
+def _sound(plain: str) -> str:
+    """A key that is the same for words that sound alike, roughly: `marastap`."""
+    sound = re.sub(r"(?:l?l|p?p|t?t)ed$", lambda found: found[0][0], plain).replace(" ", "")
+    for spelling, letter in _SPELLINGS:
+        sound = re.sub(spelling, letter, sound)
+    return sound
