@@ -76,6 +76,8 @@ def _with_hedges(words: Words, atom: Atom, start: int) -> Atom:
     end += at(words, end) in _HEDGES
     if first - 3 >= start and said(words, first - 3, first) == "no later than":
         first -= 3
+    elif first - 1 > start and at(words, first - 1) == "say" and words[first - 1].pause:
+        first -= 1  # the mince, say around four
     elif first > start and (
         at(words, first - 1) in _HEDGES
         or (at(words, first - 1) in _EARLY_LATE and at(words, end) in PARTS)
@@ -265,6 +267,8 @@ def _duration(words: Words, index: int) -> Atom | None:
     described = measured and at(words, index) not in ("a", "an") and noun(words, measured[1])
     if measured and described and at(words, measured[1] - 1) in _SINGULAR:
         return Atom(index, measured[1], duration=measured[0])  # a two hour meeting
+    if measured and measured[1] == len(words) and index > 1:
+        return Atom(index, measured[1], duration=measured[0])  # standup, friday, 30 minutes
     first = index + (at(words, index) == "the")
     if at(words, first) in ("all", "whole", "entire") and at(words, first + 1) == "day":
         return Atom(index, first + 2, duration=Length(days=1))

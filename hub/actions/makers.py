@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 MAKE = (
-    r"(?:set(?: up)?|make|create|add|give (?:me|us)|gimme|send (?:me|us)|fix|new|leave"
+    r"(?:set(?: up)?|make|create|add|(?:give|send|shoot|drop) (?:me|us)|gimme|fix|new|leave"
     r"|put(?: in| down)?|pop|stick|drop"
     r"|(?:i|we) (?:need|want|would like|should like)|(?:i'd|we'd) (?:like|love)"
     r"|start|schedule|get me|enter|note|record|save|place|program|activate|turn on"

@@ -36,7 +36,7 @@ _LEAD = re.compile(
 )
 _TRAIL = re.compile(
     r"(?:^| )(?:to|that|about|of|for|on|at|in|by|and|from|the|a|an|until|around|with|starting|so"
-    r"|called|named|titled|thanks|again|down|is|are)$"
+    r"|called|named|titled|thanks|again|down|is|are|it's|it is|that's|which is|they're)$"
 )
 _COMPLETE = listed("tonight tomorrow today at on in by around before")
 """How times begin that need no preposition before them."""

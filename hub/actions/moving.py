@@ -17,7 +17,7 @@ from hub.actions.moments import resolve
 from hub.actions.naming import IS, LATEST, Named, clock_of, named, today_of
 from hub.actions.openings import Request
 from hub.actions.parts import Parts, choose
-from hub.actions.words import listed
+from hub.actions.words import Words, listed
 
 SNOOZE = Length(seconds=600)
 """How long a reminder waits where nobody said."""
@@ -68,15 +68,16 @@ def _longer(request: Request, context: Context) -> Intent | None:
 
 def _move(request: Request, context: Context) -> Intent | None:
     match = _MOVE.fullmatch(request.plain)
-    if match is None or request.soft:
+    if match is None:
         return None
+    soft = request.soft
     request = replace(request, words=request.words[: request.index(match.end("rest"))])
     words = request.words
     verb, start = match["verb"], request.index(match.start("rest"))
     if verb == "put" and re.search(r" (?:off|back|forward) (?:to|till|until) ", match["rest"]):
         verb = "put off"
     if shifted := _shift(request, start, verb, context):
-        return shifted
+        return shifted if shifted.certain or not soft else None
     for end, behind, atoms in _targets(request, start, verb, context):
         meant = named(request, start, end, context)
         # "move, she said, is what we did to friday"
@@ -84,7 +85,7 @@ def _move(request: Request, context: Context) -> Intent | None:
             return None
         # "back to nine", "from eight to nine": an hour
         sure = words[end].text == "from" or words[end].text in _PARTICLES
-        if not _likely(verb, meant, atoms, sure):
+        if not _likely(verb, meant, atoms, sure) or (soft and not meant.certain):
             return None
         return _moved(meant, atoms, request, behind, context)
     return None
@@ -182,25 +183,38 @@ def _snooze(request: Request, context: Context) -> Intent | None:
         return None
     words = request.words
     start = match["how"].count(" ") + 1
-    measured = (length(words, index) for index in range(start, len(words)))
-    ahead = next((found for found in measured if found), None)
-    if ahead:
-        parts = Parts(delta=ahead[0])
-    else:
-        atoms = collect(words, start, len(words), today_of(context), loose=True)
-        parts, _ = choose(atoms, words, start, durations=False)
+    times, parts = _waiting(words, start, context)
+    target = None
     if not parts.tells_when:
         if start > 1 or (match["rest"] and not _RINGING.fullmatch(match["rest"])):
             return None
         parts = Parts(delta=SNOOZE)
+    elif start == 1 and times > start:  # snooze the laundry for ten minutes
+        target = named(request, start, times, context)
     moment = resolve(parts, context.now, context.zone, (), event=False)
     if moment.at is None:
         return Move(certain=True, problem="past")
     local = moment.at.astimezone(context.zone)
-    return Move(date=local.date(), time=clock_of(local), certain=True)
+    return Move(
+        target=target.target if target else None,
+        what=target.what if target else None,
+        date=local.date(),
+        time=clock_of(local),
+        certain=True,
+    )
 
 
-def _shift(request: Request, start: int, verb: str, context: Context) -> Intent | None:
+def _waiting(words: Words, start: int, context: Context) -> tuple[int, Parts]:
+    """Until when something is to wait, and at which word that begins."""
+    for index in range(start, len(words)):
+        if measured := length(words, index):
+            return index - (words[index - 1].text in _JOINTS), Parts(delta=measured[0])
+    atoms = collect(words, start, len(words), today_of(context), loose=True)
+    parts, used = choose(atoms, words, start, durations=False)
+    return (used[0].start if used else start), parts
+
+
+def _shift(request: Request, start: int, verb: str, context: Context) -> Move | None:
     """`push the meeting back by half an hour`, `make it an hour later`."""
     words = request.words
     for index in range(start, len(words)):

@@ -21,6 +21,7 @@ _THAT = r"(?:that|it|this|that one|this one|the last one|the last|the latest one
 _THING = r"(?:reminder|event|appointment|alarm|timer|meeting|entry|action|thing|one|task|request)"
 LATEST = re.compile(
     rf"(?:{_THAT}|(?:the|my|our) (?:last|latest|previous|most recent|newest)(?: {_THING})?"
+    rf"|(?:last|latest|previous|most recent|newest) {_THING}"
     rf"|(?:that|this)(?: last)? {_THING}"
     rf"|(?:the|that)(?: {_THING})? (?:that )?(?:i|you|we) (?:just|last) \w+"
     rf"|(?:the|my) (?:last|latest) {_THING} (?:i|you) \w+(?: \w+)?"

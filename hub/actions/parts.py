@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 from hub.actions.atom import Atom
 from hub.actions.clocks import Clock, Length
-from hub.actions.days import Day
+from hub.actions.days import WEEKDAYS, Day
+from hub.actions.grammar import OWNERS, noun
 from hub.actions.repeats import Repeat
-from hub.actions.words import Words
+from hub.actions.words import Words, at
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,12 @@ def choose(
             groups[-1].append(atom)
         else:
             groups.append([atom])
+    if (
+        len(groups) > 1
+        and _describes(groups[0], words, start)
+        and any(atom.day for group in groups[1:] for atom in group)
+    ):
+        groups = groups[1:]  # sunday roast ... on sunday at one
     head = bool(groups) and groups[0][0].start == start
     if head and groups[0][-1].end < len(words) and words[groups[0][-1].end].text == "that":
         groups = groups[:1]  # on saturday ... that the parade starts at eleven
@@ -67,12 +74,29 @@ def choose(
     for number, group in enumerate(order):
         for atom in group:
             if head and number and (atom.prep == "for" and atom.day):
-                continue  # tomorrow ... the report for friday
+                break  # tomorrow ... the report for friday
+            if not durations and parts.tells_when and _names(atom, words):
+                break  # tomorrow morning ... the two o'clock meeting
             merged = _merged(parts, atom)
             if merged is not None:
                 parts = merged
                 used.append(atom)
+            elif atom.day:
+                break  # at five ... tickets for friday night
     return parts, tuple(sorted(used, key=lambda atom: atom.start))
+
+
+def _describes(group: Sequence[Atom], words: Words, start: int) -> bool:
+    """Whether a day at the very beginning only describes what follows."""
+    first = group[0]
+    alone = len(group) == 1 and first.start == start and first.day is not None and not first.prep
+    return alone and words[start].text in WEEKDAYS and noun(words, first.end)
+
+
+def _names(atom: Atom, words: Words) -> bool:
+    """Whether a time of day only says which one of its kind something is."""
+    described = atom.clock is not None and not atom.prep and noun(words, atom.end)
+    return described and at(words, atom.start - 1) in OWNERS
 
 
 def _merged(parts: Parts, atom: Atom) -> Parts | None:

@@ -41,7 +41,8 @@ _ASKING = listed("is are am do does can could will would should has have to and 
 _STATING = listed("is are has have needs need can't comes starts begins leaves opens closes ends")
 _DUTY = (
     r"(?:(?:i|we) (?:must|should|ought to|(?:can't|mustn't|must not|don't want to|keep|always)"
-    r" (?:forget(?:ting)? to|miss)|still have to|really need to)|i'm supposed to)"
+    r" (?:forget(?:ting)? to|miss)|still have to|really need to)|i'm supposed to"
+    r"|(?:don't|do not|never) let (?:me|us) forget(?: to| about)?)"
 )
 _THEN_REMIND = re.compile(
     rf"(?P<duty>{_DUTY} )?(?P<what>.+?) {_ASKED}(?P<verb>remind|alert|notify)"
@@ -53,9 +54,10 @@ _OCCASION_FIRST = re.compile(
 )
 _THEN_ALARM = re.compile(rf"(?P<what>.+?) {_ASKED}(?P<verb>set) (?:an|the|my) alarm(?P<rest>)")
 _THEN_CHANGE = re.compile(
-    r"(?P<what>(?:the|my|our) .+?)(?: (?:is|was|has been|got) (?:cancelled|canceled|off|over))?"
+    r"(?P<what>(?:the|my|our) .+?)(?: (?:is|was|has been|got) (?:cancelled|canceled|off|over)"
+    rf"| (?:can't|cannot) (?:make|come|do)(?: it)?(?: on)?(?: \w+)?)?"
     rf" {_ASKED}(?P<verb>take|move|shift|push|postpone|reschedule|delay"
-    r"|change|bring|cancel|delete|remove|mark|tick|check|make) (?:it|that)(?P<rest>(?: .+)?)"
+    r"|change|bring|cancel|delete|remove|mark|tick|check|make) (?:it|that|him|her|them)(?P<rest>(?: .+)?)"
 )
 _MEANT = re.compile(r"i (?P<verb>meant)(?P<rest> .+?)(?: not .+)?")
 _DONE = {

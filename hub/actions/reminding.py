@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace as dataclass_replace
 
 from msgspec.structs import replace
@@ -14,11 +15,13 @@ from hub.actions.intents import Intent
 from hub.actions.makers import KIND, MAKE, ME, ON, STATES, A
 from hub.actions.making import UNNAMED, Context, reminder, timer
 from hub.actions.openings import Request
-from hub.actions.words import at, listed
+from hub.actions.words import Word, at, listed
 
 _REMIND_ME = re.compile(
-    r"(?:remind|remember|reminding|alert|notify|nudge|ping)"
-    r" (?:(?:me|us)(?: all| both)?|myself)(?: |$)"
+    r"(?:(?:remind|remember|reminding|alert|notify|nudge|ping|prompt|prod|buzz)"
+    r" (?:(?:me|us)(?: all| both)?|myself)"
+    r"|(?:give|send|shoot) (?:me|us) (?:a|another) (?:\w+ )?(?:nudge|shout|ping|buzz|poke|prod|kick|prompt"
+    r"|heads ?up|notification|alert|note))(?: |$)"
 )
 _REMIND_OTHER = re.compile(
     r"(?:remind|reminding) (?P<who>(?:(?:my|our|the) )?\w+(?: and \w+)?(?: \w+)?)"
@@ -34,6 +37,7 @@ _ON_LIST = re.compile(
 )
 _RUNNING = re.compile(r"(?:resume|pause|restart|reset|check|show|see|hold|is|has|my|the|that) ")
 _ARTICLES = listed("a an the my new another")
+_UNNAMING = listed("for to the called named long on set of")
 _NOBODY = listed("you it me yourself yourselves himself herself themselves")
 _NOT_FORGET = re.compile(
     r"(?:(?:don't|do not|never) let (?:me|us) (?:forget|miss)(?: to| that| about)?"
@@ -42,6 +46,8 @@ _NOT_FORGET = re.compile(
     r"|(?:be reminded|(?:i want|i need|i'd like) reminding)(?: to| that| about| of)?"
     r"|make (?:a )?note to remind me(?: to)?) "
 )
+_THEN_REMIND = re.compile(r" remind (?:me|us)\b")
+"""Then it is that which is asked for."""
 _TO_MIRA = re.compile(
     r"(?:(?:don't|do not) forget to|remember to|remember that|tell (?:me|us) to|tell me that"
     r"|let (?:me|us) know(?: that| to)?|make a note(?: to| that)?|note to self|a reminder to"
@@ -49,9 +55,13 @@ _TO_MIRA = re.compile(
 )
 _TELL_ME = re.compile(
     r"(?:make sure(?: that)? (?:i|we)(?: don't forget to| do not forget to| remember to)?"
-    r"|tell (?:me|us) to|let (?:me|us) know (?:to|that(?= it's time to))) "
+    r"|tell (?:me|us) (?:to|that(?= (?:i|we|i've|we've|it's) ))|(?:make|take) a note(?: to| that)|let (?:me|us) know (?:to|that(?= it's time to))) "
 )
 _COUNT = re.compile(r"(?:time(?: me)?(?: for)?|count(?: down)?(?: from)?) ")
+_UP = re.compile(
+    r"(?:(?:tell|alert|notify|warn) (?:me|us)|let (?:me|us) know) (?:when|once|as soon as) (?P<it>.+)"
+    r" (?:is|are|has|have) (?:up|over|passed|gone(?: by)?|elapsed)"
+)
 _NOT = re.compile(r"not to |.*\bnever ")
 _QUESTION = re.compile(
     r"(?:again )?(?:who|what|where|how|why|which|whose|when (?:is|was|are|does|did|do)|if) ?"
@@ -96,7 +106,7 @@ def read_reminding(request: Request, context: Context, more: tuple[Atom, ...]) -
         ):
             return None
         return found
-    if match := _NOT_FORGET.match(plain):
+    if (match := _NOT_FORGET.match(plain)) and not _THEN_REMIND.search(plain):
         return reminder(request, request.index(match.end()), context, more=more)
     if match := _A_REMINDER.match(plain):
         bare = match[0].startswith(("reminder", "a "))
@@ -127,6 +137,11 @@ def read_reminding(request: Request, context: Context, more: tuple[Atom, ...]) -
         return _alarm(request, request.index(match.end()), context, more, match["label"])
     if (match := _COUNT.match(plain)) and (measured := length(request.words, match[0].count(" "))):
         return timer(context, measured[0], "timer") if measured[1] == len(request.words) else None
+    if (match := _UP.fullmatch(plain)) and (
+        measured := length(request.words, request.index(match.start("it")))
+    ):
+        whole = measured[1] == request.index(match.end("it"))
+        return timer(context, measured[0], "timer") if whole else None
     if (match := _TIMER.match(plain)) and not STATES.search(plain):
         return _timer(request, match, context)
     if (match := _REMIND_OTHER.match(plain)) and match["who"] not in _NOBODY and (not request.soft):
@@ -175,6 +190,11 @@ def _alarm(
     return found
 
 
+def _named(label: Sequence[Word]) -> str:
+    """The words of a timer's label that name it."""
+    return " ".join(word.text for word in label if word.text not in _UNNAMING)
+
+
 def _timer(request: Request, match: re.Match[str], context: Context) -> Intent | None:
     making = match.start("before") > 0
     if _RUNNING.match(request.plain):
@@ -190,23 +210,13 @@ def _timer(request: Request, match: re.Match[str], context: Context) -> Intent |
             8 if making and words[noun + 1].text in ("for", "to") else 5
         ):
             return None
-        label = [w.text for w in words[begin:noun] if w.text not in _ARTICLES]
         if first < noun:
-            label = [w.text for w in words[end:noun]]
-            label += [w.text for w in words[noun + 1 :]]
+            before, after = words[end:noun], words[noun + 1 :]
         else:
-            label += [w.text for w in (*words[noun + 1 : first], *words[end:])]
-        if not making and (begin == noun) is False and first > noun and len(label) > 1:
+            before = [word for word in words[begin:noun] if word.text not in _ARTICLES]
+            after = [*words[noun + 1 : first], *words[end:]]
+        if not making and begin != noun and first > noun and len(before) + len(after) > 1:
             return None
-        named = [
-            word
-            for word in label
-            if word not in ("for", "to", "the", "called", "named", "long", "on", "set")
-        ]
-        title = " ".join(named)
-        return timer(
-            context,
-            delta,
-            f"timer: {title}" if len(named) > 1 else f"{title} timer".strip(),
-        )
+        kind, purpose = _named(before), _named(after)
+        return timer(context, delta, purpose or f"{kind} timer".strip())
     return None

@@ -29,7 +29,7 @@ _PUT = re.compile(
 )
 _AN_EVENT = re.compile(
     rf"(?:{MAKE}{ME}{A}{KIND} (?P<noun>event|entry|calendar event|calendar entry|appointment"
-    r"|meeting|date)|(?:new )?(?:calendar (?:event|entry|appointment)|calendar)"
+    r"|meeting|date)|(?:new )?(?:calendar (?:event|entry|appointment)|calendar|event)"
     r"|new (?P<new>appointment|event|meeting))(?: |$)"
 )
 _WITH_KIND = re.compile(
@@ -178,7 +178,8 @@ def _in_calendar(
             break
     if at(words, where[1]) in ("that", "as", "called"):
         dropped.append((where[1], where[1] + 1))
-    strong = place["noun"] in ("calendar", "calender")
+    # In a diary one writes, too; an appointment one has Mira enter.
+    strong = place["noun"] in ("calendar", "calender") or "appointment" in request.plain
     found = event(
         request,
         start,

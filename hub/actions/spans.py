@@ -22,7 +22,7 @@ def span(words: Words, index: int, today: date, before: Atom | None) -> Atom | N
         first = _clock_of_span(words, i, joins)
         if first and at(words, first[1]) in joins:
             last = clock(words, first[1] + 1)
-            if last and (prep or not noun(words, last[1])):
+            if last and (prep or last[0].clear or not noun(words, last[1])):
                 return Atom(index, last[1], clock=first[0], clock_end=last[0], prep=prep)
     elif (first := clock(words, i)) and at(words, first[1]) in joins[:1] and first[0].clear:
         last = clock(words, first[1] + 1)

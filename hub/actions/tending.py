@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from hub.actions.grammar import said
 from hub.actions.intents import Cancel, Complete, Intent, Priority, SetPriority
 from hub.actions.making import Context
 from hub.actions.moving import read_moving
@@ -12,7 +14,7 @@ from hub.actions.openings import Request
 from hub.actions.words import at
 
 _SILENCE = frozenset({"stop", "turn off", "switch off", "disable", "kill", "dismiss", "silence"})
-_CANCELLING = frozenset({"cancel", "scrap", "scratch"})
+_CANCELLING = frozenset({"cancel", "scrap", "scratch", "call off"})
 """What is done to what is in the calendar even where nobody says what it is."""
 LONGEST_NAME = 8
 """Words; what is called by more is no reminder."""
@@ -36,9 +38,13 @@ _NO_NEED = re.compile(
     r"(?: (?:anymore|any more|any longer))?"
 )
 _OTHER = re.compile(
-    r"\b(?:subscription|order|flight|membership|account|noise|contract|service|download|music|song"
+    r"\b(?:subscription|search|order|flight|membership|account|noise|contract|service|download|music|song"
     r"|playlist|tv|light|lights|heating|radio|culture|call|internet|video|light|trash|table|dishes"
     r"|shopping|photo|photos|file|app|message|email|plan|insurance|card|trip)\b"
+)
+_REASON = re.compile(
+    r"(?:(?:i|we|he|she|they|it|that|there|you)(?:'s|'ve|'m|'re|'d|'ll)?|because|since|as) "
+    r"|(?:i|we|he|she|they|it|that|there)(?:'s|'ve|'m|'re)$|(?:no|not) (?!to )"
 )
 _COMPLETE = re.compile(
     r"(?:(?:mark|set|flag|tick|check|record) (?P<a>.+?) (?:as|to|as being)"
@@ -73,9 +79,10 @@ _PRIORITY = (
     ),
     re.compile(
         rf"(?:make|mark|flag|set|treat|give|bump|upgrade) (?P<x>.+?)"
-        rf" (?:up )?(?:as |to |at |to be |with )?{_LEVEL}"
+        rf" (?:(?:up|down) )?(?:as |to |at |to be |with )?{_LEVEL}"
     ),
     re.compile(rf"(?:put|set|give) (?:a )?{_LEVEL} (?:on|to|for) (?P<x>.+)"),
+    re.compile(rf"(?:put|set|keep|leave) (?P<x>.+) (?:on|at|to|in) {_LEVEL}"),
     re.compile(r"(?P<up>raise|increase|lower|decrease) the priority (?:of|for) (?P<x>.+)"),
     re.compile(r"(?P<up>prioriti[sz]e) (?P<x>.+)"),
 )
@@ -83,6 +90,7 @@ _PRIORITY = (
 
 def read_tending(request: Request, context: Context) -> Intent | None:
     """What a request wants to be done to what is there; None: nothing of that."""
+    request = _without_reason(request)
     return (
         _cancel_last(request)
         or _complete(request, context)
@@ -90,6 +98,14 @@ def read_tending(request: Request, context: Context) -> Intent | None:
         or read_moving(request, context)
         or _cancel(request, context)
     )
+
+
+def _without_reason(request: Request) -> Request:
+    """`scrap the piano lesson tomorrow, she's ill` without why."""
+    for index, word in enumerate(request.words):
+        if index and word.pause and _REASON.match(said(request.words, index, index + 3)):
+            return replace(request, words=request.words[:index])
+    return request
 
 
 def _cancel_last(request: Request) -> Intent | None:

@@ -41,6 +41,7 @@ def listed(text: str) -> frozenset[str]:
 
 _SPOKEN = listed("um uh erm er uhm hmm hm mm ah eh please")
 _MEANT = {"arvo": "afternoon", "tonite": "tonight", "tmrw": "tomorrow"}
+_LETS_SAY = ("let's", "say")
 _STUTTERED = listed("to the a at on in for me my and remind i")
 
 
@@ -72,7 +73,17 @@ def split(text: str, start: int, end: int) -> list[Word]:
         if found and found[-1].text == word and word in _STUTTERED:
             continue
         found.append(Word(word.rstrip("'") if len(word) > 1 else word, *match.span(), pause))
-    return found
+    return [
+        word
+        for index, word in enumerate(found)
+        if not (word.text in _LETS_SAY and _lets_say(found, index))
+    ]
+
+
+def _lets_say(words: list[Word], index: int) -> bool:
+    """Whether a word is of the hesitation `let's say`; what begins a sentence is none."""
+    first = index - (words[index].text == "say")
+    return first > 0 and [word.text for word in words[first : first + 2]] == ["let's", "say"]
 
 
 Words = Sequence[Word]
