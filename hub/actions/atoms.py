@@ -73,7 +73,7 @@ def _with_hedges(words: Words, atom: Atom, start: int) -> Atom:
     first, end = atom.start, atom.end
     if said(words, end, end + 3) == "on the dot":
         end += 3
-    end += at(words, end) in _HEDGES
+    end += 2 if said(words, end, end + 2) == "or so" else at(words, end) in _HEDGES
     if first - 3 >= start and said(words, first - 3, first) == "no later than":
         first -= 3
     elif first - 1 > start and at(words, first - 1) == "say" and words[first - 1].pause:

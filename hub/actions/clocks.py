@@ -259,6 +259,8 @@ def _one_length(words: Words, index: int) -> tuple[Length, int] | None:
     if counted is None:
         return None
     count, i = counted
+    if at(words, i) in ("or", "to") and (most := number(words, i + 1)) and unit(words, most[1]):
+        i = most[1]  # ten or fifteen minutes
     half = [at(words, i + n) for n in range(3)] == ["and", "a", "half"]
     i += 3 * half
     i += at(words, i) == "more"
@@ -272,6 +274,8 @@ def _one_length(words: Words, index: int) -> tuple[Length, int] | None:
         exact = one.seconds + 86_400 * one.days
         return (Length(seconds=round(count * exact)), i) if exact else None
     total = one.times(int(count))
+    if one == _HOUR and [at(words, i + n) for n in range(3)] == ["and", "three", "quarters"]:
+        return total + Length(seconds=2700), i + 3
     # one hour thirty, an hour and fifteen
     minutes = number(words, i + (at(words, i) == "and")) if one == _HOUR else None
     if minutes and 0 < minutes[0] < 60 and _ends(words, minutes[1]):

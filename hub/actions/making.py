@@ -29,7 +29,7 @@ _URGENCY = re.compile(
     r"|important)\b(?! (?:meeting|call|email|letter|document|paper|thing|mail|message|package))"
 )
 _LEAD = re.compile(
-    r"(?:to|that|about|of|for|called|named|titled|entitled|labell?ed|saying|say|with the title"
+    r"(?:to|that|about|of|for|called|named|titled|entitled|labell?ed|saying|with the title"
     r"|with the name|with title|which says|that says|and|it's|it is|i (?:need|have|want|ought) to"
     r"|i (?:should|must)|i've got to|i got to|we (?:need|have) to|we should|me to|on|at|in|by|as"
     r"|is|then|again|so)(?: |$)"
@@ -42,7 +42,9 @@ _COMPLETE = listed("tonight tomorrow today at on in by around before")
 """How times begin that need no preposition before them."""
 _PLACE = re.compile(
     r"(?:when(?:ever)?|once|as soon as|after|before|if|next time|the next time|while|until) "
-    r"(?:i|i'm|we|we're|he|she|they|the|my|it|it's|ann|you|someone|somebody|anyone"
+    r"(?:i|i'm|we|we're|he|she|they|the|my|it(?!'s)"
+    r"|it's(?! (?:\d|noon|midnight|half |(?:a )?quarter |\w+ (?:o'clock|thirty|fifteen)))"
+    r"|ann|you|someone|somebody|anyone"
     r"|(?!morning|evening)\w+ing)\b|on (?:my|the|our) way\b"
 )
 _BEFORE_SOMETHING = re.compile(r"(?:before|after|prior to) ")

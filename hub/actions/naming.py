@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 
 from hub.actions.atom import Atom
@@ -29,7 +29,7 @@ LATEST = re.compile(
 )
 FROM_CALENDAR = re.compile(
     r" (?:from|off|in|on|out of) (?:(?:the|my|our|family) )*"
-    r"(?:calendar|diary|agenda|schedule|planner)$"
+    r"(?:calendar|diary|agenda|schedule|planner)(?= (?:on|for|at|this|next|tomorrow)\b|$)"
 )
 OWN = r"(?:(?:the|my|our|his|her|that|this|a|an|all|all of|both|your|any) )*"
 IS = re.compile(r"\b(?:is|was|has|are|were|got|had|gets|will|would|sure|\w+'(?:m|re|ll))\b")
@@ -84,7 +84,10 @@ def named(request: Request, start: int, end: int, context: Context) -> Named | N
     plain = " ".join(word.text for word in words)
     what = what_of(plain)
     if found := FROM_CALENDAR.search(plain):
-        what, words = "event", words[: len(words) - found[0].count(" ")]
+        first = start + plain[: found.start()].count(" ") + 1
+        behind = first + found[0].count(" ")
+        request = replace(request, words=[*request.words[:first], *request.words[behind:]])
+        what, words = "event", request.words[start : end - (behind - first)]
     if LATEST.fullmatch(" ".join(word.text for word in words)):
         return Named(None, what, certain=what is not None)
     kept = [True] * len(words)

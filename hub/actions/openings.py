@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from dataclasses import replace as dataclass_replace
 from functools import cached_property
 
 from hub.actions.called import NAME, called
@@ -47,7 +48,8 @@ _OPENING = re.compile(
     r"|you (?:need to|should|have to|must)"
     r"|make sure (?:to|you)|be sure to|i want to ask you to|(?:can|could|may) i (?:ask|get) you to"
     r"|(?:i'd|i would|it'd|it would) (?:be (?:\w+ )?\w+|(?:really )?appreciate it)"
-    r" if you(?: could| would|'d)?|i (?:was wondering|wonder) if you (?:could|would|can)"
+    r" if you(?: could| would|'d)?"
+    r"|i (?:was wondering|wonder) (?:if|whether) you (?:could|would|can|might)"
     r"|if you (?:could|wouldn't mind|don't mind)|(?:do you think|any chance) you (?:could|can)"
     r"|(?:is|would) it (?:be )?possible (?:for you )?to"
     r"|you can(?= (?:mark|tick|check|cross|cancel|delete|remove|scrap) )) "
@@ -76,12 +78,14 @@ class Request:
         words: of the request.
         addressed: whether Mira is called by her name.
         soft: whether it may as well be said to another person: "can we move the dentist".
+        called: whether it may be somebody else who is called: "Anna, set the alarm".
     """
 
     text: str
     words: Words
     addressed: bool = False
     soft: bool = False
+    called: bool = False
 
     @cached_property
     def plain(self) -> str:
@@ -141,6 +145,13 @@ def without_opening(request: Request) -> Request:
             break
         words = words[match[0].count(" ") :]
         plain = plain[match.end() :]
+        if plain.startswith("reminded me") and match[0].endswith("if you "):
+            words, plain = (
+                [dataclass_replace(words[0], text="remind"), *words[1:]],
+                plain.replace("ed", "", 1),
+            )
     if match := _CLOSING.search(plain):
         words = words[: len(words) - match[0].count(" ")]
-    return Request(request.text, words, addressed, soft and not addressed)
+    return Request(
+        request.text, words, addressed, soft and not addressed, request.called and not addressed
+    )

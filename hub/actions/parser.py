@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, tzinfo
 
 from hub.actions.commands import read_making
+from hub.actions.corrections import corrected
 from hub.actions.intents import Intent
 from hub.actions.making import Context
 from hub.actions.openings import requests
@@ -24,7 +25,9 @@ def parse(text: str, now: datetime, zone: tzinfo) -> Intent | None:
         zone: in which clocks are read.
     """
     context = Context(now, zone)
-    for request in readings(requests(text, LONGEST_TEXT)):
+    today = now.astimezone(zone).date()
+    said = [corrected(request, today) for request in requests(text, LONGEST_TEXT)]
+    for request in readings(said):
         if found := read_tending(request, context) or read_making(request, context):
             return found
     return None

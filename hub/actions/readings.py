@@ -35,7 +35,7 @@ _PAST = listed("set put")
 """Verbs that may have been done by whoever stands before them."""
 _LONGEST_ASIDE = 3
 _ASKED = r"(?:(?:so|and|but|then|can you|could you|will you|would you) )*"
-_ABOUT_IT = r"(?: (?:of|about) (?:it|that|this)| to do (?:it|that|so))?"
+_ABOUT_IT = r"(?P<about> (?:of|about) (?:it|that|this)| to do (?:it|that|so))?"
 _FIRST_PERSON = listed("i we i'm we're i've we've i'll we'll")
 _ASKING = listed("is are am do does can could will would should has have to and or but which")
 _STATING = listed("is are has have needs need can't comes starts begins leaves opens closes ends")
@@ -57,7 +57,12 @@ _THEN_CHANGE = re.compile(
     r"(?P<what>(?:the|my|our) .+?)(?: (?:is|was|has been|got) (?:cancelled|canceled|off|over)"
     rf"| (?:can't|cannot) (?:make|come|do)(?: it)?(?: on)?(?: \w+)?)?"
     rf" {_ASKED}(?P<verb>take|move|shift|push|postpone|reschedule|delay"
-    r"|change|bring|cancel|delete|remove|mark|tick|check|make) (?:it|that|him|her|them)(?P<rest>(?: .+)?)"
+    r"|change|bring|cancel|delete|remove|mark|tick|check|make)"
+    r" (?:it|that|him|her|them)(?P<rest>(?: .+)?)"
+)
+_TO_BE_MOVED = re.compile(
+    r"(?P<what>(?:the|my|our) .+?) (?:(?:needs|has|is) to|should|can|could|must) be"
+    r" (?P<verb>moved|postponed|rescheduled)(?P<rest> (?:to|until|till|by) .+)"
 )
 _MEANT = re.compile(r"i (?P<verb>meant)(?P<rest> .+?)(?: not .+)?")
 _DONE = {
@@ -127,7 +132,7 @@ def _turned(request: Request) -> Request | None:
         return replace(request, words=[*words[start - 2 : start], *words[:behind], *words[start:]])
     if match := _THEN_REMIND.fullmatch(plain):
         behind = request.index(match.end("what"))
-        alone = match["duty"] or _stands_alone(request, match["what"].split())
+        alone = match["duty"] or match["about"] or _stands_alone(request, match["what"].split())
         if not alone or plain.startswith("remind "):
             return None
         first = request.index(match.start("what"))
@@ -138,7 +143,7 @@ def _turned(request: Request) -> Request | None:
         command = words[-3:]
         if not _stands_alone(request, match["what"].split()):
             return None
-    elif match := _HAVE_DONE.fullmatch(plain):
+    elif match := _HAVE_DONE.fullmatch(plain) or _TO_BE_MOVED.fullmatch(plain):
         first, behind = request.index(match.start("what")), request.index(match.end("what"))
         command = [replace(words[behind], text=_DONE[match["verb"]])]
     elif match := _MEANT.fullmatch(plain):
@@ -178,7 +183,12 @@ def _within(request: Request) -> Iterator[Request]:
         alone = aside or _stands_alone(request, before)
         if not word.pause and (not alone or _governs(before[-1])):
             continue
-        rest = replace(request, words=request.words[index:], soft=word.pause and request.soft)
+        rest = replace(
+            request,
+            words=request.words[index:],
+            soft=word.pause and request.soft,
+            called=index == 1 and word.pause,
+        )
         rest = without_opening(rest)
         if _SURE.match(rest.plain) and not rest.soft:
             yield rest

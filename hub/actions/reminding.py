@@ -20,8 +20,8 @@ from hub.actions.words import Word, at, listed
 _REMIND_ME = re.compile(
     r"(?:(?:remind|remember|reminding|alert|notify|nudge|ping|prompt|prod|buzz)"
     r" (?:(?:me|us)(?: all| both)?|myself)"
-    r"|(?:give|send|shoot) (?:me|us) (?:a|another) (?:\w+ )?(?:nudge|shout|ping|buzz|poke|prod|kick|prompt"
-    r"|heads ?up|notification|alert|note))(?: |$)"
+    r"|(?:give|send|shoot) (?:me|us) (?:a|another) (?:\w+ )?"
+    r"(?:nudge|shout|ping|buzz|poke|prod|kick|prompt|heads ?up|notification|alert|note))(?: |$)"
 )
 _REMIND_OTHER = re.compile(
     r"(?:remind|reminding) (?P<who>(?:(?:my|our|the) )?\w+(?: and \w+)?(?: \w+)?)"
@@ -55,12 +55,13 @@ _TO_MIRA = re.compile(
 )
 _TELL_ME = re.compile(
     r"(?:make sure(?: that)? (?:i|we)(?: don't forget to| do not forget to| remember to)?"
-    r"|tell (?:me|us) (?:to|that(?= (?:i|we|i've|we've|it's) ))|(?:make|take) a note(?: to| that)|let (?:me|us) know (?:to|that(?= it's time to))) "
+    r"|tell (?:me|us) (?:to|that(?= (?:i|we|i've|we've|it's) ))"
+    r"|(?:make|take) a note(?: to| that)|let (?:me|us) know (?:to|that(?= it's time to))) "
 )
 _COUNT = re.compile(r"(?:time(?: me)?(?: for)?|count(?: down)?(?: from)?) ")
 _UP = re.compile(
-    r"(?:(?:tell|alert|notify|warn) (?:me|us)|let (?:me|us) know) (?:when|once|as soon as) (?P<it>.+)"
-    r" (?:is|are|has|have) (?:up|over|passed|gone(?: by)?|elapsed)"
+    r"(?:(?:tell|alert|notify|warn) (?:me|us)|let (?:me|us) know) (?:when|once|as soon as)"
+    r" (?P<it>.+) (?:is|are|has|have) (?:up|over|passed|gone(?: by)?|elapsed)"
 )
 _NOT = re.compile(r"not to |.*\bnever ")
 _QUESTION = re.compile(
@@ -183,7 +184,11 @@ def _alarm(
         hints="alarm",
         needs_time=True,
     )
-    if found and request.plain.startswith(("alarm", "ring")) and not found.timed:
+    if (
+        found
+        and not found.timed
+        and (request.plain.startswith(("alarm", "ring")) or request.called)
+    ):
         return None
     if found and found.title == "alarm" and named and not number:
         return replace(found, title=f"{label} alarm".replace("  ", " "))

@@ -64,7 +64,8 @@ _TOLD = re.compile(
     r"|\b(?:had|made|got|booked|to|not|don't)$"
 )
 _SCHEDULE = re.compile(
-    r"(?:schedule|book|plan|arrange|set up|organi[sz]e|pencil in|block(?: out| off)?|save the date"
+    r"(?:schedule|book|plan|arrange|set up|organi[sz]e|pencil in"
+    r"|block(?: out| off)?(?: (?:my|our|the) (?:calendar|diary|schedule))?(?: for)?|save the date"
     r"|reserve|put down|put in"
     r"|(?:pencil|book|put) (?:me|us) (?:in|down)(?: for)?) "
 )

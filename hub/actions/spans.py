@@ -6,11 +6,12 @@ from datetime import date
 
 from hub.actions.atom import Atom
 from hub.actions.clocks import Clock, clock
-from hub.actions.days import YEARLY, Day, day
+from hub.actions.days import WEEKDAYS, YEARLY, Day, day
 from hub.actions.grammar import noun
 from hub.actions.words import Words, at, listed, number, ordinal
 
 _UNTIL = listed("to until till through thru")
+_DAYS = listed("today tomorrow on this next")
 
 
 def span(words: Words, index: int, today: date, before: Atom | None) -> Atom | None:
@@ -24,6 +25,8 @@ def span(words: Words, index: int, today: date, before: Atom | None) -> Atom | N
             last = clock(words, first[1] + 1)
             if last and (prep or last[0].clear or not noun(words, last[1])):
                 return Atom(index, last[1], clock=first[0], clock_end=last[0], prep=prep)
+    elif bare := _bare_hours(words, i):
+        return bare
     elif (first := clock(words, i)) and at(words, first[1]) in joins[:1] and first[0].clear:
         last = clock(words, first[1] + 1)
         if last and (last[0].clear or first[0].exact):
@@ -42,6 +45,19 @@ def span(words: Words, index: int, today: date, before: Atom | None) -> Atom | N
         if ended and (prep or began[0].clear):
             return Atom(index, ended[1], day=began[0], day_end=ended[0], prep=prep)
     return None
+
+
+def _bare_hours(words: Words, index: int) -> Atom | None:
+    """`two to five` where a day or a part of it follows: no two minutes to five."""
+    first = number(words, index)
+    if first is None or not 1 <= first[0] <= 12 or at(words, first[1]) != "to":
+        return None
+    last = clock(words, first[1] + 1)
+    if last is None or (first[0] in (5, 10) and not last[0].clear):
+        return None
+    if at(words, last[1]) not in _DAYS and at(words, last[1]) not in WEEKDAYS:
+        return None
+    return Atom(index, last[1], clock=Clock(first[0]), clock_end=last[0])
 
 
 def _same_month(words: Words, index: int, today: date) -> tuple[Day, Day, int] | None:

@@ -9,7 +9,7 @@ from hub.actions.grammar import said
 from hub.actions.intents import Cancel, Complete, Intent, Priority, SetPriority
 from hub.actions.making import Context
 from hub.actions.moving import read_moving
-from hub.actions.naming import FROM_CALENDAR, IS, LATEST, OWN, named, what_of
+from hub.actions.naming import IS, LATEST, OWN, named, what_of
 from hub.actions.openings import Request
 from hub.actions.words import at
 
@@ -37,6 +37,9 @@ _NO_NEED = re.compile(
     r" (?P<what>(?:the|my|our|that|this|your|any)\b.*?)"
     r"(?: (?:anymore|any more|any longer))?"
 )
+_AWAY = re.compile(
+    r" (?:from|off|out of) (?:(?:the|my|our|family) )*(?:calendar|diary|agenda|schedule|planner)\b"
+)
 _OTHER = re.compile(
     r"\b(?:subscription|search|order|flight|membership|account|noise|contract|service|download|music|song"
     r"|playlist|tv|light|lights|heating|radio|culture|call|internet|video|light|trash|table|dishes"
@@ -55,6 +58,8 @@ _COMPLETE = re.compile(
     r"|(?P<f>(?:the|my) (?:(?:reminder|task) .+|.+ (?:reminder|task))) is"
     r" (?:done|completed?|finished))"
     r"(?: (?:(?:off|of|from|on) )?(?:the|my|our) (?:to ?do |reminder )?list)?"
+    r"(?: (?:i|we|it|that)(?:'ve| have|'s| is| has|'s been)? (?:\w+ )?(?:paid|done|did|sent|bought"
+    r"|called|finished|taken|made|sorted|handled)(?: (?:it|that|them|care of))?)?"
 )
 _LEVEL = (
     r"(?:a |an |very |really |more |of )?(?P<less>not |less )?(?P<level>urgent|important|high"
@@ -143,7 +148,7 @@ def _cancel(request: Request, context: Context) -> Intent | None:
             return None
         if len((meant.target or "").split()) > LONGEST_NAME:
             return None
-    if verb in ("take", "strike", "get", "wipe", "throw") and not FROM_CALENDAR.search(plain):
+    if verb in ("take", "strike", "get", "wipe", "throw") and not _AWAY.search(plain):
         return None
     if verb in _SILENCE and (meant.what != "reminder" or re.match(r"\w+ing\b", plain)):
         return None

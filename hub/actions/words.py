@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 _WORD = re.compile(
     r"\d{4}-\d{1,2}-\d{1,2}"  # 2026-04-02
@@ -40,8 +40,26 @@ def listed(text: str) -> frozenset[str]:
 
 
 _SPOKEN = listed("um uh erm er uhm hmm hm mm ah eh please")
-_MEANT = {"arvo": "afternoon", "tonite": "tonight", "tmrw": "tomorrow"}
+_MEANT = {
+    "arvo": "afternoon",
+    "tonite": "tonight",
+    "tmrw": "tomorrow",
+    # What recognisers write without an apostrophe.
+    "dont": "don't",
+    "cant": "can't",
+    "wont": "won't",
+    "didnt": "didn't",
+    "doesnt": "doesn't",
+    "isnt": "isn't",
+    "wasnt": "wasn't",
+    "im": "i'm",
+    "ive": "i've",
+    "lets": "let's",
+    "thats": "that's",
+    "whats": "what's",
+}
 _LETS_SAY = ("let's", "say")
+_WISHED = listed("like love be appreciate")
 _STUTTERED = listed("to the a at on in for me my and remind i")
 
 
@@ -72,6 +90,12 @@ def split(text: str, start: int, end: int) -> list[Word]:
             continue
         if found and found[-1].text == word and word in _STUTTERED:
             continue
+        if found and found[-1].text == "id" and word in _WISHED:
+            found[-1] = replace(found[-1], text="i'd")
+        if found and found[-1].text == "for" and re.fullmatch(r"[ap]m", word):
+            found[-1] = replace(found[-1], text="four")  # as recognisers hear it
+        if word == "too" and found and found[-1].text == "at":
+            word = "two"
         found.append(Word(word.rstrip("'") if len(word) > 1 else word, *match.span(), pause))
     return [
         word

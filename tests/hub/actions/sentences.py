@@ -134,6 +134,8 @@ def _same(name: str, wanted: Any, got: Any, zone: ZoneInfo) -> bool:
         return wanted is got
     if name in WORDS or name == "repeats":
         return _plain(wanted) == _plain(got)
+    if name in TIMES and not isinstance(got, datetime):
+        return False
     if name in TIMES:
         local = datetime.fromisoformat(wanted)
         # Compared as instants: of the hour that comes twice, each is another time.
