@@ -37,6 +37,11 @@ _REMINDERS = re.compile(r"\b(?:reminders?|alarms?|timers?)\b")
 _EVENTS = re.compile(
     r"\b(?:appointments?|meetings?|events?|calendar|entry|entries|lesson|class|practice|party)\b"
 )
+_OCCASIONS = re.compile(
+    r"\b(?:session|visit|training|rehearsal|interview|check-?up|haircut|game|match|recital"
+    r"|playdate|sleepover|barbecue|birthday|breakfast|brunch|lunch|dinner|supper|coffee)\b"
+)
+"""What is on a day; without one it may be anything."""
 _CLOCKED = re.compile(r"\b(?:alarms?|timers?)\b")
 _MANY = re.compile(
     r"\b(?:all|every|everything|both|reminders|alarms|timers|appointments|meetings|events)\b"
@@ -112,7 +117,8 @@ def named(request: Request, start: int, end: int, context: Context) -> Named | N
         title, many = "", True
     if not title and not (what or many or at):
         return None
-    return Named(title or None, what, on, at, what is not None, many)
+    certain = what is not None or (on is not None and _OCCASIONS.search(plain) is not None)
+    return Named(title or None, what, on, at, certain, many)
 
 
 def _owner(words: Sequence[Word], kept: list[bool], today: date) -> date | None:

@@ -20,7 +20,7 @@ _TOLD = re.compile(
 _SURE = re.compile(
     r"(?:remind (?:me|us)|(?:set|start) (?:a|an|my|the) (?:\w+ )?(?:reminder|timer|alarm)|wake me"
     r"|(?:add|put) .*\bcalendar|cancel (?:that|it|the|my|our)\b|(?:move|push) (?:the|my|our) "
-    r"|(?:mark|make|move|change|tick|check) (?:it|that) )"
+    r"|(?:mark|make|move|change|tick|check|cross|strike) (?:it|that) )"
 )
 _GOVERNING = listed(
     "i you he she they we it that this who which to not don't doesn't didn't won't can't never"

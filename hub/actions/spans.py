@@ -7,10 +7,16 @@ from datetime import date
 from hub.actions.atom import Atom
 from hub.actions.clocks import Clock, clock
 from hub.actions.days import WEEKDAYS, YEARLY, Day, day
-from hub.actions.grammar import noun
+from hub.actions.grammar import noun, said
 from hub.actions.words import Words, at, listed, number, ordinal
 
 _UNTIL = listed("to until till through thru")
+_HALVES = {
+    "in the morning": "am",
+    "in the afternoon": "pm",
+    "in the evening": "pm",
+    "at night": "pm",
+}
 _DAYS = listed("today tomorrow on this next")
 
 
@@ -22,7 +28,7 @@ def span(words: Words, index: int, today: date, before: Atom | None) -> Atom | N
     if prep or (before and before.end == index and (before.day or before.repeat)):
         first = _clock_of_span(words, i, joins)
         if first and at(words, first[1]) in joins:
-            last = clock(words, first[1] + 1)
+            last = _in_part(words, clock(words, first[1] + 1))
             if last and (prep or last[0].clear or not noun(words, last[1])):
                 return Atom(index, last[1], clock=first[0], clock_end=last[0], prep=prep)
     elif bare := _bare_hours(words, i):
@@ -81,10 +87,21 @@ def _later_in_month(began: Day, count: tuple[int, int]) -> tuple[Day, int] | Non
     return (Day(last), end) if last > began.date else None
 
 
+def _in_part(words: Words, found: tuple[Clock, int] | None) -> tuple[Clock, int] | None:
+    """The same in the part of the day that is said behind it: `eight in the evening`."""
+    if found is None or found[0].exact or not 1 <= found[0].hour <= 12:
+        return found
+    value, end = found
+    for part, half in _HALVES.items():
+        if said(words, end, end + part.count(" ") + 1) == part:
+            return value.in_half(half), end + part.count(" ") + 1
+    return found
+
+
 def _clock_of_span(words: Words, index: int, joins: tuple[str, ...]) -> tuple[Clock, int] | None:
     """The first of two; `8 to 10` is no ten minutes to something."""
     for end in range(index + 1, min(index + 5, len(words))):
         if at(words, end) in joins and at(words, end - 1) != "quarter":
-            found = clock(words[:end], index)
+            found = _in_part(words[:end], clock(words[:end], index))
             return found if found and found[1] == end else None
     return None

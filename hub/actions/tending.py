@@ -30,7 +30,10 @@ _CANCEL = re.compile(
     r"|turn off|switch off|stop|disable|discard|take|kill|strike|skip|scratch|silence"
     r"|get|wipe|throw) (?P<what>.+)"
 )
-_STOP_REMINDING = re.compile(r"stop reminding (?:me|us) to (?P<what>.+)")
+_STOP_REMINDING = re.compile(
+    r"(?:(?:stop|quit) reminding (?:me|us) (?:to|about|of) (?P<a>.+?)"
+    r"|don't remind (?:me|us) (?:to|about|of) (?P<b>.+?) (?:any ?more|again))(?: any ?more)?"
+)
 _TURN_OFF = re.compile(r"(?:turn|switch) (?P<what>.+) off")
 _NO_NEED = re.compile(
     r"(?:i|we) (?:don't need|do not need|no longer need|don't want|do not want)"
@@ -124,7 +127,9 @@ def _cancel_last(request: Request) -> Intent | None:
 
 def _cancel(request: Request, context: Context) -> Intent | None:
     if match := _STOP_REMINDING.fullmatch(request.plain):
-        meant = named(request, request.index(match.start("what")), len(request.words), context)
+        group = "a" if match["a"] else "b"
+        start, end = request.index(match.start(group)), request.index(match.end(group))
+        meant = named(request, start, end, context)
         return Cancel(target=meant.target, what="reminder") if meant else None
     match = _TURN_OFF.fullmatch(request.plain) or _CANCEL.fullmatch(request.plain)
     match = match or _NO_NEED.fullmatch(request.plain)

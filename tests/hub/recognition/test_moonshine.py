@@ -13,6 +13,8 @@ import pytest
 from edge.simulation.speech import SpokenUtterance
 from hub.recognition.moonshine import MoonshineRecogniser
 from hub.recognition.recogniser import Recogniser, RecogniserLoadError
+from shared.audio import SAMPLE_RATE
+from tests.hub.recognition.conftest import noise
 
 
 def plain(text: str) -> str:
@@ -43,6 +45,21 @@ def test_a_quiet_microphone_is_understood_as_well(
     load: Callable[[str], Recogniser], spoken: list[SpokenUtterance]
 ) -> None:
     assert word_error_rate(load("moonshine-tiny-en"), spoken[:2], gain=0.02) <= 0.1
+
+
+@pytest.mark.weights
+def test_halting_speech_is_understood_and_noise_is_nothing(
+    load: Callable[[str], Recogniser], spoken: list[SpokenUtterance]
+) -> None:
+    """Base takes words with long pauses for nothing at first, with a probability of 0.4 here."""
+    recogniser = load("moonshine-base-en")
+    one = next(one for one in spoken if one.reference.startswith("we had everything before"))
+    piece, pause = SAMPLE_RATE * 35 // 100, np.zeros(SAMPLE_RATE * 6 // 10, np.int16)
+    pieces = [one.pcm[i * piece : (i + 1) * piece] for i in range(8)]
+    halting = np.concatenate([part for piece in pieces for part in (piece, pause)])
+    assert "everything before us" in recogniser.transcribe(halting).text
+    for seed in range(3):
+        assert recogniser.transcribe(noise(3, seed=seed)).text == ""
 
 
 @pytest.mark.weights
