@@ -22,6 +22,8 @@ from msgspec import Struct
 from hub.actions.called import called
 from hub.actions.extractor import BuiltIn, Extractor, Found, Said
 from hub.actions.intents import CreateEvent, CreateReminder, Intent, Meant
+from hub.actions.naming import LATEST, what_of
+from hub.actions.words import listed
 from shared.logs import Trouble
 
 log = logging.getLogger(__name__)
@@ -36,6 +38,16 @@ FARTHEST = timedelta(days=3660)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _FENCED = re.compile(r"\s*```[ ]*(?:json)?[ ]*\n(.*)\n\s*```\s*", re.DOTALL | re.IGNORECASE)
 """JSON as models that take no `response_format` like to write it."""
+_POINTING = listed(
+    "it that this these those them"
+    " es das dies dieses diese den ihn sie"
+    " ça cela ceci le la les"
+    " eso esto ese esa lo"
+    " quello quella questo questa lo"
+    " isso isto esse essa"
+    " dat dit het det den"
+)
+"""Words that name nothing, in some of the languages that are spoken to a model."""
 _TASK = """\
 You turn one sentence that was overheard in a home into one action, or into none. Most sentences \
 are conversation and ask for nothing: then "intent" is null. Only what the sentence itself asks of \
@@ -201,6 +213,7 @@ def believed(intent: Intent | None, said: Said) -> Intent | None:
             if end is not None and not intent.at < end <= intent.at + FARTHEST:
                 raise ModelError("it asks for an end that cannot be meant")
         case Meant():
+            intent = _by_words(intent)
             if intent.target is not None:
                 _check_words(intent.target, said, least=1.0)
             elif not called(said.text):
@@ -210,6 +223,14 @@ def believed(intent: Intent | None, said: Said) -> Intent | None:
     if any(_CONTROL.search(text) for text in texts):
         raise ModelError("its answer holds characters that nobody says")
     return intent
+
+
+def _by_words(intent: Meant) -> Meant:
+    """The same; where its target only points ("it", "that timer"), the latest is meant."""
+    plain = " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", (intent.target or "").lower()))
+    if not plain or not (LATEST.fullmatch(plain) or _POINTING.issuperset(plain.split())):
+        return intent
+    return msgspec.structs.replace(intent, target=None, what=intent.what or what_of(plain))
 
 
 def _check_words(text: str, said: Said, least: float) -> None:

@@ -130,8 +130,12 @@ async def test_nothing_asked_for_is_an_answer(table: Table) -> None:
         {"kind": "complete", "target": None},
         {"kind": "move", "shift_min": 60},
         {"kind": "set_priority", "priority": "high"},
+        {"kind": "cancel", "target": "it"},
+        {"kind": "cancel", "target": "That one."},
+        {"kind": "move", "target": "das", "shift_min": 60},
+        {"kind": "complete", "target": "the last reminder"},
     ],
-    ids=range(5),
+    ids=range(9),
 )
 async def test_what_came_last_is_touched_only_where_mira_is_addressed(
     table: Table, intent: dict[str, Any]
@@ -272,6 +276,16 @@ async def test_a_sentence_that_speaks_to_the_model_makes_no_more_than_was_said(
     assert found is None or found.intent == Cancel(target="the dentist")
     (question, *_) = table.fake.asked
     assert text not in question["messages"][0]["content"]
+
+
+async def test_what_only_points_at_something_is_no_words_for_it(table: Table) -> None:
+    """Else "it" would be looked for in titles, and found in "Do it"."""
+    table.fake.content = json.dumps({"intent": {"kind": "cancel", "target": "that timer"}})
+    found = await table.model().extract(said("mira kannst du that timer wegtun"))
+    assert found == Found(Cancel(what="reminder"), "model")
+    table.fake.content = json.dumps({"intent": {"kind": "cancel", "target": "it support"}})
+    found = await table.model().extract(said("mira das it support kann weg"))
+    assert found == Found(Cancel(target="it support"), "model")
 
 
 async def test_an_event_has_to_end_after_it_begins(table: Table) -> None:
