@@ -16,8 +16,9 @@ Phrase = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[^\W_A-Z]+(
 Effect = Literal["network_off", "device_off"]
 """What a control phrase switches off: the listening of all devices, or of the one that heard it."""
 ControlBy = Literal["anyone", "owner", "owner_only"]
-_NO_NAMES = ("localtime", "posixrules", "posix", "right")
-"""Files and folders beside the IANA database's names: this machine's own, other leap seconds."""
+_NO_NAMES = ("Factory", "localtime", "posixrules", "posix", "right")
+"""Files of the IANA database that are no zone where people live: "not set", this machine's own, other
+leap seconds."""
 ControlPhrases = Annotated[dict[Phrase, Effect], Meta(max_length=32)]
 LEGACY_PHRASES: dict[str, Effect] = {
     "mira cancel": "network_off",

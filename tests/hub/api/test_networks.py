@@ -195,6 +195,7 @@ async def test_a_language_that_no_recogniser_knows_is_refused(site: Site, home: 
         {"time_zone": "../etc/passwd"},
         {"time_zone": "localtime"},
         {"time_zone": "posixrules"},
+        {"time_zone": "Factory"},
         {"time_zone": "right/Europe/Berlin"},
         {"control_phrases": {"Mira, stop!": "network_off"}},
         {"control_phrases": {"mira stop": "explode"}},
