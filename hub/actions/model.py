@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import aiohttp
 import msgspec
@@ -21,12 +21,23 @@ from msgspec import Struct
 
 from hub.actions.called import called
 from hub.actions.extractor import BuiltIn, Extractor, Found, Said
-from hub.actions.intents import CreateEvent, CreateReminder, Intent, Meant
+from hub.actions.intents import (
+    Cancel,
+    Complete,
+    CreateEvent,
+    CreateReminder,
+    Intent,
+    Meant,
+    Move,
+    SetPriority,
+)
 from hub.actions.naming import LATEST, what_of
 from hub.actions.words import listed
 from shared.logs import Trouble
 
 log = logging.getLogger(__name__)
+
+M = TypeVar("M", bound=Meant)
 
 MAX_ANSWER_BYTES = 64 * 1024
 MAX_TOKENS = 400
@@ -212,7 +223,7 @@ def believed(intent: Intent | None, said: Said) -> Intent | None:
             end = intent.end if isinstance(intent, CreateEvent) else None
             if end is not None and not intent.at < end <= intent.at + FARTHEST:
                 raise ModelError("it asks for an end that cannot be meant")
-        case Meant():
+        case Cancel() | Complete() | Move() | SetPriority():
             intent = _by_words(intent)
             if intent.target is not None:
                 _check_words(intent.target, said, least=1.0)
@@ -225,7 +236,7 @@ def believed(intent: Intent | None, said: Said) -> Intent | None:
     return intent
 
 
-def _by_words(intent: Meant) -> Meant:
+def _by_words(intent: M) -> M:
     """The same; where its target only points ("it", "that timer"), the latest is meant."""
     plain = " ".join(re.findall(r"[^\W_]+(?:'[^\W_]+)?", (intent.target or "").lower()))
     if not plain or not (LATEST.fullmatch(plain) or _POINTING.issuperset(plain.split())):

@@ -17,8 +17,8 @@ Effect = Literal["network_off", "device_off"]
 """What a control phrase switches off: the listening of all devices, or of the one that heard it."""
 ControlBy = Literal["anyone", "owner", "owner_only"]
 _NO_NAMES = ("Factory", "localtime", "posixrules", "posix", "right")
-"""Files of the IANA database that are no zone where people live: "not set", this machine's own, other
-leap seconds."""
+"""Files of the IANA database that are no zone where people live: "not set", this machine's own,
+other leap seconds."""
 ControlPhrases = Annotated[dict[Phrase, Effect], Meta(max_length=32)]
 LEGACY_PHRASES: dict[str, Effect] = {
     "mira cancel": "network_off",
