@@ -196,7 +196,8 @@ class Executor:
     def _announce(self, select: Select) -> None:
         candidate = select.candidate
         self.streams.selected(select, self._clock())
-        log.info("election %s: %s", select.election_id, select.reason)
+        # Of every utterance at least twice: while it goes on, and on the whole of it.
+        log.debug("election %s: %s", select.election_id, select.reason)
         self._members.broadcast(
             wire.AudioStreamSelected(
                 election_id=select.election_id,
@@ -231,6 +232,7 @@ class Executor:
     async def _record(self, election_id: str) -> None:
         """Stores what came of an election; only then may the devices forget the audio."""
         election = self._elections.elections[election_id]
+        log.info("election %s: %s", election_id, election.reason)
         outcome = surest(election, self._outcomes.pop(election_id))
         events = await self._clerk.file(election, outcome, self.settings)
         _count(outcome, events)

@@ -250,6 +250,18 @@ async def test_an_unsure_text_gets_a_second_opinion_and_the_surer_one_is_stored(
     }
 
 
+async def test_an_election_is_one_line_of_the_log(
+    hub: MemoryHub, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "hub.network.executor")
+    device = await hub.device("kitchen")
+    await device.speak(say(SENTENCE))
+    told = kinds(device, AudioStreamSelected)
+    assert [one.final for one in told] == [False, True]  # type: ignore[attr-defined]
+    lines = [r.getMessage() for r in caplog.records if "alone heard it" in r.getMessage()]
+    assert len(lines) == 1
+
+
 async def test_a_sure_text_needs_no_second_opinion(hub: MemoryHub) -> None:
     doubts = Doubts(hub, loud=0.9, quiet=0.9)
     devices, heard = await two_close_ones(hub)
