@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import importlib.metadata
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from edge.microphone.sound_card import list_microphones
 from edge.pairing import pair_by_code, pair_by_link
 from edge.startup import run
 from edge.unpaired import wait_for_pairing
-from shared.errors import ConfigError, MiraError
+from shared.command import run_command
 from shared.logs import set_up_logging
 from shared.pairing import Code, Link, PairingError
 from shared.service import notifier_from
@@ -33,17 +32,13 @@ SYSTEM_CONFIG = Path("/etc/mira-edge/edge.toml")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the process's exit code."""
-    parser = _parser()
-    args = parser.parse_args(arguments)
-    try:
+
+    def command() -> int:
+        args = _parser().parse_args(arguments)
         code: int = args.handler(args)
         return code
-    except MiraError as error:
-        print(f"mira-edge: {error}", file=sys.stderr)
-        # systemd restarts a daemon that failed, but not one that is configured wrongly.
-        return os.EX_CONFIG if isinstance(error, ConfigError) else 1
-    except KeyboardInterrupt:
-        return 130
+
+    return run_command("mira-edge", command)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,8 +6,6 @@ import argparse
 import asyncio
 import importlib.metadata
 import json
-import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,8 +17,8 @@ from hub.own_address import https_url
 from hub.pair_command import pair
 from hub.voice_command import add_voice_commands
 from models.cli import add_models_commands
+from shared.command import run_command
 from shared.discovery import Browser, DeviceRecord, open_mdns
-from shared.errors import ConfigError, MiraError
 from shared.logs import set_up_logging
 from shared.service import notifier_from
 
@@ -29,16 +27,13 @@ SYSTEM_CONFIG = Path("/etc/mira-hub/hub.toml")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the process's exit code."""
-    args = _parser().parse_args(arguments)
-    try:
+
+    def command() -> int:
+        args = _parser().parse_args(arguments)
         code: int = args.handler(args)
         return code
-    except MiraError as error:
-        print(f"mira-hub: {error}", file=sys.stderr)
-        # systemd restarts a daemon that failed, but not one that is configured wrongly.
-        return os.EX_CONFIG if isinstance(error, ConfigError) else 1
-    except KeyboardInterrupt:
-        return 130
+
+    return run_command("mira-hub", command)
 
 
 def _parser() -> argparse.ArgumentParser:
