@@ -238,6 +238,8 @@ def _explained(config: HubConfig) -> Iterator[None]:
     """What fails in a folder or file is told in words; what root makes is the service's."""
     try:
         yield
+    except BrokenPipeError:
+        raise  # of what is printed: whoever read it has seen enough
     except OSError as error:
         raise LegacyFileError(
             f"{error.filename or 'A file'} cannot be used: {error.strerror}.",
