@@ -10,11 +10,12 @@ import msgspec
 from msgspec import Meta, Struct
 
 from hub.api.body import keeping_pace
-from hub.api.errors import InvalidRequestError
+from hub.api.errors import InvalidRequestError, unreadable
 from hub.api.form import read_form, read_limited
 from hub.api.route import Call, Services
 from hub.audio_file import read_recording
 from hub.network.uploads import ProcessingError, Verdict
+from hub.reading import from_texts
 from hub.store.errors import NotFoundError
 from hub.store.records import Access, ClientInfo
 from shared.audio import Pcm
@@ -190,9 +191,10 @@ async def _received(call: Call) -> tuple[Upload, bytes]:
     if data is None:
         raise InvalidRequestError("The part `audio` is missing.")
     try:
-        return msgspec.convert(said | parts, Upload, strict=False), data
+        read: Upload = from_texts(said | parts, Upload)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"A part cannot be used: {str(error)[:200]}") from error
+        raise unreadable("A part", error, Upload) from error
+    return read, data
 
 
 def _time(us: int) -> datetime:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 from aiohttp import web
@@ -12,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from hub.network.room import NotAllowedError
 from hub.network.uploads import HubStoppingError
+from hub.reading import why
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
 from hub.store.errors import (
     ClientExistsError,
@@ -41,6 +43,18 @@ class InvalidRequestError(MiraError):
 
     code = "INVALID_REQUEST"
     fault = Fault.PERSON
+
+
+def unreadable(what: str, error: Exception, kind: Any) -> InvalidRequestError:
+    """The error to raise where something that was sent is not of the type that it has to be.
+
+    Args:
+        what: was sent, for people.
+        error: what msgspec raised.
+        kind: the type.
+    """
+    said, help_ = why(error, kind)
+    return InvalidRequestError(f"{what} cannot be used: {said}", help_)
 
 
 class ForbiddenError(MiraError):

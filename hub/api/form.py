@@ -46,7 +46,7 @@ async def read_form(
             elif part.name not in ignored:
                 said[part.name] = content.decode()
     except (ValueError, AssertionError, HttpProcessingError) as error:
-        raise InvalidRequestError(f"The body is no multipart form: {str(error)[:200]}") from error
+        raise InvalidRequestError(f"The body is no multipart form: {str(error)[:200]}.") from error
     return said, data
 
 

@@ -19,10 +19,12 @@ from hub.api.errors import (
     RateLimitError,
     SuspendedError,
     answer_of,
+    unreadable,
 )
 from hub.api.limits import RateLimits
 from hub.api.route import UNKNOWN_ACCESS, Call, Route, Services, Text, Versioned
 from hub.config import Api
+from hub.reading import from_texts
 from hub.store.errors import NotFoundError
 from hub.store.records import Access
 from shared.errors import AccessDeniedError, MiraError, NoMemberError
@@ -187,7 +189,7 @@ async def _body(route: Route, request: web.Request) -> Any:
     try:
         return msgspec.json.decode(data or b"{}", type=route.body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise InvalidRequestError(f"The body cannot be used: {str(error)[:200]}") from error
+        raise unreadable("The body", error, route.body) from error
 
 
 def _query(route: Route, request: web.Request) -> Any:
@@ -201,9 +203,9 @@ def _query(route: Route, request: web.Request) -> Any:
             raise InvalidRequestError("This route takes no parameters.")
         return None
     try:
-        return msgspec.convert(given, route.query, strict=False)
+        return from_texts(given, route.query)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"A parameter cannot be used: {str(error)[:200]}") from error
+        raise unreadable("A parameter", error, route.query) from error
 
 
 def _if_match(request: web.Request) -> int | None:

@@ -16,6 +16,7 @@ from hub.store.details import InteractionDetails, Page
 from hub.store.errors import InvalidValueError, NotFoundError
 from hub.store.household_details import (
     ActionDetails,
+    ActionStatus,
     ConversationDetails,
     EventDetails,
     PersonDetails,
@@ -104,7 +105,7 @@ class ActionFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     limit: Limit = 50
     cursor: CursorText | None = None
-    status: Name | None = None
+    status: ActionStatus | None = None
     interaction_id: Uuid | None = None
 
 

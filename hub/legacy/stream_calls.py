@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, structs
 
-from hub.api.errors import InvalidRequestError
+from hub.api.errors import InvalidRequestError, unreadable
 from hub.legacy.call import LegacyCall
 from hub.legacy.forms import naive_us
 
@@ -92,4 +92,4 @@ def _said(call: LegacyCall, kind: Any) -> Any:
     try:
         return msgspec.convert(call.body, kind)
     except msgspec.ValidationError as error:
-        raise InvalidRequestError(f"The body cannot be used: {str(error)[:200]}") from error
+        raise unreadable("The body", error, kind) from error

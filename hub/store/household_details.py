@@ -9,6 +9,8 @@ from typing import Any, Literal, cast
 from hub.store.tables import Action, CalendarEvent, Conversation, Person, Reminder
 
 Priority = Literal["low", "medium", "high", "urgent"]
+ActionStatus = Literal["pending", "completed", "failed", "undone"]
+"""Those of this system; a row that a legacy system left may have another."""
 ReminderStatus = Literal["pending", "completed", "cancelled", "overdue"]
 
 

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from hub.reading import why
 from hub.store.errors import InvalidSettingsError
 from shared.wire.fields import Name
 
@@ -95,10 +96,8 @@ def parse_settings(document: object) -> NetworkSettings:
     try:
         return msgspec.convert(document, NetworkSettings)
     except msgspec.ValidationError as error:
-        raise InvalidSettingsError(
-            f"These are no settings of a network: {error}",
-            f"Known keys: {', '.join(NetworkSettings.__struct_fields__)}.",
-        ) from error
+        said, help_ = why(error, NetworkSettings)
+        raise InvalidSettingsError(f"These are no settings of a network: {said}", help_) from error
 
 
 def change_settings(settings: NetworkSettings, changes: dict[str, object]) -> NetworkSettings:

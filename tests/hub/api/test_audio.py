@@ -145,6 +145,7 @@ async def test_what_is_no_utterance_is_refused_with_the_reason(
         ("?what=x", 400, "INVALID_REQUEST"),
         ("?started_at=2020-01-01T00:00:00Z", 400, "INVALID_AUDIO"),
         ("?started_at=2040-01-01T00:00:00Z", 400, "INVALID_AUDIO"),
+        ("?started_at=1700000000", 400, "INVALID_REQUEST"),
         ("?client_id=hall", 404, "INVALID_CLIENT_ID"),
         ("?client_id=nobody", 404, "INVALID_CLIENT_ID"),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from hub.reading import A_TIME
 from hub.store.household_kinds import ACTIONS, CONVERSATIONS
 from hub.store.scope import Scope
 from hub.store.tables import Conversation, Interaction, Person, VoiceCentroid
@@ -204,6 +205,32 @@ async def test_a_list_that_grows_meanwhile_loses_and_doubles_nothing(
     assert titles(first.body["conversations"]) == ["3", "2"]
     # What has no time yet comes last.
     assert titles(rest) == ["1", "0", "said in home", "talk of home"]
+
+
+@pytest.mark.parametrize(
+    ("query", "allowed"),
+    [
+        ("actions?status=x", "completed, failed, pending, undone"),
+        ("reminders?status=x", "cancelled, completed, overdue, pending"),
+        ("clients/kitchen/config?format=x", "json, toml"),
+    ],
+)
+async def test_what_no_row_can_be_is_refused_with_what_there_is(
+    site: Site, home: Household, query: str, allowed: str
+) -> None:
+    answer = await site.ask("GET", f"{home.base}/{query}", home.token)
+    assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+    message = answer.body["error"]["message"]
+    assert message.startswith("A parameter cannot be used: Invalid enum value 'x' (at ")
+    assert message.endswith(f"). Allowed: {allowed}.")
+
+
+@pytest.mark.parametrize("what", ["calendar", "reminders"])
+async def test_a_number_is_no_time(site: Site, home: Household, what: str) -> None:
+    for name in ("start_date", "end_date"):
+        answer = await site.ask("GET", f"{home.base}/{what}?{name}=2020", home.token)
+        assert (answer.status, answer.code) == (400, "INVALID_REQUEST")
+        assert answer.body["error"]["message"].endswith(A_TIME)
 
 
 async def test_actions_are_found_by_what_they_came_of(site: Site, home: Household) -> None:

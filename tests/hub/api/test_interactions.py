@@ -116,6 +116,9 @@ async def test_a_list_can_be_searched(site: Site, home: Household) -> None:
         "speaker_id=somebody",
         "start_date=2026-03-01T12:00:00",
         "start_date=yesterday",
+        "start_date=2020",
+        "end_date=1700000000.5",
+        "end_date=null",
         "colour=red",
     ],
 )
@@ -125,6 +128,13 @@ async def test_a_question_that_makes_no_sense_is_refused(
     answer = await site.ask("GET", f"{home.base}/interactions?{query}", home.token)
     assert answer.status == 400
     assert answer.code in ("INVALID_REQUEST", "INVALID_CURSOR")
+
+
+async def test_a_word_is_looked_for_whatever_it_means_elsewhere(
+    site: Site, home: Household
+) -> None:
+    for word in ("null", "true", "5"):
+        assert await texts(site, home, f"text={word}") == []
 
 
 async def test_a_deleted_interaction_is_gone_from_the_hub_and_every_device(

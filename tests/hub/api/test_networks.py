@@ -211,6 +211,11 @@ async def test_a_setting_that_cannot_be_changes_nothing(
         "PUT", home.base, home.token, json={"settings": {"listening": False} | settings}
     )
     assert (answer.status, answer.code) == (400, "INVALID_SETTINGS")
+    message = answer.body["error"]["message"]
+    assert message.startswith("These are no settings of a network: ")
+    assert message.endswith(".")
+    if "registration" in settings:
+        assert "(at registration). Allowed: closed, network, token." in message
     assert (await site.ask("GET", home.base, home.token)).body == before.body
 
 
