@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, structs
 from sqlalchemy import ColumnElement
@@ -181,7 +181,7 @@ class NewReminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     due_time: Timestamp
     description: Text | None = None
     priority: Priority = "medium"
-    status: ReminderStatus = "pending"
+    status: Literal["pending", "completed", "cancelled"] = "pending"
     person_id: Uuid | None = None  # whose; left out: everybody's
 
 
@@ -192,7 +192,7 @@ class ChangedReminder(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     due_time: Timestamp | UnsetType = UNSET
     description: Text | UnsetType | None = UNSET
     priority: Priority | UnsetType = UNSET
-    status: ReminderStatus | UnsetType = UNSET
+    status: ReminderStatus | UnsetType = UNSET  # overdue: only as it was read
     person_id: Uuid | UnsetType | None = UNSET
 
 
@@ -339,12 +339,29 @@ async def read_reminder(call: Call) -> Versioned:
 async def change_reminder(call: Call) -> Versioned:
     """Changes a reminder."""
     await _check_person(call)
+    body: ChangedReminder = call.body
+    if body.status == "overdue":
+        await _check_overdue(call)
+        call = replace(call, body=structs.replace(body, status=UNSET))
     return await _change(call, REMINDERS)
 
 
 async def delete_reminder(call: Call) -> None:
     """Deletes a reminder."""
     await _delete(call, REMINDERS)
+
+
+async def _check_overdue(call: Call) -> None:
+    """Raises InvalidValueError where a reminder is to be overdue that is not.
+
+    What is read and sent back as a whole may say so; nothing that is to come is told where it does.
+    """
+    found = await call.services.household.one(REMINDERS, call.network_id, _id(call, REMINDERS))
+    if found.status != "overdue":
+        raise InvalidValueError(
+            "The hub alone says when a reminder is overdue.",
+            "Allowed: cancelled, completed, pending.",
+        )
 
 
 async def _check_person(call: Call) -> None:

@@ -13,10 +13,11 @@ from sqlmodel import select
 
 from hub.reading import A_TIME
 from hub.store.household_kinds import ACTIONS, CONVERSATIONS
+from hub.store.reminders import DueReminders
 from hub.store.scope import Scope
 from hub.store.tables import Conversation, Interaction, Person, VoiceCentroid
 from shared.ids import new_id
-from shared.wire.events import CalendarChanged, CalendarDeleted
+from shared.wire.events import CalendarChanged, CalendarDeleted, ReminderDue
 from tests.hub.api.site import Household, Site
 from tests.hub.store.making import SPOKEN_AT, election, interaction
 
@@ -136,6 +137,7 @@ async def test_of_two_changes_at_once_the_second_is_told(
         ("reminders", {"due_time": "tomorrow"}),
         ("reminders", {"priority": "higher"}),
         ("reminders", {"status": "done"}),
+        ("reminders", {"status": "overdue"}),
         ("reminders", {"description": "x" * 4097}),
         ("reminders", {"title": "a\0b"}),
         ("reminders", {"unknown": 1}),
@@ -183,6 +185,27 @@ async def test_reminders_are_chosen_by_their_status(site: Site, home: Household)
     done = await add(site, home, "reminders", title="done", status="completed")
     found = await listed(site, home, "reminders", "&status=completed")
     assert [one["reminder_id"] for one in found] == [done["reminder_id"]]
+
+
+async def test_an_overdue_reminder_may_be_sent_back_as_it_was_read_and_is_told_when_put_off(
+    site: Site, home: Household
+) -> None:
+    made = await add(site, home, "reminders")
+    path, due = f"{home.base}/reminders/{made['reminder_id']}", DueReminders(site.database)
+    network_id = home.network.network_id
+    await due.tell(network_id, TIME + timedelta(hours=2))
+    read = (await site.ask("GET", path, home.token)).body
+    assert read["status"] == "overdue"
+    whole = {name: read[name] for name in NEW["reminders"]} | {"status": "overdue"}
+    named = await site.ask("PUT", path, home.token, json=whole | {"title": "Call Ben"})
+    assert (named.status, named.body["status"], named.body["title"]) == (200, "overdue", "Call Ben")
+    later = whole | {"due_time": (TIME + timedelta(days=1)).isoformat()}
+    moved = await site.ask("PUT", path, home.token, json=later)
+    assert (moved.status, moved.body["status"]) == (200, "pending")
+    told = await due.tell(network_id, TIME + timedelta(days=1))
+    assert [event.reminder_id for event in told if isinstance(event, ReminderDue)] == [
+        made["reminder_id"]
+    ]
 
 
 async def test_a_list_that_grows_meanwhile_loses_and_doubles_nothing(
