@@ -37,7 +37,10 @@ def make_app(
     watched = [doorkeeper.middleware] if doorkeeper else []
     app = web.Application(middlewares=[*watched, counted, errors], client_max_size=MAX_BODY_BYTES)
     for route in ROUTES:
-        app.router.add_route(route.method, route.path, gate.handler(route))
+        handler = gate.handler(route)
+        app.router.add_route(route.method, route.path, handler)
+        if route.method == "GET" and route.status != 101:  # RFC 9110, 9.1; calendars ask so
+            app.router.add_route("HEAD", route.path, handler)
     if legacy is not None:
         app.add_subapp(PREFIX, under_prefix(legacy))
     return app
