@@ -1,5 +1,8 @@
 """A network's calendar as a file that calendar programs subscribe to (RFC 5545). Pure.
 
+Nothing is invited to or answered, so there is no METHOD; then DTSTAMP says when something was last
+changed (RFC 5545, 3.8.7.2). Times are UTC, whole days are dates: no VTIMEZONE is needed.
+
 Subscriptions of the big calendars show events and pass over tasks (VTODO). So a reminder is an
 event too, without an end, that takes up nobody's time and rings when it is due.
 """
@@ -8,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from icalendar import Alarm, Calendar, Event, vText
 
@@ -26,7 +29,10 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def calendar(
-    name: str, events: Iterable[EventDetails], reminders: Iterable[ReminderDetails]
+    name: str,
+    events: Iterable[EventDetails],
+    reminders: Iterable[ReminderDetails],
+    zone: tzinfo = UTC,
 ) -> bytes:
     """The file; the same for the same rows, to the byte.
 
@@ -34,27 +40,28 @@ def calendar(
         name: the network's, which programs show as the calendar's.
         events: of the calendar.
         reminders: those that are open.
+        zone: where the network's days begin.
     """
     made = Calendar()
     made.add("prodid", PRODUCT)
     made.add("version", "2.0")
-    made.add("method", "PUBLISH")
     for key in ("name", "x-wr-calname"):
         made.add(key, vText(_text(name)))  # the library does not know that they are texts
     made.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
     made.add("x-published-ttl", "PT15M")
     for event in events:
-        made.add_component(_of_event(event))
+        made.add_component(_of_event(event, zone))
     for reminder in reminders:
         made.add_component(_of_reminder(reminder))
     ical: bytes = made.to_ical()
     return ical
 
 
-def _of_event(row: EventDetails) -> Event:
-    event = _entry(row.event_id, row.title, row.start_time, row)
-    if row.end_time is not None and row.end_time > row.start_time:
-        event.add("dtend", row.end_time)  # an end at the beginning is none (RFC 5545, 3.8.2.2)
+def _of_event(row: EventDetails, zone: tzinfo) -> Event:
+    start, end = _when(row, zone)
+    event = _entry(row.event_id, row.title, start, row)
+    if end is not None:
+        event.add("dtend", end)
     if row.location:
         event.add("location", _text(row.location))
     # ATTENDEE takes addresses, and is not for calendars that are published: these are names.
@@ -77,11 +84,30 @@ def _of_reminder(row: ReminderDetails) -> Event:
     return event
 
 
-def _entry(uid: str, title: str, start: datetime, row: EventDetails | ReminderDetails) -> Event:
+def _when(row: EventDetails, zone: tzinfo) -> tuple[date, date | None]:
+    """When an event begins and ends: times, or days where it takes whole ones.
+
+    Of days, the end is the first that it does not take.
+    """
+    if row.end_time is None or row.end_time <= row.start_time:
+        return row.start_time, None  # an end at the beginning is none (RFC 5545, 3.8.2.2)
+    first, behind = _day_that_begins(row.start_time, zone), _day_that_begins(row.end_time, zone)
+    if first is None or behind is None:
+        return row.start_time, row.end_time
+    return first, behind
+
+
+def _day_that_begins(at: datetime, zone: tzinfo) -> date | None:
+    """The day of which this is the first moment; None: it is within one."""
+    day = at.astimezone(zone).date()
+    # Where clocks skip midnight, the day begins an hour later: at the same moment.
+    return day if datetime.combine(day, time(), zone).astimezone(UTC) == at else None
+
+
+def _entry(uid: str, title: str, start: date, row: EventDetails | ReminderDetails) -> Event:
     event = Event()
     event.add("uid", uid)  # a random UUID, which stays the row's
     event.add("sequence", row.version - 1)
-    # In what is published, this is when it was last changed (RFC 5545, section 3.8.7.2).
     event.add("dtstamp", row.updated_at)
     event.add("created", row.created_at)
     event.add("last-modified", row.updated_at)

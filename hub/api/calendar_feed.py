@@ -13,6 +13,7 @@ from sqlmodel import col
 from hub.api.networks import base_url
 from hub.api.route import Call
 from hub.calendar_feed import calendar
+from hub.network.asking import zone_of
 from hub.own_address import feed_path
 from hub.store.household_kinds import EVENTS, REMINDERS
 from hub.store.tables import CalendarEvent, Reminder
@@ -59,7 +60,7 @@ async def read(call: Call) -> web.Response:
     is_open = col(Reminder.status).in_(["pending", "overdue"])
     due = col(Reminder.due_time) >= since
     reminders = await services.household.page(REMINDERS, network_id, [is_open, due], MOST, None)
-    body = calendar(network.name, events.items, reminders.items)
+    body = calendar(network.name, events.items, reminders.items, zone_of(network.settings))
     etag = hashlib.sha256(body).hexdigest()[:32]
     headers = {"ETag": f'"{etag}"', "Cache-Control": "private, no-cache"}
     if any(known.value in (etag, "*") for known in call.request.if_none_match or ()):

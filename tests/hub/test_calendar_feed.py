@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import icalendar
 import pytest
@@ -99,7 +101,8 @@ def test_the_file_is_the_same_for_the_same_rows_and_names_the_network() -> None:
     for key in (b"NAME", b"X-WR-CALNAME"):
         assert key + b":Ann\\, Bob & Co" in data.split(b"\r\n")
     read: Any = icalendar.Calendar.from_ical(data)
-    assert (read["VERSION"], read["METHOD"]) == ("2.0", "PUBLISH")
+    assert read["VERSION"] == "2.0"
+    assert "METHOD" not in read  # which would ask for an ORGANIZER (RFC 5546), and another DTSTAMP
     assert read["REFRESH-INTERVAL"].dt == timedelta(minutes=15)
 
 
@@ -117,6 +120,55 @@ def test_no_text_breaks_the_file(text: str) -> None:
     if text.isprintable() and "\\" not in text:
         assert [one.strip() for one in shown] == [text.strip()] * 2
     assert data.count(b"BEGIN:VEVENT") == 2 or b"BEGIN:VEVENT" in text.encode()
+
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "zone", "shown"),
+    [
+        ("2026-03-14T23:00Z", "2026-03-15T23:00Z", BERLIN, ("20260315", "20260316")),
+        # Days of 23 and 25 hours.
+        ("2026-03-28T23:00Z", "2026-03-29T22:00Z", BERLIN, ("20260329", "20260330")),
+        ("2026-10-24T22:00Z", "2026-10-25T23:00Z", BERLIN, ("20261025", "20261026")),
+        ("2026-06-30T22:00Z", "2026-07-14T22:00Z", BERLIN, ("20260701", "20260715")),
+        # Where a day begins at one o'clock, for clocks skip midnight.
+        (
+            "2024-04-25T22:00Z",
+            "2024-04-26T21:00Z",
+            ZoneInfo("Africa/Cairo"),
+            ("20240426", "20240427"),
+        ),
+        ("2026-03-15T00:00Z", "2026-03-16T00:00Z", UTC, ("20260315", "20260316")),
+        ("2026-03-15T00:00Z", "2026-03-16T00:00Z", BERLIN, None),
+        ("2026-03-14T23:00Z", "2026-03-15T22:00Z", BERLIN, None),
+        ("2026-03-14T23:00Z", None, BERLIN, None),
+    ],
+    ids=range(9),
+)
+def test_whole_days_in_the_networks_zone_are_dates(
+    start: str, end: str | None, zone: tzinfo, shown: tuple[str, str] | None
+) -> None:
+    row = event(
+        start_time=datetime.fromisoformat(start),
+        end_time=datetime.fromisoformat(end) if end else None,
+    )
+    data = calendar("Home", [row], [], zone)
+    if shown:
+        lines = data.split(b"\r\n")
+        assert f"DTSTART;VALUE=DATE:{shown[0]}".encode() in lines
+        assert f"DTEND;VALUE=DATE:{shown[1]}".encode() in lines
+        (read,) = entries(data)
+        assert type(read["DTSTART"].dt) is date
+    else:
+        assert b"VALUE=DATE:" not in data
+        assert re.search(rb"\r\nDTSTART:\d{8}T\d{6}Z\r\n", data)
+
+
+def test_a_reminder_at_midnight_is_no_day() -> None:
+    (shown,) = entries(calendar("Home", [], [reminder(due_time=datetime(2026, 3, 15, tzinfo=UTC))]))
+    assert shown["DTSTART"].dt == datetime(2026, 3, 15, tzinfo=UTC)
 
 
 def test_an_event_that_takes_no_time_has_no_end() -> None:

@@ -71,6 +71,33 @@ async def test_it_is_sent_again_only_when_it_has_changed(
     assert changed["ETag"] != headers["ETag"]
 
 
+async def test_a_program_may_look_first_whether_it_is_there(
+    site: Site, home: Household, url: str
+) -> None:
+    path = url[url.index("/api/") :]
+    _, data, got = await fetch(site, url)
+    async with site.client.head(path) as answer:
+        assert (answer.status, await answer.read()) == (200, b"")
+        assert answer.headers["Content-Length"] == str(len(data))
+        assert [answer.headers[name] for name in ("ETag", "Content-Type")] == [
+            got[name] for name in ("ETag", "Content-Type")
+        ]
+    async with site.client.head(path, headers={"If-None-Match": got["ETag"]}) as answer:
+        assert answer.status == 304
+    async with site.client.head(path[:-1]) as answer:
+        assert answer.status == 401
+
+
+async def test_a_whole_day_of_the_network_is_a_date(site: Site, home: Household, url: str) -> None:
+    settings = {"settings": {"time_zone": "Europe/Berlin"}}
+    await site.ask("PUT", home.base, home.token, json=settings)
+    day = {"start_time": "2026-12-05T23:00:00Z", "end_time": "2026-12-06T23:00:00Z"}
+    made = {"title": "St Nicholas"} | day
+    assert (await site.ask("POST", f"{home.base}/calendar", home.token, json=made)).status == 201
+    _, data, _ = await fetch(site, url)
+    assert b"\r\nDTSTART;VALUE=DATE:20261206\r\nDTEND;VALUE=DATE:20261207\r\n" in data
+
+
 async def test_a_new_address_ends_the_one_before_and_all_can_be_ended(
     site: Site, home: Household, url: str
 ) -> None:
