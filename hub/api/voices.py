@@ -64,6 +64,7 @@ async def enrol(call: Call) -> Enrolment:
     await services.voices.check(call.network_id, person_id)
     if call.access.network_status != "active":
         raise ForbiddenError("The network is not active: it takes no audio.")
+    await _check_listens(call)
     with services.networks.receiving(call.network_id):
         async with keeping_pace(call.request):
             data = await _recording(call)
@@ -87,6 +88,22 @@ async def enrol(call: Call) -> Enrolment:
         nearest_other=done.certainty.nearest_other,
         merged=done.merged,
     )
+
+
+async def _check_listens(call: Call) -> None:
+    """Raises ForbiddenError where the audio is that of a device which is not to listen.
+
+    What somebody sends with the network's token is no microphone's: they chose it.
+    """
+    if call.access.client_id is None:
+        return
+    client = await call.services.store.client(call.network_id, call.access.client_id)
+    network = await call.services.store.network(call.network_id)
+    if not (network.settings.listening and client.listening):
+        raise ForbiddenError(
+            "Listening is switched off.",
+            "Switch it on first, or send the recording with the network's token.",
+        )
 
 
 async def _recording(call: Call) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -100,6 +101,23 @@ async def test_where_no_voices_are_wanted_or_none_can_be_told_it_is_said(
 async def test_an_inactive_network_takes_no_sentence(site: Site, home: Household) -> None:
     await site.store.set_network_status(home.network.network_id, "inactive")
     assert (await enrol(site, home)).status == 403
+
+
+@pytest.mark.parametrize("whose", ["device", "network"])
+async def test_a_device_that_is_not_to_listen_enrols_nobody_and_the_network_may(
+    site: Site, home: Household, whose: str
+) -> None:
+    network_id, now = home.network.network_id, datetime.now(UTC)
+    if whose == "device":
+        await site.store.set_client_listening(network_id, "kitchen", False, now)
+    else:
+        await site.store.set_network_listening(network_id, False, now)
+    answer = await enrol(site, home)
+    assert (answer.status, answer.code) == (403, "FORBIDDEN")
+    assert answer.body["error"]["message"].startswith("Listening is switched off. Switch it on")
+    other = await enrol(site, home, token=home.clients["hall"], data=read(11))
+    assert other.status == (200 if whose == "device" else 403)
+    assert (await enrol(site, home, token=home.token, data=read(12))).status == 200
 
 
 async def test_a_deleted_voice_is_unknown_and_the_person_stays(site: Site, home: Household) -> None:
