@@ -19,6 +19,7 @@ from edge.event_queue import EventQueue
 from edge.hub_finder import HubFinder
 from edge.hub_link import Connect, HubLink
 from edge.microphone.microphone import Microphone
+from edge.own_voice import OwnVoice
 from edge.reminding import Reminding
 from edge.replica import Replica, Scope, Switches, Written
 from edge.spooler import Spooler
@@ -97,6 +98,7 @@ class Daemon:
         self._reminding = reminding or Reminding(client_id, replica)
         self.replica = replica
         self.link = HubLink(self, finder, connect)
+        self._own_voice = OwnVoice(ear, self.link.send)
         self.microphone_state: MicrophoneState = "closed"
         self._lent_until_s = 0.0  # the loop's time
         self._said_to_write = EventQueue[Written]()
@@ -108,7 +110,8 @@ class Daemon:
     async def run(self) -> None:
         """Listens and stays connected until it is cancelled; closes the microphone then."""
         try:
-            jobs = [self._listen(), self.link.run(), self._write_events(), self._reminding.run()]
+            remind = self._reminding.run(self._own_voice.speaking)
+            jobs = [self._listen(), self.link.run(), self._write_events(), remind]
             if self._spooler:
                 jobs.append(self._spooler.run(lambda: self.link.connected, self.link.send))
             await until_first_ends(*jobs)
@@ -359,8 +362,7 @@ class Daemon:
 
     async def _hear(self) -> None:
         async for frame in self._microphone:
-            messages = self._ear.hear(frame)
-            if messages:
+            if not self._own_voice.sounds and (messages := self._ear.hear(frame)):
                 self.link.send(messages)
             self._pulse()
 

@@ -12,7 +12,7 @@ import logging
 import sqlite3
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 
 from edge.config import Announcements
 from edge.replica import Replica
@@ -25,6 +25,8 @@ AGAIN_S = 60.0
 
 Say = Callable[[str], Awaitable[None]]
 """Says a text aloud; raises OSError, saying why, when it cannot."""
+Speaking = Callable[[], AbstractAsyncContextManager[None]]
+"""Opens a context for as long as something is said."""
 
 
 class Reminding:
@@ -53,20 +55,20 @@ class Reminding:
         """There may be something to be said."""
         self._came.set()
 
-    async def run(self) -> None:
-        """Says what is due, one after the other, for ever."""
+    async def run(self, speaking: Speaking = nullcontext) -> None:
+        """Says what is due, one after the other, for ever; `speaking` is around each."""
         now_s = asyncio.get_running_loop().time
         while True:
             await self._came.wait()
             self._came.clear()
             try:
-                await self._say_all()
+                await self._say_all(speaking)
             except sqlite3.Error as error:
                 self._trouble.failed(error, now_s())
                 await asyncio.sleep(AGAIN_S)
                 self._came.set()
 
-    async def _say_all(self) -> None:
+    async def _say_all(self, speaking: Speaking = nullcontext) -> None:
         while due := await asyncio.to_thread(self._replica.announcements, self._client_id):
             # Read anew after each: somebody may have dealt with the next meanwhile.
             one = due[0]
@@ -74,7 +76,8 @@ class Reminding:
             if self._say is not None:
                 now_s = asyncio.get_running_loop().time
                 try:
-                    await self._say(one.title)
+                    async with speaking():
+                        await self._say(one.title)
                 except OSError as error:
                     self._trouble.failed(error, now_s())
                 else:

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from itertools import count
+from itertools import count, pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from edge.event_queue import MOST_EVENTS
 from edge.hub_finder import HubFinder
 from edge.microphone.microphone import Frame
 from edge.microphone.simulated import SimulatedMicrophone
+from edge.own_voice import PATIENCE_S, TAIL_S
 from edge.preroll import PreRoll
 from edge.reminding import Reminding, Say
 from edge.replica import Replica, Scope, Written
@@ -33,7 +34,13 @@ from shared.ids import new_id
 from shared.wire.audio import AudioFrame
 from shared.wire.channel import Channel
 from shared.wire.codec import decode_device, encode
-from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    Ack,
+    ClientChanged,
+    InteractionCreated,
+    ReminderDue,
+    SettingsChanged,
+)
 from shared.wire.fields import Message
 from shared.wire.memory import MemoryChannel, memory_channels
 from shared.wire.network import Change, ChangeApplied, ChangeRefused, ClientLeft, SetListening
@@ -282,6 +289,75 @@ async def test_a_device_that_says_what_is_due_tells_the_hub_so(tmp_path: Path) -
     async with running(tmp_path, say=say) as device:
         hello = await (await device.hub()).greet()
         assert hello.capabilities == ["microphone", "announcements"]
+
+
+@asynccontextmanager
+async def announcing(folder: Path, text: str = SENTENCE) -> AsyncIterator[tuple[Device, Hub]]:
+    """A device whose program says a text of its own, and whose microphone hears that."""
+    spoken: list[Device] = []
+
+    async def say_it(_: str) -> None:
+        await spoken[0].hears(text)
+        await asyncio.sleep(0.1)  # the program has ended, and the room still sounds
+        spoken[0].microphone.play_at(say("ba de fi", 0.5)[:SAMPLE_RATE], device_clock())
+
+    async with running(folder, say=say_it) as device:
+        spoken.append(device)
+        hub = await device.greeted()
+        await hub.hear(1)
+        yield device, hub
+
+
+def due(seq: int = 1) -> ReminderDue:
+    return ReminderDue(
+        seq=seq,
+        reminder_id=new_id(),
+        title="call Ann",
+        description=None,
+        due_time=EPOCH,
+        priority="medium",
+        status="pending",
+        person_id=None,
+        announce_to="kitchen",
+    )
+
+
+async def test_what_the_device_says_itself_is_nobodys_sentence(tmp_path: Path) -> None:
+    async with announcing(tmp_path) as (device, hub):
+        await hub.send(due())
+        await hub.hear(SENTENCE_S + 2 + TAIL_S)
+        assert hub.of(UtteranceStarted) == []
+        await hub.send(due(2))
+        await hub.hear(SENTENCE_S + 2 + TAIL_S)
+        assert hub.of(UtteranceStarted) == []
+        assert device.state == "open"
+        await device.hears()
+        await hub.hear(1)
+        assert len(hub.of(UtteranceStarted)) == 1
+        # It shows that it is alive all the while.
+        assert max(b - a for a, b in pairwise(device.pulses)) < 0.1
+
+
+async def test_a_device_lets_people_finish_before_it_speaks(tmp_path: Path) -> None:
+    async with announcing(tmp_path) as (device, hub):
+        device.microphone.play_at(say(SENTENCE), device_clock())
+        await hub.hear(0.8)
+        assert device.candidates.live is not None
+        await hub.send(due())
+        await hub.hear(10)
+        (ended,) = hub.of(UtteranceEnded)
+        assert ended.reason == "endpoint"
+        assert ended.samples < (SENTENCE_S + 1) * SAMPLE_RATE
+
+
+async def test_a_television_does_not_keep_it_from_speaking(tmp_path: Path) -> None:
+    async with announcing(tmp_path) as (device, hub):
+        device.microphone.play_at(say(" ".join([SENTENCE] * 20)), device_clock())
+        await hub.hear(0.8)
+        await hub.send(due())
+        await hub.hear(PATIENCE_S + 1)
+        (ended,) = hub.of(UtteranceEnded)
+        assert ended.reason == "closed"
 
 
 async def test_what_was_heard_without_a_hub_is_offered_whole_when_there_is_one(
