@@ -12,6 +12,7 @@ from hub.actions.extractor import BuiltIn, Extractor
 from hub.audio_file import as_flac
 from hub.election.election import Election
 from hub.enhancement.enhance import Piece
+from hub.network.announcements import Announcements
 from hub.network.asking import understood
 from hub.network.outcome import Outcome, election_record, interaction_record
 from hub.recognition.desk import RecogniserBusyError, RecogniserStoppedError
@@ -45,6 +46,7 @@ class Clerk:
         desks: where audio is recognised.
         speakers: where it is told who speaks; None: nobody is.
         extractor: finds out what is asked for; None: the built-in one.
+        announcements: what devices say themselves, which is no interaction.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class Clerk:
         desks: Desks,
         speakers: SpeakersDesk | None = None,
         extractor: Extractor | None = None,
+        announcements: Announcements | None = None,
     ) -> None:
         self._network_id = network_id
         self._extractor = extractor or BuiltIn()
         self._store = store
         self._desks = desks
         self._speakers = speakers
+        self._announcements = announcements or Announcements()
         self._trouble = Trouble(log, "storing what was understood")
         self._decoding = asyncio.Lock()  # first come, first served
         self._filing = asyncio.Lock()
@@ -122,6 +126,9 @@ class Clerk:
         """
         record = election_record(election, self._network_id, outcome, settings)
         interaction = interaction_record(election, outcome, settings)
+        if interaction and self._announcements.said(interaction.text, interaction.timestamp):
+            interaction = None
+            record = replace(record, reason=f"{record.reason}; it is what a device announced")
         recording = None
         if outcome.pcm is not None and (settings.keep_audio_hours or outcome.error):
             recording = await asyncio.to_thread(as_flac, outcome.pcm)

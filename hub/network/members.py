@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from hub import metrics
 from hub.network.session import Session
 from hub.store.errors import CursorExpiredError
 from hub.store.store import Store
 from shared.wire.codec import encode
-from shared.wire.events import Event, ResyncRequired, Row, Snapshot
+from shared.wire.events import Event, ReminderDue, ResyncRequired, Row, Snapshot
 from shared.wire.fields import Message
 from shared.wire.utterance import StreamQuality
 
@@ -25,12 +25,16 @@ class Members:
     Args:
         network_id: the network's UUID.
         store: where its event log is.
+        due: told of each reminder that one of the sessions is to say aloud, when it is told so.
     """
 
-    def __init__(self, network_id: str, store: Store) -> None:
+    def __init__(
+        self, network_id: str, store: Store, due: Callable[[ReminderDue], None] = lambda _: None
+    ) -> None:
         self.sessions: dict[str, Session] = {}
         self._network_id = network_id
         self._store = store
+        self._due = due
         self._newest = 0  # seq of the newest event at the last look
 
     def send(self, client_id: str, message: Message) -> None:
@@ -56,6 +60,7 @@ class Members:
     def publish(self, events: Iterable[Event]) -> None:
         """Committed events, to every device that has all before them."""
         for event in events:
+            self._note(event, self.sessions.values())
             text = encode(event)
             for session in list(self.sessions.values()):
                 session.offer_event(event.seq, text)
@@ -79,9 +84,16 @@ class Members:
             if not session.outbox.half_empty:  # they are long: the rest is read again
                 more = True
                 break
+            self._note(event, [session])
             session.send(event)
             last = event.seq
         session.cursor.read(last, more=more)
+
+    def _note(self, event: Event, told: Iterable[Session]) -> None:
+        if isinstance(event, ReminderDue) and any(
+            one.speaks and event.announce_to in (None, one.client_id) for one in told
+        ):
+            self._due(event)
 
     async def _read_snapshot(self, session: Session, seq: int, position: str) -> None:
         rows, more = await self._store.snapshot(self._network_id, seq, position, EVENTS_AT_ONCE)

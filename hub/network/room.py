@@ -14,6 +14,7 @@ from hub.election.candidate import Candidate
 from hub.election.comparison import compare
 from hub.election.election import Rules
 from hub.election.elections import Elections
+from hub.network.announcements import Announcements
 from hub.network.assembly import Assembly
 from hub.network.clerk import Clerk
 from hub.network.executor import Executor
@@ -98,11 +99,14 @@ class Room:
     ) -> None:
         self.network_id = network_id
         self._public_id = public_id
-        self.members = Members(network_id, store)
+        announcements = Announcements()
+        self.members = Members(
+            network_id, store, lambda due: announcements.asked(due.title, self._now())
+        )
         self._store = store
         self._clock = clock
         self._elections = Elections(new_id, rules, compare)
-        clerk = Clerk(network_id, store, desks, speakers, extractor)
+        clerk = Clerk(network_id, store, desks, speakers, extractor, announcements)
         self._executor = Executor(public_id, self._elections, self.members, clerk, clock)
         self.streams = self._executor.streams
         self._dropped: dict[str, int] = {}  # utterances given up, by client, as they said last

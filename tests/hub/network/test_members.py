@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from hub.sync.cursor import Cursor
 from shared.ids import new_id
 from shared.outbox import Outbox
 from shared.wire.codec import HubMessage, decode_hub
-from shared.wire.events import ClientChanged, ResyncRequired, Snapshot
+from shared.wire.events import ClientChanged, ReminderDue, ResyncRequired, Snapshot
 from shared.wire.fields import Message
 from shared.wire.utterance import Release, StreamQuality
 from tests.fakes import MemoryStore
@@ -99,6 +100,42 @@ async def test_only_who_watches_sees_what_others_hear() -> None:
     )
     home.members.tell_monitors(quality)
     assert (home.one.told, home.other.told) == ([quality], [])
+
+
+async def test_what_is_to_be_said_aloud_is_noted_when_whoever_says_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    home, noted = await Home().open(), list[ReminderDue]()
+    due = ReminderDue(
+        seq=1,
+        reminder_id=new_id(),
+        title="call Ann",
+        description=None,
+        due_time=datetime(2026, 3, 1, tzinfo=UTC),
+        priority="low",
+        status="pending",
+        person_id=None,
+        announce_to=None,
+    )
+
+    async def of_the_log(*_: object) -> list[ReminderDue]:
+        return [due]
+
+    monkeypatch.setattr(home.store, "events_after", of_the_log)
+    home.members = Members(home.network.network_id, home.store, noted.append)
+    home.members.sessions = {"one": home.one, "other": home.other}
+    home.members.publish([due])
+    await home.members.read_log(home.one)
+    assert noted == []
+    home.one.speaks = True
+    home.members.publish([due])
+    assert noted == [due]
+    # It was away, and says it now.
+    home.one.cursor = Cursor(0)
+    await home.members.read_log(home.one)
+    assert noted == [due] * 2
+    await home.members.read_log(home.other)
+    assert noted == [due] * 2
 
 
 async def test_a_new_event_goes_to_those_who_have_all_before_it() -> None:

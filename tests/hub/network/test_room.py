@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -24,7 +25,13 @@ from shared.errors import StoreError
 from shared.ids import new_id
 from shared.wire.audio import AudioFrame
 from shared.wire.channel import ChannelClosedError
-from shared.wire.events import Ack, ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    Ack,
+    ClientChanged,
+    InteractionCreated,
+    ReminderDue,
+    SettingsChanged,
+)
 from shared.wire.fields import Message
 from shared.wire.network import (
     Change,
@@ -260,6 +267,40 @@ async def test_an_election_is_one_line_of_the_log(
     assert [one.final for one in told] == [False, True]  # type: ignore[attr-defined]
     lines = [r.getMessage() for r in caplog.records if "alone heard it" in r.getMessage()]
     assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("announce_to", "heard"),
+    [("kitchen", [OTHER]), (None, [OTHER]), ("hall", [SENTENCE, OTHER])],
+    ids=["the one that speaks", "everybody", "one that does not speak"],
+)
+async def test_what_a_device_announces_and_another_hears_is_nobodys_sentence(
+    hub: MemoryHub, announce_to: str | None, heard: list[str]
+) -> None:
+    kitchen = await hub.connect(await hub.token("kitchen"))
+    await kitchen.greet(capabilities=["microphone", "announcements"])
+    hall = await hub.device("hall")
+    now = datetime.fromtimestamp(now_us() / 1e6, UTC)
+    due = ReminderDue(
+        seq=1,  # which it has: only that it was told counts here
+        reminder_id=new_id(),
+        title=SENTENCE,
+        description=None,
+        due_time=now,
+        priority="low",
+        status="pending",
+        person_id=None,
+        announce_to=announce_to,
+    )
+    (await hub.room()).members.publish([due])
+    for text in (SENTENCE, OTHER):
+        await hall.read_for(3)
+        await hall.speak(say(text))
+    assert await hub.texts() == heard
+    first = min(
+        await hub.store.recent_elections(hub.network.network_id, 0), key=lambda e: e.started_at_us
+    )
+    assert ("it is what a device announced" in first.reason) is (heard == [OTHER])
 
 
 async def test_a_sure_text_needs_no_second_opinion(hub: MemoryHub) -> None:
