@@ -371,7 +371,10 @@ async def _check_person(call: Call) -> None:
         try:
             await call.services.household.one(PERSONS, call.network_id, person_id)
         except NotFoundError as error:
-            raise InvalidValueError("The network has no person of this person_id.") from error
+            raise InvalidValueError(
+                "The network has no person of this person_id.",
+                "GET .../persons shows them; without it, the reminder is everybody's.",
+            ) from error
 
 
 # What they share

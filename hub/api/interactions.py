@@ -78,7 +78,10 @@ async def process(call: Call) -> InteractionDetails:
     audio = await services.archive.recording(call.network_id, interaction_id)
     network = await services.store.network(call.network_id)
     if network.status != "active":
-        raise ForbiddenError("The network is not active: nothing is recognised for it.")
+        raise ForbiddenError(
+            "The network is not active: nothing is recognised for it.",
+            "Its `status` makes it active again.",
+        )
     pcm = await asyncio.to_thread(read_recording, audio, SAMPLE_RATE)
     decoded = await services.networks.recognise(call.network_id, pcm, network.settings.language)
     if not decoded.transcript.text:

@@ -63,7 +63,9 @@ async def enrol(call: Call) -> Enrolment:
     person_id, services = id_of(call, "person_id"), call.services
     await services.voices.check(call.network_id, person_id)
     if call.access.network_status != "active":
-        raise ForbiddenError("The network is not active: it takes no audio.")
+        raise ForbiddenError(
+            "The network is not active: it takes no audio.", "Its `status` makes it active again."
+        )
     await _check_listens(call)
     with services.networks.receiving(call.network_id):
         async with keeping_pace(call.request):
@@ -111,7 +113,7 @@ async def _recording(call: Call) -> bytes:
         return await read_limited(call.request.content.iter_any())
     _, data = await read_form(call.request)
     if data is None:
-        raise InvalidRequestError("The part `audio` is missing.")
+        raise InvalidRequestError("The part `audio` is missing.", "It is the recording.")
     return data
 
 
@@ -141,7 +143,9 @@ async def split(call: Call) -> Versioned:
     """Gives some of what a person said to another, or to somebody new; shows whom."""
     body: Split = call.body
     if body.person_id is not None and body.name is not None:
-        raise InvalidRequestError("Only somebody new is named here.")
+        raise InvalidRequestError(
+            "Only somebody new is named here.", "Leave out `name`, or `person_id`."
+        )
     person, told = await call.services.voices.split(
         call.network_id,
         id_of(call, "person_id"),
