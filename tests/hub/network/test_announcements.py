@@ -22,6 +22,8 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
         ("Call Ann", "Mira, mark call Ann as done.", False),
         ("Call Ann", "Remind me to call Ann in ten minutes.", False),
         ("Call Ann", "Snooze that.", False),
+        ("Call Ann", "I called Ann.", False),
+        ("Call Ann", "Call Ann, done.", False),
         ("Call Ann", "What is for dinner?", False),
         ("Hand in the tax return; the blue folder", "the", False),
         ("?!", "...", False),
