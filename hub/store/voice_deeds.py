@@ -127,7 +127,7 @@ class VoiceDeeds:
             shown = await _shown(session, network_id, person_id)
             sure = certainty(after, VoiceBook(others))
             result = Enrolled(shown, len(after.enrolment), sure, tuple(same))
-            return result, tuple(told)
+            return result, _few(told)
 
     async def forget(self, network_id: str, person_id: str) -> tuple[Event, ...]:
         """Deletes a person's voice everywhere; the person, and what they said, stay.
@@ -283,6 +283,7 @@ async def _wanted(
 
 
 def _few(told: list[Event]) -> tuple[Event, ...]:
+    """What is published: of many, nothing, for devices find them in the log within seconds."""
     return tuple(told) if len(told) <= TOLD_AT_ONCE else ()
 
 

@@ -26,7 +26,7 @@ from shared.wire.events import (
     PersonDeleted,
 )
 from tests.hub.speakers.people import sentence
-from tests.hub.store.making import WoundClock
+from tests.hub.store.making import SPOKEN_AT, WoundClock
 from tests.hub.store.test_voices import House, replace_setting
 
 
@@ -345,3 +345,27 @@ async def test_many_of_one_voice_are_told_by_the_log(house: Deeds) -> None:
     _, told = await house.deeds.merge(house.network_id, ann, ben)
     assert told == ()
     assert await house.store.last_seq(house.network_id) > 101
+
+
+async def test_many_of_a_nameless_voice_that_is_enrolled_are_told_by_the_log(house: Deeds) -> None:
+    await house.speaks(1, 5)
+    (nameless,) = await house.persons()
+    async with house.database.transaction(Scope(house.network_id)) as session:
+        for number in range(101):
+            session.add(
+                Interaction(
+                    id=new_id(),
+                    network_id=house.network_id,
+                    text=f"{number}",
+                    speaker_id=nameless.id,
+                    timestamp=SPOKEN_AT,
+                )
+            )
+    ann = await house.known("Ann")
+    await house.enrolled(ann, 1, 2)
+    seq = await house.store.last_seq(house.network_id)
+    done, told = await house.enrolled(ann, 1, 1, first=102)
+    assert done.merged == (nameless.id,)
+    assert told == ()
+    logged = await house.store.events_after(house.network_id, seq)
+    assert len([one for one in logged if isinstance(one, InteractionCreated)]) == 5 + 101
