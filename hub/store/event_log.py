@@ -1,8 +1,9 @@
 """Keeps event logs short: what was overtaken goes, and what is older than anybody needs.
 
 A line names a row, so of all lines about one row only the newest matters: whoever replays the rest
-ends with the same copy. That is compaction, and it touches no cursor. Beyond it, lines older than
-the log is kept are cut off; whose cursor is older than that gets a snapshot of the rows instead.
+ends with the same copy. That is compaction, and it touches no cursor. One line is more than its
+row: that a reminder is due, which stays while it is. Beyond compaction, lines older than the log is
+kept are cut off; whose cursor is older than that gets a snapshot of the rows instead.
 """
 
 from __future__ import annotations
@@ -71,9 +72,24 @@ class EventLogs:
                 .where(col(LoggedEvent.network_id) == network_id)
                 .group_by(col(LoggedEvent.row_id))
             )
+            # A device that was away is to say it, whatever else changed of the reminder since.
+            due = (
+                select(func.max(LoggedEvent.seq))
+                .join(Reminder, col(LoggedEvent.row_id) == col(Reminder.id))
+                .where(
+                    col(LoggedEvent.network_id) == network_id,
+                    col(LoggedEvent.kind) == "reminder_due",
+                    col(Reminder.network_id) == network_id,
+                    col(Reminder.status) == "pending",
+                    col(Reminder.told_due_time) == col(Reminder.due_time),
+                )
+                .group_by(col(LoggedEvent.row_id))
+            )
             found = await session.exec(
                 select(LoggedEvent.seq).where(
-                    col(LoggedEvent.network_id) == network_id, col(LoggedEvent.seq).not_in(newest)
+                    col(LoggedEvent.network_id) == network_id,
+                    col(LoggedEvent.seq).not_in(newest),
+                    col(LoggedEvent.seq).not_in(due),
                 )
             )
             overtaken = list(found)

@@ -219,14 +219,20 @@ async def _with_rows(
     wanted: dict[str, set[str]] = {}
     for event in logged:
         wanted.setdefault(event.kind, set()).add(event.row_id)
-    told: dict[str, Told] = {}
-    for kind, row_ids in wanted.items():
-        if kind in LOADERS:
-            told |= await LOADERS[kind](session, network_id, row_ids)
-    gone = await _public_ids(session, network_id, wanted.get("client_changed", set()) - told.keys())
+    # By kind: that a reminder is due, and that it changed, are told of the same row.
+    told: dict[str, dict[str, Told]] = {
+        kind: await LOADERS[kind](session, network_id, row_ids)
+        for kind, row_ids in wanted.items()
+        if kind in LOADERS
+    }
+    gone = await _public_ids(
+        session,
+        network_id,
+        wanted.get("client_changed", set()) - told.get("client_changed", {}).keys(),
+    )
     events: list[Event] = []
     for event in logged:
-        of_row = told.get(event.row_id) if event.kind in LOADERS else None
+        of_row = told.get(event.kind, {}).get(event.row_id)
         if of_row is not None:
             events.append(of_row(event.seq))
         else:

@@ -392,3 +392,46 @@ async def test_what_is_older_than_kept_is_cut_off_unless_a_device_that_was_here_
     event = await store.set_network_listening(network_id, listening=False)
     assert event.seq == 8
     assert await store.events_after(network_id, 7) == (event,)
+
+
+@pytest.mark.parametrize("compacted", [False, True])
+async def test_a_device_that_was_away_says_what_is_due_whatever_else_changed_of_it(
+    any_database: Database, clock: WoundClock, tmp_path: Path, *, compacted: bool
+) -> None:
+    store, logs = Store(any_database, clock), EventLogs(any_database)
+    household, due = Household(any_database, clock), DueReminders(any_database)
+    home = await furnish(store)
+    network_id = home.network_id
+    now = datetime.fromtimestamp(clock.now_us / 1e6, UTC)
+    values = {"due_time": now, "priority": "low", "status": "pending", "title": "water"}
+    made, _ = await household.add(REMINDERS, network_id, values)
+    replica = Replica(tmp_path / "copy.db", home.public_id)
+    while await read_some(store, network_id, replica, 10):  # then it is away
+        pass
+    await due.tell(network_id, now)
+    await household.change(REMINDERS, network_id, made.reminder_id, {"title": "water it"}, None)
+    if compacted:
+        await logs.compact(network_id)
+    await read_some(store, network_id, replica, 10)
+    assert [one.title for one in replica.announcements("hall")] == ["water it"]
+    replica.close()
+
+
+async def test_that_a_reminder_was_due_is_no_news_once_it_is_dealt_with(
+    any_database: Database, clock: WoundClock
+) -> None:
+    store, logs = Store(any_database, clock), EventLogs(any_database)
+    household, due = Household(any_database, clock), DueReminders(any_database)
+    network_id = (await furnish(store)).network_id
+    now = datetime.fromtimestamp(clock.now_us / 1e6, UTC)
+    values = {"due_time": now, "priority": "low", "status": "pending", "title": "water"}
+    made, _ = await household.add(REMINDERS, network_id, values)
+    await due.tell(network_id, now)
+    later = {"due_time": now + timedelta(minutes=5)}
+    await household.change(REMINDERS, network_id, made.reminder_id, later, None)
+    assert await logs.compact(network_id) == 2
+    await due.tell(network_id, now + timedelta(minutes=5))
+    await household.change(REMINDERS, network_id, made.reminder_id, {"status": "completed"}, None)
+    await logs.compact(network_id)
+    events = await store.events_after(network_id, 0)
+    assert [type(one).__name__ for one in events] == ["ClientChanged"] * 2 + ["ReminderChanged"]
