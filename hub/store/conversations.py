@@ -22,7 +22,7 @@ from hub.conversations import grouping
 from hub.conversations.grouping import Neighbour, Rules, Speech, topic_words
 from hub.store import events, networks
 from hub.store.settings import NetworkSettings
-from hub.store.tables import Client, Conversation, Interaction
+from hub.store.tables import Client, Conversation, Interaction, Participant
 from shared.wire.events import Event
 
 LONGEST_SPEECH = timedelta(seconds=60)
@@ -136,6 +136,24 @@ async def of_interactions(
         )
         found |= {one for one in rows if one is not None}
     return sorted(found)
+
+
+async def with_person(session: AsyncSession, network_id: str, person_id: str) -> list[Conversation]:
+    """The conversations in which somebody takes part, locked.
+
+    Locked before they are read, so that of two people who go at once neither comes back; and before
+    interactions, as whoever deletes a conversation does.
+    """
+    theirs = select(Participant.conversation_id).where(
+        col(Participant.network_id) == network_id, col(Participant.person_id) == person_id
+    )
+    found = await session.exec(
+        select(Conversation)
+        .where(col(Conversation.network_id) == network_id, col(Conversation.id).in_(theirs))
+        .order_by(col(Conversation.id))
+        .with_for_update()
+    )
+    return list(found)
 
 
 async def refresh(

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, String, cast, func, literal, update
+from sqlalchemy import ColumnElement, func, literal, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import events, openings, voice_rows
+from hub.store import conversations, events, openings, voice_rows
 from hub.store.errors import InvalidValueError
 from hub.store.household_details import (
     ActionDetails,
@@ -80,10 +80,10 @@ async def _with_voices(
 
 
 async def _with_titles(
-    session: AsyncSession, conversations: Sequence[Conversation]
+    session: AsyncSession, talks: Sequence[Conversation]
 ) -> tuple[ConversationDetails, ...]:
-    titles = await openings.titles(session, conversations)
-    return tuple(ConversationDetails.of(row, titles.get(row.id)) for row in conversations)
+    titles = await openings.titles(session, talks)
+    return tuple(ConversationDetails.of(row, titles.get(row.id)) for row in talks)
 
 
 @dataclass(frozen=True)
@@ -150,18 +150,7 @@ async def _forget_person(
     session: AsyncSession, network_id: str, row_id: str, now: datetime
 ) -> None:
     """The voice goes from everywhere; what they said stays."""
-    # Locked before they are read, so that of two people who go at once neither comes back; and
-    # before interactions, as whoever deletes a conversation does.
-    with_them = await session.exec(
-        select(Conversation)
-        .where(
-            col(Conversation.network_id) == network_id,
-            cast(col(Conversation.participant_ids), String).contains(row_id, autoescape=True),
-        )
-        .order_by(col(Conversation.id))
-        .with_for_update()
-    )
-    for conversation in with_them:
+    for conversation in await conversations.with_person(session, network_id, row_id):
         people = conversation.participant_ids or []
         conversation.participant_ids = [one for one in people if one != row_id]
         conversation.version += 1

@@ -22,6 +22,7 @@ REVISIONS = (
     "0011",
     "0012",
     "0013",
+    "0014",
 )
 """All steps, oldest first."""
 LEGACY = REVISIONS[0]

@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-import sqlalchemy
 from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.speakers.book import Voice
 from hub.speakers.learning import united
-from hub.store import events, voice_rows, voices
-from hub.store.tables import Conversation, Interaction, Reminder, VoiceCentroid
+from hub.store import conversations, events, voice_rows, voices
+from hub.store.tables import Interaction, Reminder, VoiceCentroid
 from shared.wire.events import ContextUpdated, Event
 
 
@@ -42,19 +41,8 @@ async def merge(
     ]
     person.name = person.name or gone.name
     person.voice_embedding = person.voice_embedding or gone.voice_embedding
-    with_them = await session.exec(
-        select(Conversation)
-        .where(
-            col(Conversation.network_id) == network_id,
-            sqlalchemy.cast(col(Conversation.participant_ids), sqlalchemy.String).contains(
-                other_id, autoescape=True
-            ),
-        )
-        .order_by(col(Conversation.id))
-        .with_for_update()
-    )
     taking_part: list[str] = []
-    for conversation in with_them:
+    for conversation in await conversations.with_person(session, network_id, other_id):
         people = (
             person_id if key == other_id else key for key in conversation.participant_ids or []
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlalchemy as sa
+from alembic import op
 from alembic.operations import BatchOperations
 
 TIME = sa.DateTime(timezone=True)
@@ -57,3 +58,13 @@ def add_within_network(batch: BatchOperations, table: str, column: str, target: 
         deferrable=True,
         initially="DEFERRED",
     )
+
+
+def check_references() -> None:
+    """Has PostgreSQL check references now that it would check at commit.
+
+    A table whose rows a step wrote cannot be altered before, by a later step.
+    """
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        op.execute("SET CONSTRAINTS ALL DEFERRED")

@@ -75,6 +75,24 @@ class Conversation(TenantRow, table=True):
     updated_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class Participant(TenantRow, table=True):
+    """Somebody who takes part in a conversation: what the database makes of `participant_ids`.
+
+    Nobody else writes it; it is there to be looked up by person.
+    """
+
+    __tablename__ = "participants"
+    __table_args__ = (
+        of_network(),
+        within_network("conversation_id", "conversations"),
+        index("conversation_id"),
+    )
+
+    network_id: str = Field(sa_type=UuidText, primary_key=True)
+    person_id: str = Field(primary_key=True)  # as it stands in the list, whoever that was
+    conversation_id: str = Field(sa_type=UuidText, primary_key=True)
+
+
 class Interaction(TenantRow, table=True):
     """Something said; NULL times are those of the legacy system."""
 
