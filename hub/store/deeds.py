@@ -148,6 +148,9 @@ class _Deed:
 
     async def _remind(self, intent: CreateReminder) -> None:
         due = self._time(intent.at)
+        person_id = self._row.speaker_id
+        if intent.person:
+            person_id = await meant.called(self._session, self._network_id, intent.person)
         row = Reminder(
             id=str(uuid.uuid4()),
             network_id=self._network_id,
@@ -156,7 +159,8 @@ class _Deed:
             due_time=due,
             priority=intent.priority,
             status="pending",
-            person_id=self._row.speaker_id,
+            person_id=person_id,
+            said_in=None if intent.person else self._row.id,
             created_at=self._now,
             updated_at=self._now,
         )

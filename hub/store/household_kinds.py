@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, func, literal, update
+from sqlalchemy.orm.attributes import get_history
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -127,8 +128,10 @@ def _ends_after_it_begins(event: CalendarEvent) -> None:
         raise InvalidValueError("end_time is before start_time.")
 
 
-def _wait_again(reminder: Reminder) -> None:
-    """What is overdue and put off is waited for again."""
+def _settle_reminder(reminder: Reminder) -> None:
+    """What is overdue and put off is waited for again; what was given to another stays theirs."""
+    if get_history(reminder, "person_id").has_changes():
+        reminder.said_in = None
     told = reminder.told_due_time
     if reminder.status == "overdue" and told is not None and told != reminder.due_time:
         reminder.status = "pending"
@@ -207,6 +210,6 @@ REMINDERS = Kind(
     _each(ReminderDetails.of),
     "reminder",
     "due_time",
-    check=_wait_again,
+    check=_settle_reminder,
     told_as=("reminder_changed", "reminder_deleted"),
 )

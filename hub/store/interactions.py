@@ -27,7 +27,7 @@ from hub.store.records import (
     InteractionRecord,
     ProcessingStatus,
 )
-from hub.store.tables import Action, Client, Election, Interaction, Recording
+from hub.store.tables import Action, Client, Election, Interaction, Recording, Reminder
 from hub.store.voice_cache import VoiceCache
 from hub.store.voice_rows import SPEAKER
 from shared.wire.events import Event
@@ -129,6 +129,11 @@ async def forget(
             )
             .values(interaction_id=None)
         )
+    await session.exec(
+        update(Reminder)
+        .where(col(Reminder.network_id) == network_id, col(Reminder.said_in).in_(interaction_ids))
+        .values(said_in=None)
+    )
     await session.exec(
         delete(Recording).where(
             col(Recording.network_id) == network_id,

@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.actions.intents import Meant, What
 from hub.actions.words import listed
-from hub.store.tables import Action, CalendarEvent, Interaction, Reminder
+from hub.store.tables import Action, CalendarEvent, Interaction, Person, Reminder
 
 Subject = Reminder | CalendarEvent
 RECENT = timedelta(minutes=5)
@@ -48,6 +48,17 @@ async def subject_of(
     else:
         return None
     return row if row is not None and row.network_id == network_id else None
+
+
+async def called(session: AsyncSession, network_id: str, name: str) -> str | None:
+    """The person of a name, in whatever case; None: nobody is called that, or several are."""
+    found = await session.exec(
+        select(Person.id, Person.name).where(
+            col(Person.network_id) == network_id, col(Person.name).is_not(None)
+        )
+    )
+    named = [key for key, its in found if (its or "").casefold() == name.casefold()]
+    return named[0] if len(named) == 1 else None
 
 
 async def latest_action(

@@ -17,7 +17,7 @@ from hub.speakers.book import Heard
 from hub.speakers.learning import founded, learned
 from hub.speakers.spaces import GE2E
 from hub.store import conversations, events, networks, voice_rows
-from hub.store.tables import Interaction, Person
+from hub.store.tables import Interaction, Person, Reminder
 from hub.store.voice_cache import KnownVoices, VoiceCache
 from shared.wire.events import Event
 
@@ -143,7 +143,11 @@ async def give(
     speaker_id: str | None,
     now: datetime,
 ) -> list[Event]:
-    """Says who said some interactions (None: nobody knows), and what devices are to be told."""
+    """Says who said some interactions (None: nobody knows), and what devices are to be told.
+
+    The reminders that were asked for in them are that person's from then on.
+    """
+    reminders: list[str] = []
     if not interaction_ids:
         return []
     for first in range(0, len(interaction_ids), events.AT_ONCE):
@@ -153,9 +157,24 @@ async def give(
             .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(part))
             .values(speaker_id=speaker_id)
         )
+        theirs = await session.exec(
+            update(Reminder)
+            .where(
+                col(Reminder.network_id) == network_id,
+                col(Reminder.said_in).in_(part),
+                col(Reminder.person_id).is_distinct_from(speaker_id),
+            )
+            .values(person_id=speaker_id, version=col(Reminder.version) + 1, updated_at=now)
+            .returning(col(Reminder.id))
+        )
+        reminders += sorted(theirs.scalars())
     told = await events.tell_each(session, network_id, "interaction_created", interaction_ids, now)
-    theirs = await conversations.of_interactions(session, network_id, interaction_ids)
-    return [*told, *await conversations.refresh(session, network_id, theirs, now)]
+    talks = await conversations.of_interactions(session, network_id, interaction_ids)
+    return [
+        *told,
+        *await conversations.refresh(session, network_id, talks, now),
+        *await events.tell_each(session, network_id, "reminder_changed", reminders, now),
+    ]
 
 
 async def _lock_spoken(

@@ -63,17 +63,22 @@ class Reminder(TenantRow, table=True):
         of_network(),
         within_network("person_id", "persons"),
         within_network("announce_to", "clients"),
+        within_network("said_in", "interactions"),
         UniqueConstraint("network_id", "id"),
         index("due_time"),
         index("status", "due_time"),
         index("person_id"),
         index("announce_to"),
+        index("said_in"),
     )
 
     id: str = Field(sa_type=UuidText, primary_key=True)
     title: str
     description: str | None = None
     person_id: str | None = Field(default=None, sa_type=UuidText)  # whose; null: everybody's
+    # The interaction whose speaker it belongs to, whoever that turns out to be; null: whose it is
+    # was said, or nobody's words made it.
+    said_in: str | None = Field(default=None, sa_type=UuidText)
     due_time: datetime = Field(sa_type=UtcDateTime)
     priority: str = Field(max_length=16)  # low, medium, high, urgent
     status: str = Field(max_length=16)  # pending, completed, cancelled, overdue

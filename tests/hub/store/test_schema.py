@@ -97,6 +97,72 @@ def test_devices_are_told_of_conversations_and_appointments_that_were_there_befo
         assert connection.execute(log).all() == []
 
 
+def test_reminders_that_were_asked_for_know_where_they_were(alembic_engine: Engine) -> None:
+    plain = alembic_engine.dialect.name == "sqlite"  # which keeps a UUID without dashes
+
+    def written(row_id: str) -> str:
+        return row_id.replace("-", "") if plain else row_id
+
+    asked, other, by_hand = new_id(), new_id(), new_id()
+    these = {"network": written(new_id()), "said": written(new_id()), "ann": written(new_id())}
+    these["now"] = "2026-03-01 12:00:00+00:00"
+    with alembic_engine.begin() as connection:
+        schema.run(connection, "0014")
+
+        def put(table: str, **values: str) -> None:
+            marks = ", ".join(f":{name}" for name in values)
+            connection.execute(
+                text(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"),  # noqa: S608
+                {name: these.get(value, value) for name, value in values.items()},
+            )
+
+        put(
+            "networks",
+            id="network",
+            network_id="net",
+            name="Home",
+            status="active",
+            settings="{}",
+            metadata="{}",
+            created_at="now",
+            updated_at="now",
+        )
+        person = text('INSERT INTO persons (id, network_id, "index") VALUES (:ann, :network, 1)')
+        connection.execute(person, {"ann": these["ann"], "network": these["network"]})
+        put("interactions", id="said", network_id="network", text="x", speaker_id="ann")
+        for row_id, more in (
+            (asked, {"person_id": "ann"}),
+            (other, {"person_id": "ann", "description": "For ben."}),
+            (by_hand, {}),
+        ):
+            put(
+                "reminders",
+                id=written(row_id),
+                network_id="network",
+                title="x",
+                due_time="now",
+                priority="low",
+                status="pending",
+                created_at="now",
+                **{"updated_at": "now"} | more,
+            )
+            put(
+                "actions",
+                id=written(new_id()),
+                network_id="network",
+                interaction_id="said",
+                action_type="create_reminder",
+                result=f'{{"reminder_id": "{row_id}"}}',
+            )
+        put("actions", id=written(new_id()), network_id="network", action_type="x", result="[4]")
+    with alembic_engine.begin() as connection:
+        schema.run(connection, "0015")
+        found = connection.scalars(text("SELECT id FROM reminders WHERE said_in IS NOT NULL"))
+        assert [str(row_id) for row_id in found] == [written(asked)]
+    with alembic_engine.begin() as connection:
+        schema.run(connection, "0014")
+
+
 def test_on_postgresql_every_table_shows_rows_of_one_network_only(server: Server) -> None:
     with server.database("template1") as name:
         engine = create_engine(postgres.address(server.owner(name)))
