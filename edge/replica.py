@@ -17,6 +17,7 @@ from edge import replica_rows
 from shared.wire.codec import encode
 from shared.wire.events import (
     ActionDeleted,
+    ActionExecuted,
     CalendarDeleted,
     ConversationDeleted,
     Event,
@@ -179,10 +180,11 @@ class Replica:
                 )
                 self._set_state("last_change", str(change.client_seq))
                 if isinstance(change.deed, DeleteInteraction):
-                    self._db.execute(
-                        "DELETE FROM interactions WHERE interaction_id = ?",
-                        (change.deed.interaction_id,),
-                    )
+                    for table in ("interactions", "actions"):
+                        self._db.execute(
+                            f"DELETE FROM {table} WHERE interaction_id = ?",  # noqa: S608
+                            (change.deed.interaction_id,),
+                        )
                 self._db.execute("COMMIT")
             except BaseException:
                 self._rollback()
@@ -356,7 +358,10 @@ class Replica:
         if isinstance(event, SettingsChanged):
             self._set_state("network_listening", "on" if event.listening else "off")
             self._set_state("language", event.language)
-        elif not (isinstance(event, InteractionCreated) and event.interaction_id in self._deleted):
+        elif not (
+            isinstance(event, InteractionCreated | ActionExecuted)
+            and event.interaction_id in self._deleted
+        ):
             replica_rows.apply(self._db, event)
             self._wal_holds_deleted |= isinstance(event, Deleted)
 

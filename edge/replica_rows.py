@@ -130,11 +130,8 @@ def apply(db: sqlite3.Connection, event: Event) -> None:
             )
         case InteractionDeleted():
             db.execute("DELETE FROM interactions WHERE interaction_id = ?", (event.interaction_id,))
-            # What was done stays, as it does at the hub.
-            db.execute(
-                "UPDATE actions SET interaction_id = NULL WHERE interaction_id = ?",
-                (event.interaction_id,),
-            )
+            # What was noted of it has its words.
+            db.execute("DELETE FROM actions WHERE interaction_id = ?", (event.interaction_id,))
         case ContextUpdated():
             last = event.last_interaction_at
             db.execute(

@@ -281,6 +281,11 @@ async def read_action(call: Call) -> Versioned:
     return await _read(call, ACTIONS)
 
 
+async def delete_action(call: Call) -> None:
+    """Deletes an action; what it made stays."""
+    await _delete(call, ACTIONS)
+
+
 # Calendar
 
 

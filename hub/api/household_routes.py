@@ -177,6 +177,12 @@ HOUSEHOLD_ROUTES = (
         household.ActionFilter,
     ),
     _one("GET", "actions/{action_id}", "Shows an action.", household.read_action, ActionDetails),
+    _one(
+        "DELETE",
+        "actions/{action_id}",
+        "Deletes an action; what it made stays.",
+        household.delete_action,
+    ),
     _list(
         "calendar",
         "Lists the calendar, the earliest first.",

@@ -14,6 +14,7 @@ from hub.store import conversations, deeds, event_rows, events, interactions, ne
 from hub.store.database import Database
 from hub.store.details import CandidateDetails, ElectionDetails, InteractionDetails, Page
 from hub.store.errors import NoRecordingError, NotFoundError
+from hub.store.household_kinds import DEALT_WITH
 from hub.store.keyset import Position, cursor_of, position_of
 from hub.store.records import Asked
 from hub.store.scope import Scope
@@ -88,7 +89,10 @@ class Archive:
         return found[0]
 
     async def delete_interaction(self, network_id: str, interaction_id: str) -> tuple[Event, ...]:
-        """Forgets an interaction; how it was elected stays. Gives what devices are to be told.
+        """Forgets an interaction with its actions; how it was elected stays.
+
+        Returns:
+            What devices are to be told.
 
         Raises:
             NotFoundError: no such interaction.
@@ -157,7 +161,7 @@ class Archive:
     async def carry_out(
         self, network_id: str, interaction_id: str, asked: Asked | None
     ) -> tuple[Event, ...]:
-        """Does what an interaction asks for, unless an action of it is on record already.
+        """Does what an interaction asks for, unless an action of it is on record already, or was.
 
         Returns:
             What devices are to be told.
@@ -183,7 +187,9 @@ class Archive:
                 .where(Action.network_id == network_id, Action.interaction_id == interaction_id)
                 .limit(1)
             )
-            return () if done.first() else await deeds.carry_out(session, row, asked, self._now())
+            if done.first() or (row.processing_metadata or {}).get(DEALT_WITH):
+                return ()
+            return await deeds.carry_out(session, row, asked, self._now())
 
     async def election(self, network_id: str, election_id: str) -> ElectionDetails:
         """Why this microphone; raises NotFoundError."""

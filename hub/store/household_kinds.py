@@ -37,6 +37,8 @@ Entry = Action | CalendarEvent | Conversation | Person | Reminder
 R = TypeVar("R", bound=Entry)
 D = TypeVar("D")
 
+DEALT_WITH = "action_deleted"
+"""In an interaction's `processing_metadata`: what it asks for was done, and the action deleted."""
 BEGINNING = datetime.fromtimestamp(0, UTC)
 """Stands for the time of what a legacy system left without one."""
 Show = Callable[[AsyncSession, Sequence[R]], Awaitable[tuple[D, ...]]]
@@ -172,6 +174,17 @@ async def _forget_person(
     )
 
 
+async def _forget_action(session: AsyncSession, network_id: str, row_id: str, _: datetime) -> None:
+    """What was asked for was done all the same: it is not done again (`Archive.carry_out`)."""
+    found = await session.exec(
+        select(Interaction)
+        .join(Action, col(Action.interaction_id) == col(Interaction.id))
+        .where(col(Interaction.network_id) == network_id, col(Action.id) == row_id)
+    )
+    for said in found:
+        said.processing_metadata = {**(said.processing_metadata or {}), DEALT_WITH: True}
+
+
 CONVERSATIONS = Kind(
     Conversation,
     _with_titles,
@@ -195,6 +208,7 @@ ACTIONS = Kind(
     "action",
     "created_at",
     newest_first=True,
+    forget=_forget_action,
     told_as=("action_executed", "action_deleted"),
 )
 EVENTS = Kind(

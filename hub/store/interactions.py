@@ -109,26 +109,36 @@ async def record(
 async def forget(
     session: AsyncSession, network_id: str, interaction_ids: Collection[str], now: datetime
 ) -> tuple[Event, ...]:
-    """Deletes interactions with their recordings; how they were elected stays.
+    """Deletes interactions with their recordings and actions; how they were elected stays.
+
+    An action has the words that were said, in its title and in what was understood. The reminder
+    or event that it made stays until it is deleted itself.
 
     Returns:
-        The events: an `InteractionDeleted` for each that was there, and what became of their
-        conversations.
+        The events: an `InteractionDeleted` for each that was there, an `ActionDeleted` for each of
+        their actions, and what became of their conversations.
 
     Raises:
         NotFoundError: no such network.
     """
     await networks.one(session, network_id, lock=True)
     of_conversations = await conversations.of_interactions(session, network_id, interaction_ids)
-    for table in (Election, Action):
-        await session.exec(
-            update(table)
-            .where(
-                col(table.network_id) == network_id,
-                col(table.interaction_id).in_(interaction_ids),
-            )
-            .values(interaction_id=None)
+    await session.exec(
+        update(Election)
+        .where(
+            col(Election.network_id) == network_id,
+            col(Election.interaction_id).in_(interaction_ids),
         )
+        .values(interaction_id=None)
+    )
+    actions = await session.exec(
+        delete(Action)
+        .where(
+            col(Action.network_id) == network_id, col(Action.interaction_id).in_(interaction_ids)
+        )
+        .returning(col(Action.id))
+    )
+    done = sorted(actions.scalars())
     await session.exec(
         update(Reminder)
         .where(col(Reminder.network_id) == network_id, col(Reminder.said_in).in_(interaction_ids))
@@ -148,6 +158,7 @@ async def forget(
     told = await events.tell_each(
         session, network_id, "interaction_deleted", list(gone.scalars()), now
     )
+    told += await events.tell_each(session, network_id, "action_deleted", done, now)
     return (*told, *await conversations.refresh(session, network_id, of_conversations, now))
 
 

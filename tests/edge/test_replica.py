@@ -203,7 +203,7 @@ def test_people_and_reminders_come_change_and_go(replica: Replica) -> None:
     assert rows(replica, "persons") == rows(replica, "reminders") == []
 
 
-def test_what_was_done_comes_changes_and_outlives_what_was_said(replica: Replica) -> None:
+def test_what_was_done_comes_changes_and_goes_with_what_was_said(replica: Replica) -> None:
     done = ActionExecuted(
         seq=2,
         action_id=new_id(),
@@ -218,11 +218,13 @@ def test_what_was_done_comes_changes_and_outlives_what_was_said(replica: Replica
         (done.action_id, "create_reminder", "completed", ANN, "call", None)
     ]
     replica.apply([msgspec.structs.replace(done, seq=3, status="undone")])
-    replica.apply([InteractionDeleted(seq=4, interaction_id=ANN)])
     assert rows(replica, "actions") == [
-        (done.action_id, "create_reminder", "undone", None, "call", None)
+        (done.action_id, "create_reminder", "undone", ANN, "call", None)
     ]
-    replica.apply([ActionDeleted(seq=5, action_id=done.action_id)])
+    replica.apply([ActionDeleted(seq=4, action_id=done.action_id)])
+    assert rows(replica, "actions") == []
+    replica.apply([msgspec.structs.replace(done, seq=5)])
+    replica.apply([InteractionDeleted(seq=6, interaction_id=ANN)])
     assert rows(replica, "actions") == []
 
 
@@ -268,12 +270,22 @@ def test_a_snapshot_takes_the_place_of_the_copy_at_once_and_as_a_whole(tmp_path:
 
 def test_what_a_person_did_here_is_kept_until_the_hub_has_answered(tmp_path: Path) -> None:
     replica = Replica(tmp_path / "replica.db", NETWORK)
-    replica.apply([said(1), said(2)])
+    done = ActionExecuted(
+        seq=2,
+        action_id=new_id(),
+        action_type="create_reminder",
+        status="completed",
+        interaction_id=said(1).interaction_id,
+        title="call",
+        error_message=None,
+    )
+    replica.apply([said(1), said(2), msgspec.structs.replace(done, seq=3)])
     naming = change(7, NamePerson(person_id=ANN, name="Ann"))
     deleting = change(8, DeleteInteraction(interaction_id=said(1).interaction_id))
     replica.keep_change(naming)
     replica.keep_change(deleting)
     assert [i.seq for i in replica.interactions()] == [2]  # gone here at once
+    assert rows(replica, "actions") == []
     replica.close()
     replica = Replica(tmp_path / "replica.db", NETWORK)
     assert replica.changes() == [naming, deleting]
@@ -281,18 +293,20 @@ def test_what_a_person_did_here_is_kept_until_the_hub_has_answered(tmp_path: Pat
     # The hub may tell of it once more before it has heard that it is deleted.
     replica.apply(
         [
-            said(3),
+            said(4),
             InteractionCreated(
-                **{f: getattr(said(1), f) for f in said(1).__struct_fields__} | {"seq": 4}
+                **{f: getattr(said(1), f) for f in said(1).__struct_fields__} | {"seq": 5}
             ),
+            msgspec.structs.replace(done, seq=6),
         ]
     )
-    assert [i.seq for i in replica.interactions()] == [3, 2]
+    assert [i.seq for i in replica.interactions()] == [4, 2]
+    assert rows(replica, "actions") == []
     replica.apply(
         [
             ChangeRefused(client_seq=7, code="NOT_FOUND", message="Nobody."),
             ChangeApplied(client_seq=8),
-            InteractionDeleted(seq=5, interaction_id=said(1).interaction_id),
+            InteractionDeleted(seq=7, interaction_id=said(1).interaction_id),
         ]
     )
     assert replica.changes() == []

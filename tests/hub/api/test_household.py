@@ -268,10 +268,20 @@ async def test_actions_are_found_by_what_they_came_of(site: Site, home: Househol
     ):
         found = await listed(site, home, "actions", query)
         assert {one["action_type"] for one in found} == kinds
-    # What an action came of may be deleted; the action stays.
+    # With what an action came of it goes.
     await site.ask("DELETE", f"{home.base}/interactions/{home.interaction_id}", home.token)
     action = await site.ask("GET", f"{home.base}/actions/{home.action_id}", home.token)
-    assert action.body["interaction_id"] is None
+    assert (action.status, action.code) == (404, "INVALID_ACTION_ID")
+
+
+async def test_an_action_is_deleted_by_itself_and_what_it_came_of_stays(
+    site: Site, home: Household
+) -> None:
+    path = f"{home.base}/actions/{home.action_id}"
+    assert (await site.ask("DELETE", path, home.clients["kitchen"])).status == 204
+    assert (await site.ask("DELETE", path, home.token)).code == "INVALID_ACTION_ID"
+    said = f"{home.base}/interactions/{home.interaction_id}"
+    assert (await site.ask("GET", said, home.token)).status == 200
 
 
 @pytest.mark.parametrize("kind", ["persons", "calendar", "reminders", "actions"])

@@ -98,8 +98,8 @@ async def test_what_came_since_is_written_into_a_file_that_the_legacy_system_tak
     assert done.state == "exported"
     assert (done.exported.new, done.exported.changed, done.exported.deleted) == (
         {"persons": 1, "conversations": 1, "interactions": 1, "actions": 0},
-        {"persons": 1, "conversations": 0, "interactions": 0, "actions": 1},
-        {"persons": 0, "conversations": 0, "interactions": 1, "actions": 0},
+        {"persons": 1, "conversations": 0, "interactions": 0, "actions": 0},
+        {"persons": 0, "conversations": 0, "interactions": 1, "actions": 1},
     )
     assert done.unheld["devices (clients)"] == 1
     assert done.kept is not None

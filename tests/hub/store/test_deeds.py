@@ -19,10 +19,12 @@ from hub.store.household_kinds import ACTIONS, EVENTS, REMINDERS
 from hub.store.records import Asked, NetworkInfo
 from hub.store.store import Store
 from shared.wire.events import (
+    ActionDeleted,
     ActionExecuted,
     ContextUpdated,
     Event,
     InteractionCreated,
+    InteractionDeleted,
     ReminderChanged,
 )
 from tests.hub.store.making import WoundClock, again, candidate, election, furnish, interaction
@@ -347,19 +349,62 @@ async def test_an_impossible_time_is_refused_and_the_interaction_kept(home: Home
     assert await home.store.interaction(home.network.network_id, said.interaction_id) is not None
 
 
-async def test_an_action_outlives_its_interaction(home: Home) -> None:
+async def test_an_action_goes_with_its_interaction_and_what_it_made_stays(home: Home) -> None:
+    created, _, executed = await home.say("remind me at five to feed the cat")
+    assert isinstance(created, InteractionCreated)
+    assert isinstance(executed, ActionExecuted)
+    archive = Archive(home.database, home.clock)
+    network_id = home.network.network_id
+    seq = await home.store.last_seq(network_id)
+    told = await archive.delete_interaction(network_id, created.interaction_id)
+    assert told[:2] == (
+        InteractionDeleted(seq=seq + 1, interaction_id=created.interaction_id),
+        ActionDeleted(seq=seq + 2, action_id=executed.action_id),
+    )
+    assert await home.actions() == []
+    assert [one.title for one in await home.reminders()] == ["feed the cat"]
+    logged = await home.store.events_after(network_id, 0)
+    assert not [event for event in logged if isinstance(event, ActionExecuted)]
+
+
+async def test_what_is_off_the_record_is_not_taken_back(home: Home) -> None:
     created, *_ = await home.say("remind me at five to feed the cat")
     assert isinstance(created, InteractionCreated)
     archive = Archive(home.database, home.clock)
     await archive.delete_interaction(home.network.network_id, created.interaction_id)
-    (action,) = await home.actions()
-    assert action.interaction_id is None
-    (executed,) = (
-        event
-        for event in await home.store.events_after(home.network.network_id, 0)
-        if isinstance(event, ActionExecuted)
-    )
-    assert executed.interaction_id is None
+    await home.say("never mind")
+    assert [one.status for one in await home.reminders()] == ["pending"]
+    assert await home.actions() == []
+    await home.say("cancel the reminder to feed the cat")  # by its own name
+    assert [one.status for one in await home.reminders()] == ["cancelled"]
+    again, *_ = await home.say("never mind")
+    assert isinstance(again, InteractionCreated)
+    assert [one.status for one in await home.reminders()] == ["pending"]
+    await archive.delete_interaction(home.network.network_id, again.interaction_id)
+    await home.say("never mind")  # what was undone stays so, whatever became of its undoing
+    assert [one.status for one in await home.reminders()] == ["pending"]
+
+
+async def test_what_was_done_and_whose_action_is_deleted_is_not_done_again(home: Home) -> None:
+    text = "remind me at five to feed the cat"
+    created, _, executed = await home.say(text)
+    assert isinstance(created, InteractionCreated)
+    assert isinstance(executed, ActionExecuted)
+    network_id, archive = home.network.network_id, Archive(home.database, home.clock)
+    (gone,) = await home.household.delete(ACTIONS, network_id, executed.action_id)
+    assert isinstance(gone, ActionDeleted)
+    intent = parse(text, home.now, ZONE)
+    assert intent is not None
+    again = await archive.carry_out(network_id, created.interaction_id, Asked(intent, ZONE))
+    assert again == ()
+    assert len(await home.reminders()) == 1
+    await home.say("never mind")
+    assert [one.status for one in await home.reminders()] == ["pending"]
+
+
+async def test_a_snapshot_has_what_was_done(home: Home) -> None:
+    *_, executed = await home.say("remind me at five to feed the cat")
+    assert isinstance(executed, ActionExecuted)
     rows, _ = await home.store.snapshot(home.network.network_id, 99, "4:", 500)
     assert rows == (msgspec.structs.replace(executed, seq=99),)
 
