@@ -7,17 +7,17 @@ overdue at once: nobody wants to hear at night of what was due in the morning.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_
+from sqlalchemy import ColumnElement, func, not_, or_
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.store import events, networks
 from hub.store.database import Database
 from hub.store.scope import OPERATOR, Scope
-from hub.store.tables import Client, Interaction, Reminder
+from hub.store.tables import Client, Interaction, Network, Reminder
 from hub.store.whole import whole
 from shared.wire.events import Event
 
@@ -41,11 +41,36 @@ class DueReminders:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def networks(self) -> tuple[str, ...]:
-        """The UUIDs of the networks that are told anything."""
+    async def seqs(self, network_ids: Sequence[str] | None = None) -> dict[str, int]:
+        """The seq of the newest event of networks that are told anything, by the network's UUID.
+
+        Nothing changes of a network's reminders without an event.
+
+        Args:
+            network_ids: of these networks; None: of all.
+        """
+        query = select(Network.id, Network.event_seq).where(col(Network.status) != "suspended")
+        found: dict[str, int] = {}
         async with self._database.session(OPERATOR) as session:
-            found = await networks.every(session)
-        return tuple(one.network_id for one in found if one.status != "suspended")
+            if network_ids is None:
+                return dict((await session.exec(query)).all())
+            for first in range(0, len(network_ids), events.AT_ONCE):
+                part = network_ids[first : first + events.AT_ONCE]
+                found |= dict((await session.exec(query.where(col(Network.id).in_(part)))).all())
+        return found
+
+    async def next_at(self, network_id: str) -> datetime | None:
+        """When something is to be told next in a network, perhaps long ago; None: never."""
+        async with self._database.session(Scope(network_id)) as session:
+            found = await session.exec(
+                select(
+                    func.min(Reminder.due_time).filter(_not_told()),
+                    func.min(Reminder.told_at).filter(not_(_not_told())),
+                ).where(col(Reminder.network_id) == network_id, col(Reminder.status) == "pending")
+            )
+            due, told_at = found.one()
+        times = [due, None if told_at is None else told_at + OVERDUE_AFTER]
+        return min((at for at in times if at is not None), default=None)
 
     async def tell(
         self, network_id: str, now: datetime, speaking: Collection[str] = ()
@@ -104,12 +129,12 @@ async def _some(
 
 
 def _untold(now: datetime) -> ColumnElement[bool]:
-    told = col(Reminder.told_due_time)
-    return or_(
-        told.is_(None),
-        told != col(Reminder.due_time),
-        and_(told == col(Reminder.due_time), col(Reminder.told_at) <= now - OVERDUE_AFTER),
-    )
+    return or_(_not_told(), col(Reminder.told_at) <= now - OVERDUE_AFTER)
+
+
+def _not_told() -> ColumnElement[bool]:
+    """Whether nobody was told that it is due, when it is due now."""
+    return col(Reminder.told_due_time).is_distinct_from(col(Reminder.due_time))
 
 
 async def _nearest(

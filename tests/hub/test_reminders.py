@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Collection
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import cast
@@ -33,21 +34,34 @@ class Due:
         self.told_at: datetime | None = None
         self.failure: StoreError | None = None
         self.speaking: set[str] = set()  # as asked last
+        self.newest = {"deleted meanwhile": 1, "fails": 1, network_id: 1}
+        self.looked_up: Counter[str] = Counter()  # when the next is due, by network
+        self.asked = 0  # how often, where something happened
 
-    async def networks(self) -> tuple[str, ...]:
-        return ("deleted meanwhile", self.network_id)
+    async def seqs(self, network_ids: Sequence[str] | None = None) -> dict[str, int]:
+        if self.failure is not None:
+            raise self.failure
+        self.asked += 1
+        return {one: self.newest[one] for one in network_ids or self.newest}
+
+    async def next_at(self, network_id: str) -> datetime | None:
+        self.looked_up[network_id] += 1
+        if network_id == "fails":
+            raise StoreError("A page of the index is damaged.")
+        if network_id != self.network_id:
+            return datetime.fromtimestamp(0, UTC)
+        return self.at if self.told_at is None else None
 
     async def tell(
         self, network_id: str, now: datetime, speaking: Collection[str] = ()
     ) -> tuple[Event, ...]:
-        if self.failure is not None:
-            raise self.failure
         if network_id != self.network_id:
             raise NotFoundError("There is no such network.")
         self.speaking = set(speaking)
         if self.told_at is not None or now < self.at:
             return ()
         self.told_at = now
+        self.newest[network_id] += 1
         return (
             ReminderDue(
                 seq=2,  # that of the device is the first
@@ -92,15 +106,19 @@ async def test_devices_hear_of_it_within_seconds(caplog: pytest.LogCaptureFixtur
 
 async def test_devices_that_said_that_they_speak_are_known_while_they_are_connected() -> None:
     async with open_hub() as hub:
-        due = Due(hub.network.network_id, 1000)
+        due = Due(hub.network.network_id, RETURN_S + 1)
         async with looking(hub, due):
             await hub.device("hall")
             kitchen = await hub.connect(await hub.token("kitchen"))
             await kitchen.greet(capabilities=["microphone", "announcements"])
             observer = await hub.observer("announcements")
-            await asyncio.gather(*(one.read_for(RETURN_S + LOOK_S) for one in (kitchen, observer)))
+            await asyncio.gather(
+                *(one.read_for(RETURN_S + 2 * LOOK_S) for one in (kitchen, observer))
+            )
             assert due.speaking == {"kitchen"}
             await kitchen.channel.close()
+            due.told_at = None
+            due.newest[due.network_id] += 1
             await asyncio.sleep(2 * LOOK_S)
             assert due.speaking == set()
 
@@ -121,6 +139,34 @@ async def test_a_network_of_which_nobody_is_here_is_looked_at_now_and_then() -> 
         async with looking(hub, due):
             await asyncio.sleep(RETURN_S + LOOK_S * (LOOKS_AT_ALL + 1))
         assert LOOK_S < due.late_s <= LOOK_S * LOOKS_AT_ALL
+        assert due.asked == 2  # and in between, nothing at all
+
+
+async def test_a_hub_whose_devices_are_silent_asks_little(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_hub() as hub:
+        due = Due(hub.network.network_id, 600)
+        del due.newest["fails"], due.newest["deleted meanwhile"]
+        async with looking(hub, due):
+            kitchen = await hub.device("kitchen")
+            await kitchen.read_for(500)
+            assert due.looked_up == {due.network_id: 1}
+            due.newest[due.network_id] += 1  # something was said
+            due.at -= timedelta(seconds=50)  # and what is due next is due earlier
+            await kitchen.read_for(90)
+            assert due.looked_up[due.network_id] == 4  # that, when it is due, and behind it
+        assert 0 <= due.late_s <= LOOK_S
+
+
+async def test_one_network_that_fails_keeps_up_no_other(caplog: pytest.LogCaptureFixture) -> None:
+    async with open_hub() as hub:
+        due = Due(hub.network.network_id, RETURN_S - 1)
+        async with looking(hub, due):
+            await asyncio.sleep(RETURN_S + 1)
+        assert due.late_s == pytest.approx(1)
+        assert [*due.newest].index("fails") < [*due.newest].index(due.network_id)
+    messages = [record.message for record in caplog.records if "due reminders" in record.message]
+    assert len(messages) == 1
+    assert "damaged" in messages[0]
 
 
 async def test_a_store_that_fails_is_asked_again(caplog: pytest.LogCaptureFixture) -> None:

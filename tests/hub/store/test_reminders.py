@@ -241,9 +241,37 @@ async def test_another_networks_reminders_are_told_to_that_one(house: House) -> 
     await house.remind()
     other = await furnish(house.store)
     assert await house.due.tell(other.network_id, DUE) == ()
-    assert set(await house.due.networks()) == {house.home.network_id, other.network_id}
+
+
+async def test_where_something_happened_is_asked_of_all_networks_at_once(house: House) -> None:
+    other = await furnish(house.store)
+    ids = [house.home.network_id, other.network_id]
+    seqs = {one: await house.store.last_seq(one) for one in ids}
+    assert await house.due.seqs() == await house.due.seqs(ids) == seqs
+    assert await house.due.seqs(ids[1:]) == {ids[1]: seqs[ids[1]]}
+    assert await house.due.seqs([]) == {}
     await house.store.set_network_status(other.network_id, "suspended")
-    assert await house.due.networks() == (house.home.network_id,)
+    assert await house.due.seqs() == await house.due.seqs(ids) == {ids[0]: seqs[ids[0]]}
+
+
+async def test_when_something_is_to_be_told_next_is_known(house: House) -> None:
+    network_id = house.home.network_id
+    other = await furnish(house.store)
+    assert await house.due.next_at(network_id) is None
+    first = await house.remind()
+    await house.remind(due=DUE + 2 * OVERDUE_AFTER)
+    await house.remind(due=DUE - MINUTE, status="completed")
+    assert await house.due.next_at(network_id) == DUE
+    assert await house.due.next_at(other.network_id) is None
+    await house.tell(DUE + MINUTE)  # it is overdue an hour later
+    assert await house.due.next_at(network_id) == DUE + MINUTE + OVERDUE_AFTER
+    await house.change(first, due_time=DUE + 2 * MINUTE)
+    assert await house.due.next_at(network_id) == DUE + 2 * MINUTE
+    await house.tell(DUE + 2 * MINUTE)
+    await house.tell(DUE + 2 * MINUTE + OVERDUE_AFTER)
+    assert await house.due.next_at(network_id) == DUE + 2 * OVERDUE_AFTER
+    await house.tell(DUE + 9 * OVERDUE_AFTER)  # too late
+    assert await house.due.next_at(network_id) is None
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
