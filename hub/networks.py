@@ -145,11 +145,11 @@ class Networks:
         if room := self.open_room(network_id):
             room.members.publish(events)
 
-    def speaking(self, network_id: str) -> frozenset[str]:
-        """The public ids of a network's devices here that say aloud what is due."""
+    def present(self, network_id: str) -> dict[str, bool]:
+        """A network's devices here, by public id, and whether they say aloud what is due."""
         room = self.open_room(network_id)
         sessions = room.members.sessions if room else {}
-        return frozenset(client_id for client_id, one in sessions.items() if one.speaks)
+        return {client_id: one.speaks for client_id, one in sessions.items() if not one.observer}
 
     async def note_acks(self) -> None:
         """Stores how far the devices' copies are; raises StoreError."""

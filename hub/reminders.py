@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hub.agenda import Agenda
 from hub.networks import Networks
@@ -21,6 +21,9 @@ RETURN_S = 15.0
 LOOK_S = 2.0
 """How often it is asked whether anything happened in networks with devices here; only where it did,
 or where something is due, is there more to do."""
+LEFT = timedelta(seconds=5)
+"""So long a hub with no device that speaks leaves what is due to other hubs, of which one may have
+such a device; it is longer than that one takes to look."""
 LOOKS_AT_ALL = 30
 """Each so many-th look is at all networks: others' devices hear of it when they are back."""
 
@@ -71,11 +74,13 @@ async def _look(
     failures: list[StoreError] = []
     for network_id in agenda.wanted(seqs, now):
         try:
-            next_at = await due.next_at(network_id)
+            next_at, present = await due.next_at(network_id), networks.present(network_id)
+            if next_at is not None and due.shared and not any(present.values()):
+                next_at += LEFT
             if next_at is None or next_at > now:
                 agenda.note(network_id, seqs[network_id], next_at)
                 continue
-            told = await due.tell(network_id, now, networks.speaking(network_id))
+            told = await due.tell(network_id, now, present)
         except NotFoundError:
             continue  # the network was deleted meanwhile
         except StoreError as error:

@@ -7,7 +7,7 @@ overdue at once: nobody wants to hear at night of what was due in the morning.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, not_, or_
@@ -41,6 +41,11 @@ class DueReminders:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @property
+    def shared(self) -> bool:
+        """Whether other hubs may be at work on the same database."""
+        return self._database.engine == "postgresql"
+
     async def seqs(self, network_ids: Sequence[str] | None = None) -> dict[str, int]:
         """The seq of the newest event of networks that are told anything, by the network's UUID.
 
@@ -73,7 +78,7 @@ class DueReminders:
         return min((at for at in times if at is not None), default=None)
 
     async def tell(
-        self, network_id: str, now: datetime, speaking: Collection[str] = ()
+        self, network_id: str, now: datetime, present: Mapping[str, bool]
     ) -> tuple[Event, ...]:
         """Tells of what has come due, and of what is overdue by now; gives the events.
 
@@ -82,7 +87,8 @@ class DueReminders:
         Args:
             network_id: the network's UUID.
             now: the time, UTC.
-            speaking: the public ids of the devices that can say aloud what is due.
+            present: the public ids of the devices that are connected to this hub, and whether they
+                can say aloud what is due.
 
         Raises:
             NotFoundError: the network was deleted meanwhile.
@@ -103,7 +109,7 @@ class DueReminders:
                     row.status, row.updated_at = "overdue", now
                     row.version += 1
                 else:
-                    row.announce_to = await _nearest(session, network_id, row.person_id, speaking)
+                    row.announce_to = await _nearest(session, network_id, row.person_id, present)
                     kind = "reminder_due"
                 await session.flush()
                 told.append(await events.tell(session, network_id, kind, row.id, now))
@@ -138,21 +144,25 @@ def _not_told() -> ColumnElement[bool]:
 
 
 async def _nearest(
-    session: AsyncSession, network_id: str, person_id: str | None, speaking: Collection[str]
+    session: AsyncSession, network_id: str, person_id: str | None, present: Mapping[str, bool]
 ) -> str | None:
     """The row id of the connected device that is nearest a person; None: none is connected.
 
     That is the one that heard them best when they last spoke, else the last that heard anybody,
     else the first by name: where all were asked, they would speak at once. Those that speak are
-    asked before any that do not.
+    asked before any that do not; of devices at other hubs it is not known here.
     """
     rows = await session.exec(
         select(Client.id, Client.client_id)
-        .where(col(Client.network_id) == network_id, col(Client.connection_status) == "online")
+        .where(
+            col(Client.network_id) == network_id,
+            # Another hub that starts on the same database takes all devices for offline.
+            or_(col(Client.connection_status) == "online", col(Client.client_id).in_(present)),
+        )
         .order_by(col(Client.name), col(Client.client_id))
     )
     online = rows.all()
-    connected = [row_id for row_id, client_id in online if client_id in speaking] or [
+    connected = [row_id for row_id, client_id in online if present.get(client_id)] or [
         row_id for row_id, _ in online
     ]
     if not connected:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import pytest
 
-from hub.reminders import LOOK_S, LOOKS_AT_ALL, RETURN_S, keep_reminders
+from hub.networks import Networks
+from hub.reminders import LEFT, LOOK_S, LOOKS_AT_ALL, RETURN_S, keep_reminders
 from hub.store.errors import NotFoundError
 from hub.store.reminders import DueReminders
 from shared.errors import StoreError
@@ -33,7 +34,8 @@ class Due:
         self.at = datetime.fromtimestamp(now_us() / 1e6, UTC) + timedelta(seconds=after_s)
         self.told_at: datetime | None = None
         self.failure: StoreError | None = None
-        self.speaking: set[str] = set()  # as asked last
+        self.shared = False
+        self.present: dict[str, bool] = {}  # as asked last
         self.newest = {"deleted meanwhile": 1, "fails": 1, network_id: 1}
         self.looked_up: Counter[str] = Counter()  # when the next is due, by network
         self.asked = 0  # how often, where something happened
@@ -53,11 +55,11 @@ class Due:
         return self.at if self.told_at is None else None
 
     async def tell(
-        self, network_id: str, now: datetime, speaking: Collection[str] = ()
+        self, network_id: str, now: datetime, present: Mapping[str, bool]
     ) -> tuple[Event, ...]:
         if network_id != self.network_id:
             raise NotFoundError("There is no such network.")
-        self.speaking = set(speaking)
+        self.present = dict(present)
         if self.told_at is not None or now < self.at:
             return ()
         self.told_at = now
@@ -83,8 +85,12 @@ class Due:
 
 
 @asynccontextmanager
-async def looking(hub: MemoryHub, due: Due) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(keep_reminders(cast("DueReminders", due), hub.networks, now_us))
+async def looking(
+    hub: MemoryHub, due: Due, networks: Networks | None = None
+) -> AsyncIterator[None]:
+    task = asyncio.ensure_future(
+        keep_reminders(cast("DueReminders", due), networks or hub.networks, now_us)
+    )
     yield
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -108,19 +114,19 @@ async def test_devices_that_said_that_they_speak_are_known_while_they_are_connec
     async with open_hub() as hub:
         due = Due(hub.network.network_id, RETURN_S + 1)
         async with looking(hub, due):
-            await hub.device("hall")
+            hall = await hub.device("hall")
             kitchen = await hub.connect(await hub.token("kitchen"))
             await kitchen.greet(capabilities=["microphone", "announcements"])
             observer = await hub.observer("announcements")
             await asyncio.gather(
-                *(one.read_for(RETURN_S + 2 * LOOK_S) for one in (kitchen, observer))
+                *(one.read_for(RETURN_S + 2 * LOOK_S) for one in (hall, kitchen, observer))
             )
-            assert due.speaking == {"kitchen"}
+            assert due.present == {"hall": False, "kitchen": True}
             await kitchen.channel.close()
             due.told_at = None
             due.newest[due.network_id] += 1
             await asyncio.sleep(2 * LOOK_S)
-            assert due.speaking == set()
+            assert due.present == {"hall": False}
 
 
 async def test_a_hub_that_starts_gives_devices_time_to_be_back() -> None:
@@ -180,3 +186,46 @@ async def test_a_store_that_fails_is_asked_again(caplog: pytest.LogCaptureFixtur
         assert due.told_at is not None
     levels = [record.levelname for record in caplog.records if "due reminders" in record.message]
     assert levels[0] == "WARNING"
+
+
+async def test_a_hub_where_nothing_speaks_leaves_what_is_due_to_another() -> None:
+    async with open_hub() as hub, open_hub() as other:
+        due = Due(hub.network.network_id, 100)
+        due.shared = True
+        del due.newest["fails"], due.newest["deleted meanwhile"]
+        quiet, loud = await hub.device("kitchen"), await other.connect(await other.token("hall"))
+        await loud.greet(capabilities=["microphone", "announcements"])
+        networks = cast("Networks", SameNetwork(other.networks, due.network_id))
+        await asyncio.sleep(LOOK_S / 2)
+        async with looking(hub, due), looking(other, due, networks):
+            await asyncio.gather(*(one.read_for(110) for one in (quiet, loud)))
+        assert due.present == {"hall": True}
+        assert 0 <= due.late_s <= LOOK_S
+
+
+async def test_where_nothing_speaks_at_any_hub_it_is_told_all_the_same() -> None:
+    async with open_hub() as hub:
+        due = Due(hub.network.network_id, 100)
+        due.shared = True
+        async with looking(hub, due):
+            kitchen = await hub.device("kitchen")
+            await kitchen.read_for(110)
+        assert LEFT.total_seconds() <= due.late_s <= LEFT.total_seconds() + LOOK_S
+        assert [one for one in kitchen.said if isinstance(one, ReminderDue)]
+
+
+class SameNetwork:
+    """The networks of a hub, of which the only one goes by another's id."""
+
+    def __init__(self, networks: Networks, network_id: str) -> None:
+        self._networks, self._network_id = networks, network_id
+
+    @property
+    def open_networks(self) -> tuple[str, ...]:
+        return (self._network_id,)
+
+    def present(self, _: str) -> dict[str, bool]:
+        return self._networks.present(self._networks.open_networks[0])
+
+    def publish(self, _: str, *events: Event) -> None:
+        self._networks.publish(self._networks.open_networks[0], *events)

@@ -193,7 +193,7 @@ async def test_an_overdue_reminder_may_be_sent_back_as_it_was_read_and_is_told_w
     made = await add(site, home, "reminders")
     path, due = f"{home.base}/reminders/{made['reminder_id']}", DueReminders(site.database)
     network_id = home.network.network_id
-    await due.tell(network_id, TIME + timedelta(hours=2))
+    await due.tell(network_id, TIME + timedelta(hours=2), {})
     read = (await site.ask("GET", path, home.token)).body
     assert read["status"] == "overdue"
     whole = {name: read[name] for name in NEW["reminders"]} | {"status": "overdue"}
@@ -202,7 +202,7 @@ async def test_an_overdue_reminder_may_be_sent_back_as_it_was_read_and_is_told_w
     later = whole | {"due_time": (TIME + timedelta(days=1)).isoformat()}
     moved = await site.ask("PUT", path, home.token, json=later)
     assert (moved.status, moved.body["status"]) == (200, "pending")
-    told = await due.tell(network_id, TIME + timedelta(days=1))
+    told = await due.tell(network_id, TIME + timedelta(days=1), {})
     assert [event.reminder_id for event in told if isinstance(event, ReminderDue)] == [
         made["reminder_id"]
     ]

@@ -197,7 +197,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule()
     def tell_due(self) -> None:
-        self.do(DueReminders(self.database).tell(self.home.network_id, self.now))
+        self.do(DueReminders(self.database).tell(self.home.network_id, self.now, {}))
 
     @rule(reminder_id=reminders, minutes=st.integers(0, 90))
     def put_off(self, reminder_id: str, minutes: int) -> None:
@@ -408,7 +408,7 @@ async def test_a_device_that_was_away_says_what_is_due_whatever_else_changed_of_
     replica = Replica(tmp_path / "copy.db", home.public_id)
     while await read_some(store, network_id, replica, 10):  # then it is away
         pass
-    await due.tell(network_id, now)
+    await due.tell(network_id, now, {})
     await household.change(REMINDERS, network_id, made.reminder_id, {"title": "water it"}, None)
     if compacted:
         await logs.compact(network_id)
@@ -426,11 +426,11 @@ async def test_that_a_reminder_was_due_is_no_news_once_it_is_dealt_with(
     now = datetime.fromtimestamp(clock.now_us / 1e6, UTC)
     values = {"due_time": now, "priority": "low", "status": "pending", "title": "water"}
     made, _ = await household.add(REMINDERS, network_id, values)
-    await due.tell(network_id, now)
+    await due.tell(network_id, now, {})
     later = {"due_time": now + timedelta(minutes=5)}
     await household.change(REMINDERS, network_id, made.reminder_id, later, None)
     assert await logs.compact(network_id) == 2
-    await due.tell(network_id, now + timedelta(minutes=5))
+    await due.tell(network_id, now + timedelta(minutes=5), {})
     await household.change(REMINDERS, network_id, made.reminder_id, {"status": "completed"}, None)
     await logs.compact(network_id)
     events = await store.events_after(network_id, 0)

@@ -75,7 +75,7 @@ DEEDS: dict[str, Callable[[Home], Awaitable[Any]]] = {
     "a conversation's end": lambda h: h.household.delete(CONVERSATIONS, h.id, h.conversation),
     "a person's end": lambda h: h.household.delete(PERSONS, h.id, h.ann),
     "a reminder's end": lambda h: h.household.delete(REMINDERS, h.id, h.reminder),
-    "a reminder that is due": lambda h: h.due.tell(h.id, h.now),
+    "a reminder that is due": lambda h: h.due.tell(h.id, h.now, {}),
     "a speaker": lambda h: h.voices.set_speaker(h.id, h.said, h.ann),
     "a merge": lambda h: h.voices.merge(h.id, h.ann, h.ben),
     "a voice's end": lambda h: h.voices.forget(h.id, h.ann),

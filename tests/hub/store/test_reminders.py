@@ -51,7 +51,7 @@ class House:
         return changed.status
 
     async def tell(self, now: datetime, *speaking: str) -> list[Event]:
-        return list(await self.due.tell(self.home.network_id, now, speaking))
+        return list(await self.due.tell(self.home.network_id, now, dict.fromkeys(speaking, True)))
 
     async def online(self, *names: str) -> None:
         for name in names:
@@ -207,6 +207,16 @@ async def test_where_nobody_was_heard_yet_one_device_announces_it(house: House) 
     assert await house.announced_to(None, "kitchen") == "kitchen"
 
 
+async def test_who_is_here_is_asked_whatever_another_hub_has_noted(house: House) -> None:
+    await house.online("kitchen", "hall")
+    await house.store.all_clients_offline()  # as another hub does when it starts
+    await house.remind()
+    (told,) = await house.due.tell(house.home.network_id, DUE, {"kitchen": False})
+    assert isinstance(told, ReminderDue)
+    assert told.announce_to == "kitchen"
+    assert house.due.shared == (house.database.engine == "postgresql")
+
+
 async def test_a_reminder_outlives_its_person_and_the_device_that_announced_it(
     house: House,
 ) -> None:
@@ -240,7 +250,7 @@ async def test_where_two_persons_are_one_the_reminder_is_theirs(house: House) ->
 async def test_another_networks_reminders_are_told_to_that_one(house: House) -> None:
     await house.remind()
     other = await furnish(house.store)
-    assert await house.due.tell(other.network_id, DUE) == ()
+    assert await house.due.tell(other.network_id, DUE, {}) == ()
 
 
 async def test_where_something_happened_is_asked_of_all_networks_at_once(house: House) -> None:
@@ -296,7 +306,7 @@ async def test_of_two_hubs_that_look_at_once_one_tells(
     for number in range(5):
         await house.remind(f"{number}")
     hubs = [DueReminders(database) for database in two_hubs]
-    told = await asyncio.gather(*(hub.tell(house.home.network_id, DUE) for hub in hubs * 3))
+    told = await asyncio.gather(*(hub.tell(house.home.network_id, DUE, {}) for hub in hubs * 3))
     assert sorted(one.title for some in told for one in some if isinstance(one, ReminderDue)) == [
         *"01234"
     ]
