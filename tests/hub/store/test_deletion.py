@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sqlmodel import col, select
 
@@ -14,7 +15,7 @@ from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
 from hub.store.household import Household
-from hub.store.household_kinds import CONVERSATIONS, PERSONS, REMINDERS
+from hub.store.household_kinds import ACTIONS, CONVERSATIONS, PERSONS, REMINDERS
 from hub.store.records import NetworkInfo
 from hub.store.scope import Scope
 from hub.store.store import Store
@@ -55,6 +56,9 @@ async def furnished(database: Database, clock: WoundClock) -> tuple[NetworkInfo,
             await store.record_interaction(interaction(text), election(owner))
     said = replace(interaction(SPOKEN), processing_metadata={"first": SPOKEN})
     await store.record_interaction(said, election(network_id), RECORDING)
+    done: dict[str, Any] = {"action_type": "cancel", "interaction_id": said.interaction_id}
+    done |= {"action_data": {"target": SPOKEN}, "result": {"title": SPOKEN}}
+    await household.add(ACTIONS, network_id, done)
     person, _ = await household.add_person(network_id, NAME)
     await household.add(CONVERSATIONS, network_id, {"title": TITLE})
     values = {"title": TITLE, "due_time": NOW, "priority": "low", "status": "pending"}

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import Phase, settings
@@ -29,16 +31,18 @@ from hypothesis.stateful import (
 )
 
 from edge.replica import Replica
+from hub.actions.intents import CreateReminder
 from hub.store.accounts import Accounts
 from hub.store.archive import Archive
 from hub.store.database import Database
-from hub.store.errors import CursorExpiredError
+from hub.store.errors import CursorExpiredError, NotFoundError
 from hub.store.event_log import EventLogs
 from hub.store.household import Household
 from hub.store.household_kinds import CONVERSATIONS, EVENTS, PERSONS, REMINDERS
-from hub.store.records import NetworkInfo
+from hub.store.records import Asked, NetworkInfo
 from hub.store.reminders import DueReminders
 from hub.store.store import Store
+from hub.store.voice_deeds import VoiceDeeds
 from shared.wire.events import ResyncRequired, Snapshot
 from shared.wire.network import DeleteInteraction, NamePerson
 from tests.hub.store.making import WoundClock, election, furnish, interaction
@@ -65,6 +69,7 @@ def rows_of(replica: Replica) -> dict[str, list[Any]]:
             "persons",
             "reminders",
             "calendar",
+            "actions",
         )
     } | {"settings": [replica.switches.network, replica._state("language") or "en"]}
 
@@ -139,6 +144,28 @@ class Histories(RuleBasedStateMachine):
         chosen = election(self.home.network_id, started_at_us=self.clock.now_us)
         self.do(self.store.record_interaction(said, chosen))
         return said.interaction_id
+
+    @rule(target=interactions, title=st.sampled_from(["call", "water"]))
+    def ask(self, title: str) -> str:
+        intent = CreateReminder(title=title, at=self.now)
+        said = replace(
+            interaction(title), timestamp=self.now, asked=Asked(intent, ZoneInfo("Europe/Berlin"))
+        )
+        chosen = election(self.home.network_id, started_at_us=self.clock.now_us)
+        self.do(self.store.record_interaction(said, chosen))
+        return said.interaction_id
+
+    @rule(interaction_id=interactions, person_id=persons)
+    def say_who_spoke(self, interaction_id: str, person_id: str) -> None:
+        deeds = VoiceDeeds(self.database, self.clock)
+        with suppress(NotFoundError):  # deleted at a device
+            self.do(deeds.set_speaker(self.home.network_id, interaction_id, person_id))
+
+    @rule(one=consumes(persons), other=persons)
+    def merge(self, one: str, other: str) -> None:
+        deeds = VoiceDeeds(self.database, self.clock)
+        with suppress(NotFoundError):  # they are one
+            self.do(deeds.merge(self.home.network_id, other, one))
 
     @rule(interaction_id=consumes(interactions))
     def delete(self, interaction_id: str) -> None:
