@@ -50,6 +50,7 @@ class Weight(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     licence: Text
     files: Annotated[tuple[WeightFile, ...], Meta(min_length=1)]
     engine: Literal["moonshine", "vosk", ""] = ""
+    network: Literal["ge2e", "campplus", ""] = ""
     wheel: str = ""
     folder: str = ""
     url: Annotated[str, Meta(pattern="^(https?://.+/)?$")] = ""
@@ -60,6 +61,8 @@ class Weight(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
             raise ValueError("a weight comes either from a wheel or from a url")
         if (self.kind == "recogniser") != bool(self.engine):
             raise ValueError("a recogniser, and nothing else, names its engine")
+        if (self.kind == "voice") != bool(self.network):
+            raise ValueError("a voice, and nothing else, names its network")
         if self.converted_from and not (
             self.kind == "voice" and self.wheel and len(self.files) == 1
         ):

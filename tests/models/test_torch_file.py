@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from models.torch_file import read_tensors
-from tests.models.checkpoints import MAGIC, Storage, Tensor, checkpoint, shared_checkpoint
+from tests.models.checkpoints import (
+    MAGIC,
+    Storage,
+    Tensor,
+    archive,
+    archived_checkpoint,
+    checkpoint,
+    shared_checkpoint,
+)
 
 TENSORS = {
     "weight": np.arange(12, dtype=np.float32).reshape(3, 4),
@@ -24,6 +33,7 @@ TENSORS = {
 }
 SHAPES: dict[str, tuple[int, ...]] = {"weight": (3, 4), "bias": (3,)}
 WHOLE = shared_checkpoint(TENSORS)
+ARCHIVE = archived_checkpoint(TENSORS)
 
 
 def read(data: bytes, **shapes: tuple[int, ...]) -> dict[str, NDArray[np.float32]]:
@@ -42,10 +52,32 @@ def test_tensors_are_read_from_the_storage_that_they_share() -> None:
         np.testing.assert_array_equal(tensor, TENSORS[name])
 
 
+def test_tensors_are_read_from_an_archive() -> None:
+    tensors = read_tensors(io.BytesIO(ARCHIVE), None, SHAPES)
+    assert list(tensors) == ["weight", "bias"]
+    for name, tensor in tensors.items():
+        assert tensor.dtype == np.float32
+        np.testing.assert_array_equal(tensor, TENSORS[name])
+
+
 @given(st.integers(0, len(WHOLE) - 1))
 def test_a_file_that_ends_too_early_is_refused(length: int) -> None:
     with pytest.raises(ValueError, match="it "):
         read(WHOLE[:length])
+
+
+@given(st.integers(0, len(ARCHIVE) - 1), st.integers(0, 255))
+def test_an_archive_that_is_cut_or_damaged_is_refused_or_read_all_the_same(
+    place: int, value: int
+) -> None:
+    with pytest.raises(ValueError, match="it "):
+        read_tensors(io.BytesIO(ARCHIVE[:place]), None, SHAPES)
+    damaged = ARCHIVE[:place] + bytes([value]) + ARCHIVE[place + 1 :]
+    try:
+        tensors = read_tensors(io.BytesIO(damaged), None, SHAPES)
+    except ValueError:
+        return
+    assert {name: tensor.shape for name, tensor in tensors.items()} == SHAPES
 
 
 @pytest.mark.parametrize(
@@ -73,6 +105,15 @@ class Deed:
         return os.mkdir, (str(self.path),)
 
 
+def test_a_pickle_in_an_archive_that_asks_for_anything_else_is_refused(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as members:
+        members.writestr("archive/data.pkl", pickle.dumps(Deed(tmp_path / "done"), protocol=2))
+    with pytest.raises(ValueError, match=r"asks for posix\.mkdir"):
+        read(file.getvalue())
+    assert not (tmp_path / "done").exists()
+
+
 @pytest.mark.parametrize("place", range(5))
 def test_a_pickle_that_asks_for_anything_else_is_refused(place: int, tmp_path: Path) -> None:
     harmless: list[Any] = [MAGIC, 1001, {"little_endian": True}, {"model_state": {}}, []]
@@ -88,6 +129,7 @@ def test_a_pickle_that_asks_for_anything_else_is_refused(place: int, tmp_path: P
 
 FLOATS = Storage("1", np.zeros(6, np.float32))
 HALVES = Storage("2", np.zeros(6, np.float32), "HalfStorage")
+COUNTS = Storage("3", np.zeros(6, np.float32), "LongStorage")
 
 
 @pytest.mark.parametrize(
@@ -102,8 +144,16 @@ HALVES = Storage("2", np.zeros(6, np.float32), "HalfStorage")
         (checkpoint(state(Tensor(FLOATS, 1, (6,))), [FLOATS]), "a is not of shape"),
         (checkpoint(state(Tensor(FLOATS, -1, (6,))), [FLOATS]), "a is not of shape"),
         (checkpoint(state(Tensor(FLOATS, 0, (6,))), []), "KeyError"),
+        (archive(state(), [], name="other.pkl"), "something else"),
+        (archive(state(), [], b"big"), "big-endian"),
+        (archive(state(Tensor(COUNTS, 0, (6,))), [COUNTS]), "KeyError"),
+        (archive(state(Tensor(FLOATS, 0, (6,))), []), "KeyError"),
+        (archive(state(Tensor(FLOATS, 1, (6,))), [FLOATS]), "a is not of shape"),
     ],
-    ids=["zip", "magic", "version", "endian", "half", "strides", "beyond", "before", "storage"],
+    ids=[
+        *("zip", "magic", "version", "endian", "half", "strides", "beyond", "before", "storage"),
+        *("archive", "order", "counts", "member", "archived beyond"),
+    ],
 )
 def test_what_is_no_such_checkpoint_is_refused(data: bytes, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
