@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hub.speakers.spaces import GE2E, GE2E_LEGACY, SPACES
+from hub.speakers.spaces import CAMPPLUS, GE2E, GE2E_LEGACY, SIZES, SPACES
 from shared.audio import SAMPLE_RATE
 from shared.wav import read_wav
 
@@ -19,7 +19,7 @@ def add_voice_commands(commands: Any) -> None:
     embed = deeds.add_parser(
         "embed",
         help="print the vector of the voice in a recording",
-        description="Prints 256 numbers, the vector of the voice that speaks in a recording, as "
+        description="Prints the vector of the voice that speaks in a recording, 256 numbers, as "
         "JSON. Vectors of one space can be compared: the more two of them point the same way, the "
         "likelier one person spoke both.",
     )
@@ -30,7 +30,8 @@ def add_voice_commands(commands: Any) -> None:
         "--space",
         choices=SPACES,
         default=GE2E,
-        help=f"{GE2E} (the default), or {GE2E_LEGACY}, that of the legacy system's vectors",
+        help=f"{GE2E} (the default); {GE2E_LEGACY}, that of the legacy system's vectors; or "
+        f"{CAMPPLUS} ({SIZES[CAMPPLUS]} numbers), in which the hub knows people best",
     )
     embed.add_argument(
         "--json",
@@ -44,7 +45,7 @@ def _embed(args: argparse.Namespace) -> int:
     from hub.speakers.encoder import SpeakerEncoder, speech_of  # onnxruntime takes time to load
 
     pcm = read_wav(args.file)
-    voice = [round(float(number), 8) for number in SpeakerEncoder.load().embed(pcm, args.space)]
+    voice = [round(float(number), 8) for number in SpeakerEncoder().embed(pcm, args.space)]
     if args.json:
         told = {
             "file": str(args.file),

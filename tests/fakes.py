@@ -354,7 +354,7 @@ class MemoryStore(Store):
         ended = at + timedelta(seconds=duration_s or 0)
         return Speech(at, ended, None, client.room if client else None, topic_words(text))
 
-    async def voice_spaces(self, network_id: str) -> tuple[str, ...]:
+    async def voice_spaces(self, network_id: str, space: str) -> tuple[str, ...]:
         return ()  # it knows no voices
 
     async def record_election(self, election: ElectionRecord) -> None:

@@ -13,7 +13,6 @@ from hub.api.form import read_form, read_limited
 from hub.api.route import Call, Versioned, id_of
 from hub.audio_file import read_recording
 from hub.speakers.enrolment import Sureness
-from hub.speakers.spaces import GE2E
 from hub.store.details import InteractionDetails
 from hub.store.household_details import PersonDetails
 from shared.errors import WeightsError
@@ -72,14 +71,19 @@ async def enrol(call: Call) -> Enrolment:
             data = await _recording(call)
         pcm = await asyncio.to_thread(read_recording, data, call.query.sample_rate)
     try:
-        heard = await services.speakers.embed(pcm, (GE2E,))
+        heard = await services.speakers.embed(pcm, ())
     except WeightsError as error:
         raise VoicesUnavailableError(
             "The hub cannot tell voices: it lacks the weights.",
-            "On the hub: mira-hub models pull voice-ge2e",
+            "On the hub: mira-hub models pull voice-campplus",
         ) from error
     done, told = await services.voices.enrol(
-        call.network_id, person_id, heard.vectors[GE2E], heard.speech_s, anew=call.query.anew
+        call.network_id,
+        person_id,
+        heard.vectors[heard.space],
+        heard.speech_s,
+        anew=call.query.anew,
+        space=heard.space,
     )
     services.networks.publish(call.network_id, *told)
     return Enrolment(

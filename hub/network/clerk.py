@@ -149,8 +149,11 @@ class Clerk:
         """The voice in an utterance; None where it is not wanted, or cannot be told now."""
         if self._speakers is None or pcm is None:
             return None
+        space = await self._speakers.prepare()
+        if space is None:
+            return None
         try:
-            spaces = await self._store.voice_spaces(self._network_id)
+            spaces = await self._store.voice_spaces(self._network_id, space)
         except (StoreError, NotFoundError):
             return None  # whoever stores the interaction will say so
         return await self._speakers.hear(pcm, spaces) if spaces else None

@@ -7,44 +7,21 @@ and nearer than to anybody known, become a person once there are enough of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from hub.speakers.book import Heard, VoiceBook, unit
-from hub.speakers.spaces import GE2E, Embedding
+from hub.speakers.spaces import Embedding
+from hub.speakers.thresholds import THRESHOLDS, Thresholds
 
 Outcome = Literal["known", "new", "unknown", "ambiguous", "too_little_speech"]
 """What is decided: `known` is somebody of the network; `new` a stranger who was heard often enough
 to be a person from now on, and `unknown` one who was not; `ambiguous` may be one or another."""
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """Where similarities (cosines) are cut; docs/voices.md tells how they were found."""
-
-    known: float = 0.80  # from here on it is somebody, in clear audio
-    margin: float = 0.04  # if everybody else is further by this
-    alone: float = 0.04  # so much nearer it has to be where there is nobody else to be further
-    stranger: float = 0.74  # below it, it is none of the known, in clear audio
-    gathered: float = 0.80  # each of a stranger's utterances to the mean of the others
-    apart: float = 0.80  # several utterances together: below it, they are none of the known
-    together: float = 0.84  # from here on they are somebody
-
-    def at(self, quality: float | None) -> Thresholds:
-        """For audio of some quality: noise and echoes make everybody less like himself."""
-        if quality is None:
-            return self
-        share = min(1.0, max(0.0, (CLEAREST - quality) / (CLEAREST - NOISIEST)))
-        lower = share * NOISE_TAKES
-        return replace(self, known=self.known - lower, stranger=self.stranger - lower)
-
-
-CLEAREST, NOISIEST, NOISE_TAKES = 70.0, 45.0, 0.05
-"""Audio quality (0 to 100) above which nothing is lost, below which thresholds fall no further, and
-by how much they are lower then."""
 FEWEST, LEAST_S = 3, 6.0
 """So many utterances, with so much speech in all, make a person of a stranger."""
 MOST_AT_ONCE = 12
@@ -52,11 +29,6 @@ MOST_AT_ONCE = 12
 CLEAR = 50.0
 """Audio quality below which an utterance makes no person and teaches no voice: noise makes
 strangers alike."""
-TEACHING_MARGIN = 0.12
-"""A voice learns only from what is so much further from everybody else: a wrong lesson would bring
-the next."""
-LIKE_EACH_OTHER = 0.04
-"""By so much nearer to each other than to anybody known are utterances that make a new person."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +36,7 @@ class Stranger:
     """An utterance that nobody was assigned to."""
 
     interaction_id: str
-    vector: Embedding  # in the space `ge2e`
+    vector: Embedding  # in the space of the book
     speech_s: float
 
 
@@ -78,13 +50,14 @@ class Decision:
     margin: float | None = None  # above the next; None: there is none
     teaches: bool = False  # whether the voice learns from it
     earlier: tuple[str, ...] = ()  # utterances of before that turn out to be of the same person
+    space: str | None = None  # in which similarity and margin are; None: there are none
 
 
 def decide(
     heard: Heard,
     book: VoiceBook,
     strangers: Sequence[Stranger],
-    thresholds: Thresholds = Thresholds(),
+    thresholds: Thresholds | None = None,
     quality: float | None = None,
 ) -> Decision:
     """Who spoke.
@@ -93,18 +66,27 @@ def decide(
         heard: the voice, in all spaces of the book.
         book: the voices of the network.
         strangers: what nobody was assigned to lately; their order does not matter.
-        thresholds: where to cut.
+        thresholds: where to cut in the book's space; None: where it is done by default.
         quality: of the audio, 0 to 100; None: as good as any.
     """
-    if not heard.vectors:
+    vector = heard.vectors.get(book.space)
+    if vector is None:
         return Decision("too_little_speech")
+    thresholds = thresholds or THRESHOLDS[book.space]
     clear = quality is None or quality >= CLEAR
     found = _compare(heard, book, thresholds.at(quality))
-    if found.outcome == "known" and clear:
-        found = replace(found, teaches=_teaches(found, thresholds))
-    if found.outcome == "known" or not clear or set(book.spaces) - heard.vectors.keys():
+    if found.outcome == "known":
+        return replace(found, teaches=clear and _teaches(found, thresholds))
+    if set(book.spaces) - heard.vectors.keys():
         return found
-    vector = heard.vectors[GE2E]
+    if book.older is not None:
+        before = _before(heard, book, book.older, found, quality)
+        if before.outcome == "known":
+            return before
+        if before.outcome != "unknown":  # it may be somebody who is known there only
+            return found
+    if not clear:
+        return found
     group, likeness = _gather(vector, strangers, thresholds)
     enough = 1 + len(group) >= FEWEST and (
         heard.speech_s + sum(one.speech_s for one in group) >= LEAST_S
@@ -113,15 +95,38 @@ def decide(
         return found
     # Together they say more than each alone.
     mean = unit(np.mean([vector, *(one.vector for one in group)], axis=0))
-    nearest = book.nearest({**heard.vectors, GE2E: mean})
-    earlier = tuple(one.interaction_id for one in group)
-    if not nearest or nearest[0][1] < min(thresholds.apart, likeness - LIKE_EACH_OTHER):
-        return Decision("new", None, found.similarity, found.margin, True, earlier)
+    nearest = book.nearest({**heard.vectors, book.space: mean})
+    together = replace(
+        found, teaches=True, earlier=tuple(one.interaction_id for one in group), person_id=None
+    )
+    if not nearest or nearest[0][1] < min(thresholds.apart, likeness - thresholds.like_each_other):
+        return replace(together, outcome="new")
     apart = len(nearest) < 2 or nearest[0][1] - nearest[1][1] >= thresholds.margin
     surcharge = thresholds.alone if len(nearest) < 2 else 0.0
     if nearest[0][1] >= thresholds.together + surcharge and apart:
-        return Decision("known", nearest[0][0], found.similarity, found.margin, True, earlier)
+        return replace(together, outcome="known", person_id=nearest[0][0])
     return found
+
+
+def _before(
+    heard: Heard, book: VoiceBook, older: VoiceBook, found: Decision, quality: float | None
+) -> Decision:
+    """Who spoke, by how people were known before there was the space of the book.
+
+    It says only who is known better there than here, and whom this space does not speak against.
+    """
+    thresholds = THRESHOLDS[older.space]
+    before = _compare(heard, older, thresholds.at(quality))
+    if before.outcome != "known" or before.person_id is None:
+        return before
+    nearest = book.nearest({book.space: heard.vectors[book.space]}, count=1)
+    unlike = found.outcome == "unknown"
+    same = bool(nearest) and nearest[0][0] == before.person_id
+    if not book.behind(before.person_id) or not (same or unlike):
+        return replace(before, outcome="ambiguous", person_id=None)
+    clear = quality is None or quality >= CLEAR
+    first = not book.voice(before.person_id).places(book.space)
+    return replace(before, teaches=clear and _teaches(before, thresholds) and (first or not unlike))
 
 
 def _compare(heard: Heard, book: VoiceBook, thresholds: Thresholds) -> Decision:
@@ -131,22 +136,37 @@ def _compare(heard: Heard, book: VoiceBook, thresholds: Thresholds) -> Decision:
         return Decision("unknown")
     person_id, similarity = nearest[0]
     margin = similarity - nearest[1][1] if len(nearest) > 1 else None
+    unsure = Decision("ambiguous", None, similarity, margin, space=book.space)
     if similarity < thresholds.stranger:
-        return Decision("unknown", None, similarity, margin)
+        return replace(unsure, outcome="unknown")
     if margin is None:
         told = similarity >= thresholds.known + thresholds.alone
     else:
         told = similarity >= thresholds.known and margin >= thresholds.margin
-    if not told:
-        return Decision("ambiguous", None, similarity, margin)
-    return Decision("known", person_id, similarity, margin)
+    return replace(unsure, outcome="known", person_id=person_id) if told else unsure
 
 
 def _teaches(found: Decision, thresholds: Thresholds) -> bool:
     """Whether the person's voice may learn from it; where nobody else is known, with more care."""
     if found.margin is not None:
-        return found.margin >= TEACHING_MARGIN
+        return found.margin >= thresholds.teaching_margin
     return found.similarity is not None and found.similarity >= thresholds.known + thresholds.alone
+
+
+def taught(said: Mapping[str, Any]) -> bool:
+    """Whether the voice of who said something learned from it, by what was noted of the decision.
+
+    What a person gave to somebody by hand teaches as long as it is clear.
+    """
+    if not said.get("clear"):
+        return False
+    if said.get("outcome") != "known":
+        return True  # it was by hand, or made a person, at once or with what came later
+    # What was decided before this was noted: by the rule for where several people are known.
+    cut = THRESHOLDS.get(said.get("space", ""))
+    margin = said.get("margin")
+    told = cut is not None and margin is not None and margin >= cut.teaching_margin
+    return bool(said.get("taught", told))
 
 
 def _gather(

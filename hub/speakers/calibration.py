@@ -7,37 +7,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from hub.speakers.assignment import Thresholds
 from hub.speakers.book import Voice, unit
+from hub.speakers.spaces import GE2E
+from hub.speakers.thresholds import THRESHOLDS, Thresholds
 
 FEWEST_PEOPLE, FEWEST_SENTENCES = 2, 3
 """So many people have to have read as many sentences each."""
 MOST_PEOPLE = 50
 """Of whom it is asked; a household has fewer."""
-EVERYDAY = 0.08
-"""By so much less alike is one person's speech on another day, in another room, than sentences
-that were read in one go."""
-FURTHEST = 0.04
-"""So far the threshold moves at most: a few sentences say little about an evening at the table."""
 
 
-def household_thresholds(
-    voices: Mapping[str, Voice],
-    default: Thresholds = Thresholds(),  # noqa: B008 - frozen
-) -> Thresholds:
-    """The thresholds for a network.
+def household_thresholds(voices: Mapping[str, Voice], space: str = GE2E) -> Thresholds:
+    """The thresholds for a network, in a space.
 
     Each sentence of an enrolment is held against the others of the same person, and against
     everybody else's enrolment. In the middle between the least similarity within a person, less
     what everyday life costs, and the greatest between two is where this household would cut; the
-    default moves there, by 0.04 at most. Two people who sound alike raise it, and are mixed up
+    default moves there, but not far. Two people who sound alike raise it, and are mixed up
     less; people who are far apart lower it, and are known from further away.
     """
-    read = [
-        np.stack(voice.enrolment)
-        for _, voice in sorted(voices.items())
-        if len(voice.enrolment) >= FEWEST_SENTENCES
-    ][:MOST_PEOPLE]
+    default = THRESHOLDS[space]
+    given = (voice.enrolment(space) for _, voice in sorted(voices.items()))
+    read = [np.stack(some) for some in given if len(some) >= FEWEST_SENTENCES][:MOST_PEOPLE]
     if len(read) < FEWEST_PEOPLE:
         return default
     means = np.stack([unit(sentences.mean(axis=0)) for sentences in read])
@@ -48,8 +39,8 @@ def household_thresholds(
         within = min(within, float(np.einsum("ij,ij->i", sentences, rest).min()))
         others = np.delete(means, number, axis=0)
         between = max(between, float(np.einsum("ik,jk->ij", sentences, others).max()))
-    middle = (within - EVERYDAY + between) / 2
-    moved = float(np.clip(middle - default.known, -FURTHEST, FURTHEST))
+    middle = (within - default.everyday + between) / 2
+    moved = float(np.clip(middle - default.known, -default.furthest, default.furthest))
     return replace(
         default,
         known=default.known + moved,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+import threading
 
 import numpy as np
-import onnxruntime
 
-from hub.speakers.features import Signal, partials
+from hub.speakers.features import Signal
 from hub.speakers.legacy_chain import legacy_chain
+from hub.speakers.network import Campplus, Ge2e, Network
 from hub.speakers.silence import raise_level, trim_silence
-from hub.speakers.spaces import GE2E, SPACES, Embedding
+from hub.speakers.spaces import CAMPPLUS, GE2E, GE2E_LEGACY, MAIN, SPACES, Embedding
 from models.location import WeightStore
-from models.voice import INPUT, OUTPUT
 from shared.audio import FULL_SCALE, SAMPLE_RATE, Pcm
-from shared.errors import Fault, MiraError, WeightsError
+from shared.errors import Fault, MiraError
 
-WEIGHTS = "voice-ge2e"
+NETWORKS: dict[str, type[Network]] = {CAMPPLUS: Campplus, GE2E: Ge2e, GE2E_LEGACY: Ge2e}
+"""Which network makes the vectors of a space."""
 
 SHORTEST_S = 1.6
-"""Of speech, below which a voice cannot be told: the encoder's window."""
+"""Of speech, below which a voice cannot be told: the window of the GE2E encoder."""
 
 
 class TooLittleSpeechError(MiraError):
@@ -31,39 +30,45 @@ class TooLittleSpeechError(MiraError):
 
 
 class SpeakerEncoder:
-    """The encoder with the weights in one folder.
-
-    A call takes one thread; several may call at once.
+    """Makes vectors in each space whose weights are here; a network is loaded when it is needed.
 
     Args:
-        folder: where `encoder.onnx` is.
-
-    Raises:
-        WeightsError: onnxruntime cannot use them.
+        store: where the weights are.
     """
 
-    def __init__(self, folder: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session: Any = onnxruntime.InferenceSession(
-                str(folder / "encoder.onnx"), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's errors share no narrower base
-            raise WeightsError(
-                f"{WEIGHTS} cannot be loaded from {folder}: {error}",
-                f"Check its weights with: mira-hub models verify {WEIGHTS}",
-            ) from error
+    def __init__(self, store: WeightStore | None = None) -> None:
+        self._store = store or WeightStore()
+        self._networks: dict[type[Network], Network] = {}
+        self._loading = threading.Lock()
+        self.spaces = frozenset(
+            space for space in SPACES if self._store.folder(NETWORKS[space].weights).is_dir()
+        )
+        """In which it can tell voices."""
+        self.space = next((space for space in MAIN if space in self.spaces), MAIN[0])
+        """The best of them, in which people are told apart."""
 
     @classmethod
     def load(cls, store: WeightStore | None = None) -> SpeakerEncoder:
-        """The encoder with the weights that were fetched.
+        """One that has the weights of its best space at hand.
 
         Raises:
-            WeightsError: they are not here; the hint says how to fetch them.
+            WeightsError: none are here, or they are damaged; the hint says how to fetch them.
         """
-        return cls((store or WeightStore()).locate(WEIGHTS))
+        encoder = cls(store)
+        encoder.network(encoder.space)
+        return encoder
+
+    def network(self, space: str) -> Network:
+        """The network of a space, loaded.
+
+        Raises:
+            WeightsError: its weights are not here, or are damaged.
+        """
+        kind = NETWORKS[space]
+        with self._loading:
+            if kind not in self._networks:
+                self._networks[kind] = kind(self._store.locate(kind.weights))
+            return self._networks[kind]
 
     def embed(self, pcm: Pcm, space: str) -> Embedding:
         """The voice that speaks in an utterance.
@@ -75,10 +80,11 @@ class SpeakerEncoder:
         Raises:
             TooLittleSpeechError: less than 1.6 s of it is speech.
             ValueError: there is no such space.
+            WeightsError: the weights for it are not here, or are damaged.
         """
         if space not in SPACES:
             raise ValueError(f"there is no space {space!r}")
-        speech = speech_of(pcm)
+        network, speech = self.network(space), speech_of(pcm)
         seconds = len(speech) / SAMPLE_RATE
         if seconds < SHORTEST_S:
             raise TooLittleSpeechError(
@@ -86,18 +92,11 @@ class SpeakerEncoder:
                 "Say a whole sentence.",
                 speech_s=round(seconds, 2),
             )
-        return self.encode(speech if space == GE2E else legacy_chain(_signal(pcm)))
-
-    def encode(self, signal: Signal) -> Embedding:
-        """The voice in a signal that was prepared, at least one sample: nothing is done to it."""
-        voices = self._session.run([OUTPUT], {INPUT: partials(signal)})[0]
-        mean = voices.mean(axis=0, dtype=np.float64)
-        voice: Embedding = (mean / np.linalg.norm(mean)).astype(np.float32)
-        return voice
+        return network.encode(legacy_chain(_signal(pcm)) if space == GE2E_LEGACY else speech)
 
 
 def speech_of(pcm: Pcm) -> Signal:
-    """The speech in an utterance as the encoder is usually given it: raised, without pauses."""
+    """The speech in an utterance as encoders are usually given it: raised, without pauses."""
     return trim_silence(raise_level(_signal(pcm)))
 
 

@@ -14,12 +14,13 @@ import numpy as np
 
 from hub.audio_file import read_recording
 from hub.speakers.desk import SpeakersDesk
-from hub.speakers.spaces import GE2E, GE2E_LEGACY, Embedding
+from hub.speakers.spaces import GE2E_LEGACY, Embedding
 from hub.store.errors import VoicesOffError
 from hub.store.household import Household
 from hub.store.voice_deeds import VoiceDeeds
 from shared.audio import SAMPLE_RATE
 from shared.errors import WeightsError
+from shared.wire.events import Event
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Teacher:
         """
         pcm = await asyncio.to_thread(read_recording, recording, SAMPLE_RATE)
         try:
-            heard = await self._speakers.embed(pcm, (GE2E, GE2E_LEGACY))
+            heard = await self._speakers.embed(pcm, (GE2E_LEGACY,))
         except WeightsError as error:
             log.warning("no voice can be taught: %s", error)
             return False
@@ -76,11 +77,19 @@ class Teacher:
             # What a legacy system learned counts only until the hub knows the voice itself. This
             # comes first: what is refused as somebody else's teaches nothing.
             _, events = await self._voices.enrol(
-                network_id, person_id, heard.vectors[GE2E], heard.speech_s
+                network_id,
+                person_id,
+                heard.vectors[heard.space],
+                heard.speech_s,
+                space=heard.space,
             )
-            more = await self._household.learn_voice(
-                network_id, person_id, lambda known: taught(known, heard.vectors[GE2E_LEGACY])
-            )
+            legacy = heard.vectors.get(GE2E_LEGACY)
+            if legacy is None:  # its weights are not here; the hub knows the voice by its own
+                more: tuple[Event, ...] = ()
+            else:
+                more = await self._household.learn_voice(
+                    network_id, person_id, lambda known: taught(known, legacy)
+                )
         except VoicesOffError:
             return False
         self._publish(network_id, *events, *more)

@@ -260,14 +260,19 @@ class Store:
                 session, interaction, election, recording, self._now(), self._voices
             )
 
-    async def voice_spaces(self, network_id: str) -> tuple[str, ...]:
+    async def voice_spaces(self, network_id: str, space: str) -> tuple[str, ...]:
         """In which spaces a voice is to be told apart from the network's; none: it is not wanted.
+
+        Args:
+            network_id: the network's UUID.
+            space: in which the hub tells people apart; whoever is not known well enough there adds
+                those that they were known in before.
 
         Raises:
             NotFoundError: no such network.
         """
         async with self._database.session(Scope(network_id)) as session:
-            known = await self._voices.fresh(session, network_id)
+            known = await self._voices.fresh(session, network_id, space)
         return known.book.spaces if known.wanted else ()
 
     async def record_election(self, election: ElectionRecord) -> None:

@@ -17,10 +17,10 @@ import sqlalchemy
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.speakers.assignment import Stranger, Thresholds
+from hub.speakers.assignment import Stranger
 from hub.speakers.book import VoiceBook, usable
 from hub.speakers.calibration import household_thresholds
-from hub.speakers.spaces import GE2E
+from hub.speakers.thresholds import Thresholds
 from hub.store import voice_rows
 from hub.store.errors import NotFoundError
 from hub.store.settings import parse_settings
@@ -60,7 +60,7 @@ class KnownVoices:
 
     def recalibrate(self) -> None:
         """To be called when voices changed."""
-        self.thresholds = household_thresholds(self.book.voices)
+        self.thresholds = household_thresholds(self.book.voices, self.book.space)
 
     def note(self, row: Any, since: datetime) -> str | None:
         """Takes an interaction's row for a stranger's or not; gives its speaker."""
@@ -69,11 +69,13 @@ class KnownVoices:
         if row.speaker_id is not None:
             return str(row.speaker_id)
         said = (row.processing_metadata or {}).get(voice_rows.SPEAKER)
-        if not isinstance(said, Mapping) or said.get("space") != GE2E or not said.get("clear"):
+        if not isinstance(said, Mapping) or not said.get("clear"):
+            return None
+        if said.get("space") != self.book.space:  # it can be compared with nobody's here
             return None
         if said.get("outcome") == voice_rows.BY_HAND:  # somebody said that it is nobody's
             return None
-        vector = usable(row.voice_embedding)
+        vector = usable(row.voice_embedding, self.book.space)
         if vector is not None and row.timestamp is not None and row.timestamp >= since:
             self.strangers[row.id] = Stranger(row.id, vector, float(said.get("speech_s", 0)))
             self.spoken_at[row.id] = row.timestamp
@@ -98,8 +100,13 @@ class VoiceCache:
         self._clock = clock
         self._known: OrderedDict[str, KnownVoices] = OrderedDict()
 
-    async def fresh(self, session: AsyncSession, network_id: str) -> KnownVoices:
+    async def fresh(self, session: AsyncSession, network_id: str, space: str) -> KnownVoices:
         """What the network's voices are in the session's picture of the database.
+
+        Args:
+            session: of the network.
+            network_id: the network's UUID.
+            space: in which people are told apart.
 
         To be asked before anything is logged in the session: what is rolled back must not be
         taken for what is known.
@@ -121,11 +128,12 @@ class VoiceCache:
         known = self._known.get(network_id)
         if (
             known is None
+            or known.book.space != space
             or known.seq < floor
             or not await _follow(session, network_id, known, seq, since)
         ):
             wanted = parse_settings(settings).voices
-            known = await _load(session, network_id, seq, since, wanted=wanted)
+            known = await _load(session, network_id, space, seq, since, wanted=wanted)
             self._known[network_id] = known
         self._known.move_to_end(network_id)
         while len(self._known) > MOST_NETWORKS:
@@ -137,11 +145,12 @@ class VoiceCache:
 
 
 async def _load(
-    session: AsyncSession, network_id: str, seq: int, since: datetime, *, wanted: bool
+    session: AsyncSession, network_id: str, space: str, seq: int, since: datetime, *, wanted: bool
 ) -> KnownVoices:
     if not wanted:
-        return KnownVoices(False, seq, VoiceBook())
-    known = KnownVoices(True, seq, VoiceBook(await voice_rows.voices(session, network_id)))
+        return KnownVoices(False, seq, VoiceBook(space=space))
+    book = VoiceBook(await voice_rows.voices(session, network_id), space)
+    known = KnownVoices(True, seq, book)
     rows = await session.exec(
         _SPOKEN.where(
             col(Interaction.network_id) == network_id,
@@ -208,11 +217,12 @@ async def _read_again(
     voices = await voice_rows.voices(session, network_id, changed)
     enrolment = False
     for person_id in changed:
-        before = known.book.voice(person_id).enrolment
+        before = known.book.voice(person_id).enrolment(known.book.space)
         if person_id in voices:
             known.book.put(person_id, voices[person_id])
         else:
             known.book.drop(person_id)
-        enrolment |= len(before) != len(known.book.voice(person_id).enrolment)
+        after = known.book.voice(person_id).enrolment(known.book.space)
+        enrolment |= len(before) != len(after)
     if enrolment or persons:
         known.recalibrate()

@@ -11,10 +11,12 @@ from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from hub.speakers.assignment import taught
 from hub.speakers.book import Voice, VoiceBook, usable
 from hub.speakers.enrolment import Certainty, certainty, repeated, resembling, unlike
-from hub.speakers.learning import enrolled, learned
+from hub.speakers.learning import enrolled, learned, unlearned
 from hub.speakers.spaces import GE2E, Embedding
+from hub.speakers.thresholds import THRESHOLDS
 from hub.store import events, networks, voice_merging, voice_rows, voices
 from hub.store.database import Database
 from hub.store.errors import NotFoundError, UnlikeVoiceError, VoicesOffError
@@ -26,8 +28,6 @@ from hub.store.whole import whole
 from shared.clock import Clock
 from shared.wire.events import Event
 
-MOST_RELEARNED = 500
-"""Utterances that a voice is learned from anew, the newest."""
 TOLD_AT_ONCE = 100
 """Events that devices are told of at once; if there are more, they read the log by themselves."""
 
@@ -73,6 +73,7 @@ class VoiceDeeds:
         speech_s: float,
         *,
         anew: bool = False,
+        space: str = GE2E,
     ) -> tuple[Enrolled, tuple[Event, ...]]:
         """Gives a person's voice a sentence that was read for it.
 
@@ -82,9 +83,10 @@ class VoiceDeeds:
         Args:
             network_id: the network's UUID.
             person_id: whose voice it is.
-            sentence: the vector in the space `ge2e`.
+            sentence: the vector, in `space`.
             speech_s: seconds of speech in it.
-            anew: sentences of an earlier enrolment are forgotten.
+            anew: sentences of an earlier enrolment are forgotten, in all spaces.
+            space: in which the hub tells people apart.
 
         A recording that is given again changes nothing.
 
@@ -102,22 +104,22 @@ class VoiceDeeds:
             if anew:
                 rest = tuple(one for one in before.centroids if not one.enrolled)
                 kept = Voice(rest, before.legacy)
-            if unlike(kept, sentence):
+            if unlike(kept, sentence, space):
                 raise UnlikeVoiceError(
                     "This does not sound like who read the sentences before.",
                     "Read it once more where it is quiet, or begin anew (anew=true).",
                 )
             after = kept
-            if not repeated(kept, sentence):
-                after = enrolled(kept, [(sentence, speech_s)])
+            if not repeated(kept, sentence, space):
+                after = enrolled(kept, [(sentence, speech_s)], space)
             await voice_rows.write(session, network_id, person_id, before, after, now)
             known = await voice_rows.voices(session, network_id)
             others = {key: voice for key, voice in known.items() if key != person_id}
             nameless = await _nameless(session, network_id)
             same = [
                 key
-                for key in resembling(after, others)
-                if key in nameless and not others[key].enrolment
+                for key in resembling(after, others, space)
+                if key in nameless and not others[key].enrolment(space)
             ]
             told: list[Event] = []
             for other in same:
@@ -125,8 +127,8 @@ class VoiceDeeds:
                 del others[other]
             told.append(await voice_rows.tell_person(session, network_id, person_id, now))
             shown = await _shown(session, network_id, person_id)
-            sure = certainty(after, VoiceBook(others))
-            result = Enrolled(shown, len(after.enrolment), sure, tuple(same))
+            sure = certainty(after, VoiceBook(others, space))
+            result = Enrolled(shown, len(after.enrolment(space)), sure, tuple(same))
             return result, _few(told)
 
     async def forget(self, network_id: str, person_id: str) -> tuple[Event, ...]:
@@ -198,7 +200,7 @@ class VoiceDeeds:
     ) -> tuple[PersonDetails, tuple[Event, ...]]:
         """Gives what one person said to another, who is new where `to_id` is None.
 
-        Both voices are learned anew, from what is now theirs.
+        What the one voice learned from it, as far as that can be taken out again, the other does.
 
         Raises:
             NotFoundError: the network has no such people, or the first did not say all of it.
@@ -222,10 +224,11 @@ class VoiceDeeds:
             if list(found) != said:
                 raise NotFoundError("The person did not say all of these.")
             target = to_id or (await voices.new_person(session, network_id, name, now)).id
+            if person_id != target:
+                await _move(session, network_id, said, person_id, target, now)
             await _note_by_hand(session, network_id, said)
             told = await voices.give(session, network_id, said, target, now)
             for key in (person_id, target):
-                await _relearn(session, network_id, key, now)
                 told.append(await voice_rows.tell_person(session, network_id, key, now))
             return await _shown(session, network_id, target), _few(told)
 
@@ -251,21 +254,19 @@ class VoiceDeeds:
             people = {key for key in (spoken[0], person_id) if key is not None}
             for key in sorted(people):
                 await voice_rows.person(session, network_id, key)
-            row = (
-                await session.exec(
-                    select(Interaction)
-                    .where(
-                        col(Interaction.network_id) == network_id, Interaction.id == interaction_id
-                    )
-                    .with_for_update()
-                )
-            ).one()
-            await _note_by_hand(session, network_id, [interaction_id])
-            told = await voices.give(session, network_id, [interaction_id], person_id, now)
-            if spoken[0] != person_id and usable(row.voice_embedding) is not None:
-                for key in sorted(people):
-                    await _relearn(session, network_id, key, now)
-                    told.append(await voice_rows.tell_person(session, network_id, key, now))
+            said = [interaction_id]
+            await session.exec(
+                select(Interaction.id)
+                .where(col(Interaction.network_id) == network_id, Interaction.id == interaction_id)
+                .with_for_update()
+            )
+            changed: list[str] = []
+            if spoken[0] != person_id:
+                changed = await _move(session, network_id, said, spoken[0], person_id, now)
+            await _note_by_hand(session, network_id, said)
+            told = await voices.give(session, network_id, said, person_id, now)
+            for key in sorted(changed):
+                told.append(await voice_rows.tell_person(session, network_id, key, now))
             return tuple(told)
 
     def _now(self) -> datetime:
@@ -292,7 +293,7 @@ async def _shown(session: AsyncSession, network_id: str, person_id: str) -> Pers
     if person is None or person.network_id != network_id:
         raise NotFoundError("The network has no such person.")
     voice = await voice_rows.voice_of(session, network_id, person_id)
-    return PersonDetails.of(person, voice.learned_s if voice.centroids else None)
+    return PersonDetails.of(person, voice.learned_s() if voice.centroids else None)
 
 
 async def _nameless(session: AsyncSession, network_id: str) -> set[str]:
@@ -302,27 +303,50 @@ async def _nameless(session: AsyncSession, network_id: str) -> set[str]:
     return set(found)
 
 
-async def _relearn(session: AsyncSession, network_id: str, person_id: str, now: datetime) -> None:
-    """Learns a voice anew, from its enrolment and from what the person said, oldest first."""
-    before = await voice_rows.voice_of(session, network_id, person_id)
-    after = Voice(tuple(one for one in before.centroids if one.enrolled), before.legacy)
+async def _move(
+    session: AsyncSession,
+    network_id: str,
+    interaction_ids: Sequence[str],
+    giver_id: str | None,
+    taker_id: str | None,
+    now: datetime,
+) -> list[str]:
+    """What one voice learned from some interactions, another does; gives whose voices changed.
+
+    To be called before anything about the interactions is changed. What else a voice was learned
+    from stays, be it stored any more or not.
+    """
     rows = await session.exec(
         select(Interaction.voice_embedding, Interaction.processing_metadata)
         .where(
             col(Interaction.network_id) == network_id,
-            col(Interaction.speaker_id) == person_id,
+            col(Interaction.id).in_(interaction_ids),
             col(Interaction.voice_embedding).is_not(None),
-            col(Interaction.timestamp).is_not(None),
         )
-        .order_by(col(Interaction.timestamp).desc(), col(Interaction.id))
-        .limit(MOST_RELEARNED)
+        .order_by(col(Interaction.timestamp), col(Interaction.id))
     )
-    for stored, metadata in reversed(rows.all()):
+    told: list[tuple[Embedding, float, str, bool]] = []
+    for stored, metadata in rows:
         said = (metadata or {}).get(SPEAKER)
-        vector = usable(stored)
-        if vector is not None and isinstance(said, dict) and said.get("space") == GE2E:
-            after = learned(after, vector, float(said.get("speech_s", 0)))
-    await voice_rows.write(session, network_id, person_id, before, after, now)
+        if not isinstance(said, dict) or not said.get("clear"):
+            continue  # noise teaches nobody
+        space = str(said.get("space"))
+        vector = usable(stored, space) if space in THRESHOLDS else None
+        if vector is not None:
+            told.append((vector, float(said.get("speech_s", 0)), space, taught(said)))
+    if not told:
+        return []
+    changed = []
+    for key, step in ((giver_id, unlearned), (taker_id, learned)):
+        if key is None:
+            continue
+        before = after = await voice_rows.voice_of(session, network_id, key)
+        for vector, speech_s, space, was_taught in told:
+            if step is learned or was_taught:
+                after = step(after, vector, speech_s, space)
+        await voice_rows.write(session, network_id, key, before, after, now)
+        changed.append(key)
+    return changed
 
 
 async def _note_by_hand(

@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.speakers.book import Centroid, Voice, usable
-from hub.speakers.spaces import GE2E, Embedding
+from hub.speakers.spaces import Embedding
 from hub.store import events
 from hub.store.errors import NotFoundError
 from hub.store.tables import IdMap, Interaction, Person, Quarantine, VoiceCentroid
@@ -28,7 +28,8 @@ SPEAKER = "speaker"
 """Under which an interaction's metadata tells how its speaker was decided."""
 
 _CENTROID_FIELDS: list[Any] = [
-    getattr(VoiceCentroid, name) for name in ("id", "person_id", "vector", "weight", "enrolled")
+    getattr(VoiceCentroid, name)
+    for name in ("id", "person_id", "space", "vector", "weight", "enrolled")
 ]
 
 
@@ -40,15 +41,13 @@ def stored_vector(vector: Embedding) -> list[float]:
 async def voices(
     session: AsyncSession, network_id: str, person_ids: Collection[str] | None = None
 ) -> dict[str, Voice]:
-    """The voices of some of a network's people (None: all) that have one, by person.
+    """The voices of some of a network's people (None: all) that have one, by person, with what is
+    known of them in each space.
 
     The oldest centroid comes first, of each person.
     """
     chosen: list[Any] = [col(Person.network_id) == network_id]
-    theirs: list[Any] = [
-        col(VoiceCentroid.network_id) == network_id,
-        col(VoiceCentroid.space) == GE2E,
-    ]
+    theirs: list[Any] = [col(VoiceCentroid.network_id) == network_id]
     if person_ids is not None:
         chosen.append(col(Person.id).in_(person_ids))
         theirs.append(col(VoiceCentroid.person_id).in_(person_ids))
@@ -65,11 +64,11 @@ async def voices(
         .where(*theirs)
         .order_by(col(VoiceCentroid.updated_at), col(VoiceCentroid.id))
     )
-    for key, person_id, stored, weight, enrolled in centroids:
-        vector = usable(stored)
+    for key, person_id, space, stored, weight, enrolled in centroids:
+        vector = usable(stored, space)
         if vector is not None:
             before = found.get(person_id, Voice())
-            centroid = Centroid(vector, weight, enrolled, key)
+            centroid = Centroid(vector, weight, enrolled, key, space)
             found[person_id] = Voice((*before.centroids, centroid), before.legacy)
     return found
 
@@ -107,7 +106,7 @@ async def write(
                 "id": str(uuid.uuid4()),
                 "network_id": network_id,
                 "person_id": person_id,
-                "space": GE2E,
+                "space": centroid.space,
                 "enrolled": centroid.enrolled,
                 **values,
             }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.speakers.assignment import CLEAR, Decision, decide
 from hub.speakers.book import Heard
 from hub.speakers.learning import founded, learned
-from hub.speakers.spaces import GE2E
+from hub.speakers.thresholds import THRESHOLDS
 from hub.store import conversations, events, networks, voice_rows
 from hub.store.tables import Interaction, Person, Reminder
 from hub.store.voice_cache import KnownVoices, VoiceCache
@@ -56,7 +56,7 @@ async def choose(
     Raises:
         NotFoundError: no such network.
     """
-    known = await cache.fresh(session, network_id)
+    known = await cache.fresh(session, network_id, heard.space)
     if not known.wanted:
         return None
     decision = _decided(heard, known, quality)
@@ -64,13 +64,15 @@ async def choose(
         # Nobody makes a person of these, or of anybody else, but this transaction.
         await networks.one(session, network_id, lock=True)
         await _lock_spoken(session, network_id, decision.earlier)
-        known = await cache.fresh(session, network_id)
+        known = await cache.fresh(session, network_id, heard.space)
         decision = _decided(heard, known, quality)
     if decision.person_id and not await _lock_person(session, network_id, decision.person_id):
-        known = await cache.fresh(session, network_id)  # somebody deleted the person just now
+        known = await cache.fresh(
+            session, network_id, heard.space
+        )  # somebody deleted the person just now
         decision = _decided(heard, known, quality)
         if decision.person_id and not await _lock_person(session, network_id, decision.person_id):
-            decision = Decision("ambiguous", None, decision.similarity, decision.margin)
+            decision = replace(decision, outcome="ambiguous", person_id=None, teaches=False)
     return Chosen(heard, known, decision, quality)
 
 
@@ -83,17 +85,20 @@ async def assign(session: AsyncSession, network_id: str, chosen: Chosen, now: da
     heard, known, decision = chosen.heard, chosen.known, chosen.decision
     told: list[Event] = []
     speaker_id = decision.person_id
-    vector = heard.vectors.get(GE2E)
+    vector = heard.vector
+    earlier = [known.strangers[key] for key in decision.earlier]
+    said = [(one.vector, one.speech_s) for one in earlier]
     if decision.outcome == "new" and vector is not None:
-        said = [known.strangers[key] for key in decision.earlier]
-        voice = founded([(vector, heard.speech_s), *((one.vector, one.speech_s) for one in said)])
+        voice = founded([(vector, heard.speech_s), *said], heard.space)
         person = await new_person(session, network_id, None, now)
         speaker_id = person.id
         await voice_rows.write(session, network_id, speaker_id, voice_rows.NOTHING, voice, now)
         told.append(await events.tell(session, network_id, "person_changed", speaker_id, now))
     elif decision.teaches and speaker_id is not None and vector is not None:
         before = await voice_rows.voice_of(session, network_id, speaker_id)
-        after = learned(before, vector, heard.speech_s)
+        after = before
+        for piece, speech_s in (*said, (vector, heard.speech_s)):
+            after = learned(after, piece, speech_s, heard.space)
         await voice_rows.write(session, network_id, speaker_id, before, after, now)
     if speaker_id is not None:
         told += await give(session, network_id, decision.earlier, speaker_id, now)
@@ -101,13 +106,26 @@ async def assign(session: AsyncSession, network_id: str, chosen: Chosen, now: da
         "outcome": decision.outcome,
         "similarity": _rounded(decision.similarity),
         "margin": _rounded(decision.margin),
-        "threshold": _rounded(known.thresholds.known),
+        "threshold": _rounded(_cut(chosen)),
         "speech_s": round(heard.speech_s, 2),
     }
     if vector is not None:
-        metadata |= {"space": GE2E, "clear": chosen.quality is None or chosen.quality >= CLEAR}
+        metadata |= {
+            "space": heard.space,
+            "clear": chosen.quality is None or chosen.quality >= CLEAR,
+            "taught": decision.teaches,
+        }
+    if decision.space not in (None, heard.space):
+        metadata["compared_in"] = decision.space
     stored = None if vector is None else voice_rows.stored_vector(vector)
     return Assigned(speaker_id, stored, metadata, tuple(told))
+
+
+def _cut(chosen: Chosen) -> float:
+    """From where on it would have been somebody, in the space that decided."""
+    if chosen.decision.space in (None, chosen.heard.space):
+        return chosen.known.thresholds.known
+    return THRESHOLDS[chosen.decision.space].known
 
 
 def _rounded(similarity: float | None) -> float | None:

@@ -8,6 +8,8 @@ voices that learn. `identified` is the share that was nearest to the right perso
 the hub then dared to say, `wrong` what it said wrongly. `stranger_taken` is how often somebody who
 is not enrolled is taken for one who is: everybody is left out once. Nobody enrolled: all speak in
 turn; `persons` are those that came of them, `false_persons` those beyond one for each speaker.
+Enrolling: two clips of somebody are given, then another of theirs (`own_refused` is how often it is
+not taken) and one of somebody else (`others_taken`), all heard in the same way.
 """
 
 from __future__ import annotations
@@ -23,14 +25,15 @@ from pathlib import Path
 
 import numpy as np
 
-from hub.speakers.assignment import Stranger, Thresholds, decide
+from hub.speakers.assignment import Stranger, decide
 from hub.speakers.book import Centroid, Heard, Voice, VoiceBook, unit
 from hub.speakers.calibration import household_thresholds
 from hub.speakers.desk import SpeakersDesk
 from hub.speakers.encoder import SpeakerEncoder, TooLittleSpeechError, speech_of
+from hub.speakers.enrolment import unlike
 from hub.speakers.learning import enrolled, founded, learned
-from hub.speakers.spaces import GE2E
-from models.voice import EMBEDDING
+from hub.speakers.spaces import MAIN, SIZES, Embedding
+from hub.speakers.thresholds import Thresholds
 from shared.audio import SAMPLE_RATE
 from shared.errors import ConfigError, MiraError
 from tests.bench.tools.report import parser, result, say
@@ -54,6 +57,11 @@ class Spoken:
     heard: Heard
     quality: float
 
+    @property
+    def vector(self) -> Embedding:
+        """The voice, in the space in which people are told apart."""
+        return self.heard.vectors[self.heard.space]
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the bench; returns the process's exit code."""
@@ -63,20 +71,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--rooms", type=int, default=20, help="clips of each through a room")
     options.add_argument("--seed", type=int, default=1, help="of rooms and of who speaks when")
     options.add_argument("--jobs", type=int, default=2, help="processes that make rooms")
+    options.add_argument("--space", choices=MAIN, help="else the best whose weights are here")
     args = options.parse_args(arguments)
     try:
         encoder = SpeakerEncoder.load()
+        space: str = args.space or encoder.space
         clips = read_clips(args.corpus)
         if args.quick:
             clips = {speaker: some[:QUICK] for speaker, some in clips.items()}
         figures: dict[str, object] = {}
-        clean, too_short = _heard(encoder, (clip for some in clips.values() for clip in some))
+        clean, too_short = _heard(
+            encoder, space, (clip for some in clips.values() for clip in some)
+        )
         figures["clean"] = judged(clean, clean, args.seed) | {"too_short": too_short}
         say(f"clean: {figures['clean']}")
         if not args.quick and args.rooms:
             chosen = [clip for some in clips.values() for clip in some[: args.rooms]]
             through = list(in_rooms(chosen, args.seed, args.jobs))
-            rooms, too_short = _heard(encoder, (clip for clip in through if clip))
+            rooms, too_short = _heard(encoder, space, (clip for clip in through if clip))
             unheard = sum(clip is None for clip in through)
             figures["rooms"] = judged(clean, rooms, args.seed) | {
                 "too_short": too_short,
@@ -86,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MiraError as error:
         print(f"bench speakers: {error}", file=sys.stderr)
         return 1
-    result(speakers=len(clips), **figures, **_times(encoder, clips))
+    result(space=space, speakers=len(clips), **figures, **_times(encoder, space, clips))
     return 0
 
 
@@ -106,6 +118,7 @@ def judged(clean: Sequence[Spoken], spoken: Sequence[Spoken], seed: int) -> dict
         | told(given, turns)
         | {"stranger_taken": strangers_taken(given, turns)}
         | nobody_enrolled([spoken[n] for n in order])
+        | enrolling([spoken[n] for n in order])
     )
 
 
@@ -115,7 +128,7 @@ def equal_error_rate(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) ->
     own, other = list[float](), list[float]()
     for one in turns:
         for speaker, place in places.items():
-            similarity = float(one.heard.vectors[GE2E] @ place)
+            similarity = float(one.vector @ place)
             (own if speaker == one.speaker else other).append(similarity)
     cuts = np.sort(own + other)
     refused = np.searchsorted(np.sort(own), cuts) / max(1, len(own))
@@ -126,8 +139,9 @@ def equal_error_rate(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) ->
 
 def told(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) -> dict[str, object]:
     """What the hub says of everybody's speech when all are enrolled."""
-    book = VoiceBook({speaker: _voice(some) for speaker, some in given.items()})
-    thresholds = household_thresholds(book.voices)
+    space = turns[0].heard.space
+    book = VoiceBook({speaker: _voice(some) for speaker, some in given.items()}, space)
+    thresholds = household_thresholds(book.voices, space)
     nearest = right = wrong = 0
     for one in turns:
         nearest += book.nearest(one.heard.vectors, count=1)[0][0] == one.speaker
@@ -149,8 +163,9 @@ def strangers_taken(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) -> 
     """How often somebody who is not enrolled is taken for one who is."""
     taken = asked = 0
     for absent in given:
-        book = VoiceBook({who: _voice(some) for who, some in given.items() if who != absent})
-        thresholds = household_thresholds(book.voices)
+        space = turns[0].heard.space
+        book = VoiceBook({who: _voice(some) for who, some in given.items() if who != absent}, space)
+        thresholds = household_thresholds(book.voices, space)
         for one in turns:
             if one.speaker == absent:
                 asked += 1
@@ -162,22 +177,21 @@ def nobody_enrolled(
     turns: Sequence[Spoken], thresholds: Thresholds | None = None
 ) -> dict[str, object]:
     """Who comes of it when everybody just speaks: persons, and what was said by them."""
-    book, waiting = VoiceBook(), dict[str, Stranger]()
+    space = turns[0].heard.space
+    book, waiting = VoiceBook(space=space), dict[str, Stranger]()
     said: dict[str, Spoken] = {}
     owner: dict[str, str] = {}  # of what was said
     for number, one in enumerate(turns):
         key = f"{number:05}"
         said[key] = one
-        decision = decide(
-            one.heard, book, tuple(waiting.values()), thresholds or Thresholds(), one.quality
-        )
+        decision = decide(one.heard, book, tuple(waiting.values()), thresholds, one.quality)
         person = decision.person_id
         if decision.outcome == "new":
             person = f"person {len(book.voices) + 1}"
             pieces = [one, *(said[earlier] for earlier in decision.earlier)]
-            book.put(person, founded([(p.heard.vectors[GE2E], p.heard.speech_s) for p in pieces]))
+            book.put(person, founded([(p.vector, p.heard.speech_s) for p in pieces], space))
         elif person is None:
-            waiting[key] = Stranger(key, one.heard.vectors[GE2E], one.heard.speech_s)
+            waiting[key] = Stranger(key, one.vector, one.heard.speech_s)
         _teach(book, person if decision.teaches and decision.outcome == "known" else None, one)
         for each in (key, *decision.earlier) if person else ():
             owner[each] = person or ""
@@ -201,8 +215,32 @@ def nobody_enrolled(
 
 def _teach(book: VoiceBook, person: str | None, one: Spoken) -> None:
     if person is not None:
-        voice = learned(book.voice(person), one.heard.vectors[GE2E], one.heard.speech_s)
+        voice = learned(book.voice(person), one.vector, one.heard.speech_s, book.space)
         book.put(person, voice)
+
+
+def enrolling(turns: Sequence[Spoken]) -> dict[str, object]:
+    """How often somebody's own sentence is refused, and that of somebody else is taken."""
+    by_speaker: dict[str, list[Spoken]] = {}
+    for one in turns:
+        by_speaker.setdefault(one.speaker, []).append(one)
+    own, others = list[bool](), list[bool]()
+    for speaker, clips in by_speaker.items():
+        foreign = [one for one in turns if one.speaker != speaker]
+        for number in range(len(clips) - 2):
+            first, second, third = clips[number : number + 3]
+            voice = _voice([first, second])
+            if unlike(_voice([first]), second.vector, second.heard.space):
+                own.append(True)
+                continue
+            own.append(unlike(voice, third.vector, third.heard.space))
+            other = foreign[number * len(by_speaker) % len(foreign)] if foreign else None
+            if other is not None:
+                others.append(not unlike(voice, other.vector, other.heard.space))
+    return {
+        "own_refused": round(sum(own) / max(1, len(own)), 4),
+        "others_taken": round(sum(others) / max(1, len(others)), 4),
+    }
 
 
 def _enrolment(clean: Iterable[Spoken]) -> dict[str, list[Spoken]]:
@@ -215,52 +253,49 @@ def _enrolment(clean: Iterable[Spoken]) -> dict[str, list[Spoken]]:
 
 
 def _voice(some: Sequence[Spoken]) -> Voice:
-    return enrolled(Voice(), [(one.heard.vectors[GE2E], one.heard.speech_s) for one in some])
+    sentences = [(one.vector, one.heard.speech_s) for one in some]
+    return enrolled(Voice(), sentences, some[0].heard.space)
 
 
-def _mean(some: Sequence[Spoken]) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
-    mean: np.ndarray[tuple[int], np.dtype[np.float32]] = unit(
-        np.mean([one.heard.vectors[GE2E] for one in some], axis=0)
-    )
-    return mean
+def _mean(some: Sequence[Spoken]) -> Embedding:
+    return unit(np.mean([one.vector for one in some], axis=0))
 
 
-def _heard(encoder: SpeakerEncoder, clips: Iterable[Clip]) -> tuple[list[Spoken], int]:
+def _heard(encoder: SpeakerEncoder, space: str, clips: Iterable[Clip]) -> tuple[list[Spoken], int]:
     """What there is enough speech in, and how many had too little."""
     found, too_short = list[Spoken](), 0
     for clip in clips:
         try:
-            vector = encoder.embed(clip.pcm, GE2E)
+            vector = encoder.embed(clip.pcm, space)
         except TooLittleSpeechError:
             too_short += 1
             continue
         seconds = len(speech_of(clip.pcm)) / SAMPLE_RATE
-        found.append(Spoken(clip.speaker, Heard({GE2E: vector}, seconds), clip.quality))
+        found.append(Spoken(clip.speaker, Heard({space: vector}, seconds, space), clip.quality))
     return found, too_short
 
 
-def _times(encoder: SpeakerEncoder, clips: dict[str, list[Clip]]) -> dict[str, object]:
+def _times(encoder: SpeakerEncoder, space: str, clips: dict[str, list[Clip]]) -> dict[str, object]:
     """What an utterance of about 3 s costs, and what a thousand people add; medians of one core."""
     clip = next(iter(clips.values()))[0]
     pcm = np.resize(clip.pcm, 3 * SAMPLE_RATE)
+    encoder.space = space
     desk = SpeakersDesk(lambda: encoder)
-    few, many = _crowd(3), _crowd(PERSONS)
-    heard = desk._hear(pcm, (GE2E,))
-    if heard is None or not heard.vectors:
+    few, many = _crowd(3, space), _crowd(PERSONS, space)
+    heard = desk._hear(pcm, ())
+    if not heard.vectors:
         return {}
 
     def both() -> None:
-        found = desk._hear(pcm, (GE2E,))
-        if found is not None:
-            decide(found, few, ())
+        decide(desk._hear(pcm, ()), few, ())
 
     embed_ms = _median_ms(both)
     few_ms, many_ms = (
         _median_ms(lambda book=book: decide(heard, book, ())) for book in (few, many)
     )
     learn_ms = _median_ms(lambda: many.put("person 7", many.voice("person 7")))
-    with_voice, without = asyncio.run(storing_ms(3))
-    of_thousand, _ = asyncio.run(storing_ms(PERSONS))
+    with_voice, without = asyncio.run(storing_ms(3, space))
+    of_thousand, _ = asyncio.run(storing_ms(PERSONS, space))
     return {
         "embed_and_assign_ms": round(embed_ms + with_voice - without, 1),
         "embed_ms": round(embed_ms, 1),
@@ -270,13 +305,15 @@ def _times(encoder: SpeakerEncoder, clips: dict[str, list[Clip]]) -> dict[str, o
     }
 
 
-def _crowd(count: int) -> VoiceBook:
+def _crowd(count: int, space: str) -> VoiceBook:
     """So many people with an enrolment and three learned centroids each, near to nobody."""
     random = np.random.default_rng(count)
-    book = VoiceBook()
+    book = VoiceBook(space=space)
     for number in range(count):
-        vectors = [unit(np.abs(random.normal(size=EMBEDDING))) for _ in range(ENROLMENT + 3)]
-        centroids = [Centroid(v, 3.0, enrolled=n < ENROLMENT) for n, v in enumerate(vectors)]
+        vectors = [unit(np.abs(random.normal(size=SIZES[space]))) for _ in range(ENROLMENT + 3)]
+        centroids = [
+            Centroid(v, 3.0, enrolled=n < ENROLMENT, space=space) for n, v in enumerate(vectors)
+        ]
         book.put(f"person {number}", Voice(tuple(centroids)))
     return book
 

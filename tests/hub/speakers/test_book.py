@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.speakers.book import LEGACY_UNTIL_S, Centroid, Voice, VoiceBook, usable
+from hub.speakers.book import OLDER_UNTIL_S, Centroid, Voice, VoiceBook, usable
 from hub.speakers.spaces import GE2E, GE2E_LEGACY
 from tests.hub.speakers.people import person, sentence
 
@@ -38,7 +38,7 @@ def test_of_several_centroids_the_nearest_counts() -> None:
 
 def test_an_enrolment_counts_as_one_place() -> None:
     read = tuple(Centroid(sentence(1, n), 3, enrolled=True) for n in range(3))
-    (place,) = Voice(read).places
+    (place,) = Voice(read).places(GE2E)
     assert float(place @ person(1)) > max(float(one.vector @ person(1)) for one in read)
 
 
@@ -66,9 +66,9 @@ def test_a_legacy_voice_is_wanted_until_enough_was_heard_of_the_person() -> None
     assert list(book.spaces) == [GE2E, GE2E_LEGACY]
     assert book.nearest({GE2E: person(1), GE2E_LEGACY: person(1)})[0][0] == "Ann"
     assert [name for name, _ in book.nearest({GE2E: person(1)})] == ["Ben"]
-    book.put("Ann", voice(1, LEGACY_UNTIL_S - 1, legacy=True))
+    book.put("Ann", voice(1, OLDER_UNTIL_S - 1, legacy=True))
     assert list(book.spaces) == [GE2E, GE2E_LEGACY]
-    book.put("Ann", voice(1, LEGACY_UNTIL_S, legacy=True))
+    book.put("Ann", voice(1, OLDER_UNTIL_S, legacy=True))
     assert list(book.spaces) == [GE2E]
     assert book.nearest({GE2E: person(1)})[0][0] == "Ann"
 

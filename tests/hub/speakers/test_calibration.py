@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from hub.speakers.assignment import Thresholds
 from hub.speakers.book import Centroid, Voice, unit
-from hub.speakers.calibration import FURTHEST, household_thresholds
+from hub.speakers.calibration import household_thresholds
 from hub.speakers.spaces import Embedding
+from hub.speakers.thresholds import Thresholds
 from tests.hub.speakers.people import person, sentence
 
 
@@ -44,7 +44,7 @@ def test_it_is_moved_by_little_and_all_of_it_together() -> None:
     for others in ({"Ben": three(2)}, {"Ben": twin(1)}, {"Ben": three(2, 3.0)}):
         moved = household_thresholds({"Ann": three(1), **others})
         by = moved.known - default.known
-        assert abs(by) <= FURTHEST + 1e-9
+        assert abs(by) <= default.furthest + 1e-9
         assert moved.stranger - default.stranger == pytest.approx(by)
         assert moved.gathered - default.gathered == pytest.approx(by)
         assert (moved.margin, moved.apart) == (default.margin, default.apart)

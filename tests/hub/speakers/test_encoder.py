@@ -1,4 +1,4 @@
-"""Our vectors are those of the reference, in both spaces; too little speech gives none."""
+"""Our vectors are those of the reference, in all spaces; too little speech gives none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 
 from edge.simulation.speech import murmur
 from hub.speakers.encoder import SpeakerEncoder, TooLittleSpeechError, speech_of
-from hub.speakers.spaces import GE2E, GE2E_LEGACY, SPACES, Embedding
+from hub.speakers.network import Campplus, Ge2e
+from hub.speakers.spaces import CAMPPLUS, GE2E, GE2E_LEGACY, SIZES, SPACES, Embedding
 from models.location import WeightStore
 from shared.audio import FULL_SCALE, SAMPLE_RATE, Pcm
 from shared.errors import WeightsError
@@ -42,7 +43,7 @@ def test_the_vector_is_that_of_the_reference(
     encoder: SpeakerEncoder, spoken: dict[str, Pcm], name: str, space: str
 ) -> None:
     voice = encoder.embed(spoken[name], space)
-    assert voice.shape == (256,)
+    assert voice.shape == (SIZES[space],)
     assert voice.dtype == np.float32
     assert np.linalg.norm(voice) == pytest.approx(1, abs=1e-6)
     assert cosine(voice, GOLDEN[name][space]) > 0.9999
@@ -53,7 +54,7 @@ def test_the_vector_is_that_of_the_reference(
 def test_without_preprocessing_too_it_is_that_of_the_reference(
     encoder: SpeakerEncoder, spoken: dict[str, Pcm], name: str
 ) -> None:
-    voice = encoder.encode(spoken[name].astype(np.float32) / np.float32(FULL_SCALE))
+    voice = encoder.network(GE2E).encode(spoken[name].astype(np.float32) / np.float32(FULL_SCALE))
     assert cosine(voice, GOLDEN[name]["bare"]) > 0.9999
 
 
@@ -79,8 +80,9 @@ def test_too_little_speech_gives_no_voice_however_long_the_silence(
 @pytest.mark.weights
 def test_any_speech_that_is_long_enough_has_a_voice(encoder: SpeakerEncoder) -> None:
     for seconds in (2.1, 3.3, 30.0):
-        voice = encoder.embed(murmur(seconds), GE2E)
-        assert np.linalg.norm(voice) == pytest.approx(1, abs=1e-6)
+        for space in (GE2E, CAMPPLUS):
+            voice = encoder.embed(murmur(seconds), space)
+            assert np.linalg.norm(voice) == pytest.approx(1, abs=1e-6)
 
 
 @pytest.mark.weights
@@ -90,11 +92,27 @@ def test_another_space_is_not_known(encoder: SpeakerEncoder, spoken: dict[str, P
 
 
 def test_missing_weights_are_reported_with_the_command_that_fetches_them(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="models pull voice-ge2e"):
+    with pytest.raises(WeightsError, match="models pull voice-campplus"):
         SpeakerEncoder.load(WeightStore(tmp_path))
+    with pytest.raises(WeightsError, match="models pull voice-ge2e"):
+        SpeakerEncoder(WeightStore(tmp_path)).embed(murmur(3.0), GE2E)
 
 
 def test_weights_that_cannot_be_used_are_reported(tmp_path: Path) -> None:
     (tmp_path / "encoder.onnx").write_bytes(b"no model")
-    with pytest.raises(WeightsError, match="models verify voice-ge2e"):
-        SpeakerEncoder(tmp_path)
+    for network in (Ge2e, Campplus):
+        with pytest.raises(WeightsError, match=f"models verify {network.weights}"):
+            network(tmp_path)
+
+
+@pytest.mark.weights
+def test_people_are_told_apart_in_the_best_space_whose_weights_are_here(tmp_path: Path) -> None:
+    both = WeightStore()
+    assert SpeakerEncoder.load().space == CAMPPLUS
+    assert SpeakerEncoder.load().spaces == frozenset(SPACES)
+    (tmp_path / "voice-ge2e").symlink_to(both.folder("voice-ge2e"))
+    older = SpeakerEncoder.load(WeightStore(tmp_path))
+    assert (older.space, sorted(older.spaces)) == (GE2E, [GE2E, GE2E_LEGACY])
+    (tmp_path / "voice-campplus").mkdir()  # damaged weights are no reason to know nobody any more
+    with pytest.raises(WeightsError, match="damaged"):
+        SpeakerEncoder.load(WeightStore(tmp_path))

@@ -10,6 +10,7 @@ import pytest
 from sqlmodel import select
 
 from hub.speakers.book import unit
+from hub.speakers.spaces import CAMPPLUS, GE2E
 from hub.store.database import Database
 from hub.store.errors import NotFoundError, UnlikeVoiceError, VoicesOffError
 from hub.store.household_kinds import CONVERSATIONS, PERSONS
@@ -192,12 +193,41 @@ async def test_a_deleted_voice_is_gone_everywhere_and_the_person_stays(house: De
     assert await house.speakers(await house.speaks(1, 1, 50)) == [None]
 
 
+async def test_a_voice_in_several_spaces_is_enrolled_merged_and_deleted_as_one(
+    house: Deeds,
+) -> None:
+    ann, ben = await house.known("Ann"), await house.known("Ben")
+    await house.enrolled(ann, 1)
+    for number in range(3):
+        done, _ = await house.deeds.enrol(
+            *(house.network_id, ann, sentence(1, number, space=CAMPPLUS), 3.0), space=CAMPPLUS
+        )
+    assert (done.sentences, done.certainty.sure) == (3, "good")
+    assert done.person.voice_learned_s == 9.0
+    with pytest.raises(UnlikeVoiceError):
+        await house.deeds.enrol(
+            *(house.network_id, ann, sentence(2, 0, space=CAMPPLUS), 3.0), space=CAMPPLUS
+        )
+    said, _ = await house.hears(sentence(1, 9, space=CAMPPLUS))
+    assert await house.speaker(said) == ann
+    await house.deeds.merge(house.network_id, ben, ann)
+    assert sorted(one.space for one in await house.centroids()) == [CAMPPLUS] * 4 + [GE2E] * 3
+    done, _ = await house.deeds.enrol(
+        *(house.network_id, ben, sentence(1, 5, space=CAMPPLUS), 3.0), space=CAMPPLUS, anew=True
+    )
+    assert [one.space for one in await house.centroids()] == [CAMPPLUS] * 2
+    await house.enrolled(ben, 1)
+    await house.deeds.forget(house.network_id, ben)
+    assert await house.centroids() == []
+    assert (await house.said(said.interaction_id)).voice_embedding is None
+
+
 async def test_all_voices_of_a_network_are_deleted_at_once_and_no_others(house: Deeds) -> None:
     ann = await house.known("Ann")
     await house.enrolled(ann, 1)
     said = await house.speaks(1, 2) + await house.speaks(2, 2)
     other_hub = Store(house.database, house.clock)
-    await other_hub.voice_spaces(house.network_id)
+    await other_hub.voice_spaces(house.network_id, GE2E)
     neighbour = Deeds(house.database, house.clock)
     await neighbour.open()
     await neighbour.speaks(3, 3)

@@ -14,7 +14,7 @@ from sqlalchemy import event as sql_event
 from sqlmodel import col, select
 
 from hub.speakers.book import Heard
-from hub.speakers.spaces import GE2E, GE2E_LEGACY, Embedding
+from hub.speakers.spaces import CAMPPLUS, GE2E, GE2E_LEGACY, SIZES, Embedding
 from hub.store import voice_cache
 from hub.store.archive import Archive
 from hub.store.database import Database
@@ -97,7 +97,9 @@ class House:
 
 
 def _heard(voice: Embedding | Heard) -> Heard:
-    return voice if isinstance(voice, Heard) else heard(voice)
+    if isinstance(voice, Heard):
+        return voice
+    return heard(voice, space=GE2E if len(voice) == SIZES[GE2E] else CAMPPLUS)
 
 
 @pytest.fixture
@@ -154,6 +156,7 @@ async def test_how_it_was_decided_is_kept_and_the_voice_with_it(house: House) ->
             "speech_s": 3.0,
             "space": "ge2e",
             "clear": True,
+            "taught": False,
         },
     }
     for number in (1, 2):
@@ -253,7 +256,7 @@ async def test_what_was_heard_long_ago_counts_towards_nobody(house: House) -> No
 
 async def test_another_hub_sees_at_once_whom_this_one_knows(house: House) -> None:
     other = Store(house.database, house.clock)
-    assert await other.voice_spaces(house.network_id) == (GE2E,)  # so that it holds them
+    assert await other.voice_spaces(house.network_id, GE2E) == (GE2E,)  # so that it holds them
     for number, store in enumerate((house.store, other, house.store)):
         await house.hears(sentence(1, number), store)
     (only,) = await house.persons()
@@ -278,7 +281,7 @@ async def test_two_hubs_make_one_person_of_one_stranger(house: House) -> None:
 async def test_a_network_that_wants_no_voices_has_none(house: House) -> None:
     settings = replace_setting(house, voices=False)
     await house.store.change_settings(house.network_id, settings)
-    assert await house.store.voice_spaces(house.network_id) == ()
+    assert await house.store.voice_spaces(house.network_id, GE2E) == ()
     for number in range(4):
         said, told = await house.hears(sentence(1, number))
         assert [type(event) for event in told] == [InteractionCreated, ContextUpdated]
@@ -303,15 +306,65 @@ async def test_migrated_people_are_known_from_their_first_sentence_and_learned_a
     await house.legacy(ann.person_id, [0.7 * float(x) for x in sentence(1, 50)])
     await house.legacy(odd.person_id, [0.5] * 192)
     store = Store(house.database, house.clock)
-    assert await store.voice_spaces(house.network_id) == (GE2E, GE2E_LEGACY)
+    assert await store.voice_spaces(house.network_id, GE2E) == (GE2E, GE2E_LEGACY)
     for number in range(4):
         both = Heard({GE2E: sentence(1, number), GE2E_LEGACY: sentence(1, 60 + number)}, 3.0)
         said, _ = await house.hears(both, store)
         assert await house.speaker(said) == ann.person_id
     assert sum(one.weight for one in await house.centroids()) == pytest.approx(12.0)
-    assert await store.voice_spaces(house.network_id) == (GE2E,)
+    assert await store.voice_spaces(house.network_id, GE2E) == (GE2E,)
     said, _ = await house.hears(sentence(1, 9), store)
     assert await house.speaker(said) == ann.person_id
+
+
+async def test_people_are_known_when_better_weights_come_and_learned_in_their_space(
+    house: House,
+) -> None:
+    """Nobody has to read anything again, and going back to the old weights loses nobody."""
+    for seed in (1, 2):
+        for number in range(4):
+            await house.hears(sentence(seed, number))
+    ann, ben = await house.persons()
+    better = Store(house.database, house.clock)
+    assert await better.voice_spaces(house.network_id, CAMPPLUS) == (CAMPPLUS, GE2E)
+    for seed, person_id in ((1, ann.id), (2, ben.id)):
+        for number in range(10, 14):
+            said, _ = await house.hears(in_both(seed, number), better)
+            row = await house.said(said.interaction_id)
+            assert row.speaker_id == person_id
+            assert len(row.voice_embedding or []) == 192
+            told = (row.processing_metadata or {})["speaker"]
+            assert told["space"] == CAMPPLUS
+            # The first is told by the space of before alone.
+            assert told.get("compared_in") == (GE2E if number == 10 else None)
+    assert await better.voice_spaces(house.network_id, CAMPPLUS) == (CAMPPLUS,)
+    only = Heard({CAMPPLUS: sentence(1, 20, space=CAMPPLUS)}, 3.0, CAMPPLUS)
+    said, _ = await house.hears(only, better)
+    assert await house.speaker(said) == ann.id
+    said, _ = await house.hears(sentence(2, 21), better)  # the same hub, with the old weights
+    assert await house.speaker(said) == ben.id
+    assert {(one.person_id, one.space) for one in await house.centroids()} == {
+        (person_id, space) for person_id in (ann.id, ben.id) for space in (GE2E, CAMPPLUS)
+    }
+
+
+async def test_strangers_are_gathered_in_the_space_in_which_people_are_told(house: House) -> None:
+    await house.hears(sentence(1, 0))
+    await house.hears(sentence(1, 1))
+    for number in range(2):
+        said, _ = await house.hears(sentence(1, number, space=CAMPPLUS))
+        assert await house.speaker(said) is None
+    said, _ = await house.hears(sentence(1, 2, space=CAMPPLUS))
+    (only,) = await house.persons()
+    assert await house.speaker(said) == only.id
+    (centroid,) = await house.centroids()
+    assert (centroid.space, len(centroid.vector), centroid.weight) == (CAMPPLUS, 192, 9.0)
+
+
+def in_both(seed: int, number: int) -> Heard:
+    """Something said, in the old space and in the new one."""
+    new = sentence(seed, number, space=CAMPPLUS)
+    return Heard({CAMPPLUS: new, GE2E: sentence(seed, number)}, 3.0, CAMPPLUS)
 
 
 async def test_a_voice_that_is_taught_is_known_at_once(house: House) -> None:
@@ -361,12 +414,12 @@ async def test_voices_are_read_once_and_then_only_what_changed(sqlite_house: Hou
 
     engine = house.database._engine.sync_engine
     sql_event.listen(engine, "before_cursor_execute", note)
-    await house.store.voice_spaces(house.network_id)
+    await house.store.voice_spaces(house.network_id, GE2E)
     asked.clear()
-    await house.store.voice_spaces(house.network_id)
+    await house.store.voice_spaces(house.network_id, GE2E)
     assert asked == []
     said, _ = await house.hears(sentence(1, 9))
-    await house.store.voice_spaces(house.network_id)
+    await house.store.voice_spaces(house.network_id, GE2E)
     speaker = await house.speaker(said)
     assert speaker is not None
     assert asked
