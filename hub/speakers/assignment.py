@@ -75,16 +75,19 @@ def decide(
     thresholds = thresholds or THRESHOLDS[book.space]
     clear = quality is None or quality >= CLEAR
     found = _compare(heard, book, thresholds.at(quality))
-    if found.outcome == "known":
-        return replace(found, teaches=clear and _teaches(found, thresholds))
-    if set(book.spaces) - heard.vectors.keys():
-        return found
-    if book.older is not None:
+    missing = set(book.spaces) - heard.vectors.keys()
+    before = None
+    if book.older is not None and not missing:
         before = _before(heard, book, book.older, found, quality)
-        if before.outcome == "known":
-            return before
-        if before.outcome != "unknown":  # it may be somebody who is known there only
-            return found
+    if found.outcome == "known":
+        if before is not None and before.person_id not in (None, found.person_id):
+            return replace(found, outcome="ambiguous", person_id=None)
+        return replace(found, teaches=clear and _teaches(found, thresholds))
+    if missing:
+        return found
+    if before is not None and before.outcome != "unknown":
+        # Somebody who is known there only, or may be.
+        return before if before.outcome == "known" else found
     if not clear:
         return found
     group, likeness = _gather(vector, strangers, thresholds)
@@ -113,20 +116,21 @@ def _before(
 ) -> Decision:
     """Who spoke, by how people were known before there was the space of the book.
 
-    It says only who is known better there than here, and whom this space does not speak against.
+    It says only who is known better there than here. What this space does not find like somebody
+    whom it has begun to know teaches nobody.
     """
-    thresholds = THRESHOLDS[older.space]
-    before = _compare(heard, older, thresholds.at(quality))
-    if before.outcome != "known" or before.person_id is None:
+    cut = THRESHOLDS[older.space]
+    before = _compare(heard, older, cut.at(quality))
+    if before.person_id is None:
         return before
-    nearest = book.nearest({book.space: heard.vectors[book.space]}, count=1)
-    unlike = found.outcome == "unknown"
-    same = bool(nearest) and nearest[0][0] == before.person_id
-    if not book.behind(before.person_id) or not (same or unlike):
+    if not book.behind(before.person_id):
         return replace(before, outcome="ambiguous", person_id=None)
+    agreed = True
+    if book.voice(before.person_id).places(book.space):
+        nearest = book.nearest({book.space: heard.vectors[book.space]}, count=1)
+        agreed = found.outcome != "unknown" and nearest[0][0] == before.person_id
     clear = quality is None or quality >= CLEAR
-    first = not book.voice(before.person_id).places(book.space)
-    return replace(before, teaches=clear and _teaches(before, thresholds) and (first or not unlike))
+    return replace(before, teaches=clear and agreed and _teaches(before, cut))
 
 
 def _compare(heard: Heard, book: VoiceBook, thresholds: Thresholds) -> Decision:

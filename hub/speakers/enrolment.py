@@ -65,6 +65,13 @@ def unlike(voice: Voice, sentence: Embedding, space: str = GE2E) -> bool:
     return bool(read) and float(unit(np.mean(read, axis=0)) @ sentence) < THRESHOLDS[space].read
 
 
+def outvoted(voice: Voice, refused: Embedding, sentence: Embedding, space: str = GE2E) -> bool:
+    """Whether the only sentence that was read for a voice is the odd one, of three: the two others,
+    the first of which was refused for its sake, are of one voice, and no one recording."""
+    alone = len(voice.enrolment(space)) == 1
+    return alone and THRESHOLDS[space].read <= float(refused @ sentence) < SAME_RECORDING
+
+
 def repeated(voice: Voice, sentence: Embedding, space: str = GE2E) -> bool:
     """Whether it is the recording of a sentence that was given before."""
     return any(float(one @ sentence) >= SAME_RECORDING for one in voice.enrolment(space))

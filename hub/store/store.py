@@ -272,7 +272,7 @@ class Store:
             NotFoundError: no such network.
         """
         async with self._database.session(Scope(network_id)) as session:
-            known = await self._voices.fresh(session, network_id, space)
+            known = await self._voices.fresh(session, network_id, space, latest=False)
         return known.book.spaces if known.wanted else ()
 
     async def record_election(self, election: ElectionRecord) -> None:

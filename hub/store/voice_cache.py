@@ -100,13 +100,17 @@ class VoiceCache:
         self._clock = clock
         self._known: OrderedDict[str, KnownVoices] = OrderedDict()
 
-    async def fresh(self, session: AsyncSession, network_id: str, space: str) -> KnownVoices:
+    async def fresh(
+        self, session: AsyncSession, network_id: str, space: str, *, latest: bool = True
+    ) -> KnownVoices:
         """What the network's voices are in the session's picture of the database.
 
         Args:
             session: of the network.
             network_id: the network's UUID.
             space: in which people are told apart.
+            latest: the session sees the newest, for it has locked the network; False: what is held
+                may be newer than its picture, and is as good.
 
         To be asked before anything is logged in the session: what is rolled back must not be
         taken for what is known.
@@ -126,6 +130,10 @@ class VoiceCache:
         seq, floor, settings = row
         since = self._now() - timedelta(days=STRANGERS_DAYS)
         known = self._known.get(network_id)
+        if known is not None and known.seq > seq and known.book.space == space and not latest:
+            # Somebody else has followed the log meanwhile. To read all anew would be slow, and
+            # would put an older picture in the place of theirs.
+            return known
         if (
             known is None
             or known.book.space != space

@@ -11,13 +11,19 @@ from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.speakers.assignment import taught
-from hub.speakers.book import Voice, VoiceBook, usable
-from hub.speakers.enrolment import Certainty, certainty, repeated, resembling, unlike
-from hub.speakers.learning import enrolled, learned, unlearned
+from hub.speakers.book import Voice, VoiceBook
+from hub.speakers.enrolment import (
+    Certainty,
+    certainty,
+    outvoted,
+    repeated,
+    resembling,
+    unlike,
+)
+from hub.speakers.learning import enrolled
+from hub.speakers.refusals import Refusals
 from hub.speakers.spaces import GE2E, Embedding
-from hub.speakers.thresholds import THRESHOLDS
-from hub.store import events, networks, voice_merging, voice_rows, voices
+from hub.store import events, networks, voice_merging, voice_moving, voice_rows, voices
 from hub.store.database import Database
 from hub.store.errors import NotFoundError, UnlikeVoiceError, VoicesOffError
 from hub.store.household_details import PersonDetails
@@ -54,6 +60,7 @@ class VoiceDeeds:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
+        self._refusals = Refusals(clock)
 
     async def check(self, network_id: str, person_id: str) -> None:
         """Whether a voice may be given to a person; before work is put into it.
@@ -88,7 +95,9 @@ class VoiceDeeds:
             anew: sentences of an earlier enrolment are forgotten, in all spaces.
             space: in which the hub tells people apart.
 
-        A recording that is given again changes nothing.
+        A recording that is given again changes nothing. Where the first sentence was the odd one,
+        the second is refused, and the third, if it is like the second, is taken with it; the first
+        is forgotten then.
 
         Raises:
             NotFoundError: the network has no such person.
@@ -104,14 +113,19 @@ class VoiceDeeds:
             if anew:
                 rest = tuple(one for one in before.centroids if not one.enrolled)
                 kept = Voice(rest, before.legacy)
+            read = [] if repeated(kept, sentence, space) else [(sentence, speech_s)]
+            refused = self._refusals.take(network_id, person_id, space)
             if unlike(kept, sentence, space):
-                raise UnlikeVoiceError(
-                    "This does not sound like who read the sentences before.",
-                    "Read it once more where it is quiet, or begin anew (anew=true).",
-                )
-            after = kept
-            if not repeated(kept, sentence, space):
-                after = enrolled(kept, [(sentence, speech_s)], space)
+                if refused is None or not outvoted(kept, refused.vector, sentence, space):
+                    self._refusals.note(network_id, person_id, sentence, speech_s, space)
+                    raise UnlikeVoiceError(
+                        "This does not sound like who read the sentences before.",
+                        "Read it once more where it is quiet, or begin anew (anew=true).",
+                    )
+                odd = next(one for one in kept.centroids if one.enrolled and one.space == space)
+                kept = Voice(tuple(one for one in kept.centroids if one is not odd), kept.legacy)
+                read.insert(0, (refused.vector, refused.speech_s))
+            after = enrolled(kept, read, space)
             await voice_rows.write(session, network_id, person_id, before, after, now)
             known = await voice_rows.voices(session, network_id)
             others = {key: voice for key, voice in known.items() if key != person_id}
@@ -141,6 +155,7 @@ class VoiceDeeds:
             await networks.one(session, network_id, lock=True)
             await voice_rows.person(session, network_id, person_id)
             await voice_rows.forget(session, network_id, [person_id])
+            self._refusals.forget(network_id, person_id)
             return (await voice_rows.tell_person(session, network_id, person_id, self._now()),)
 
     async def forget_all(self, network_id: str) -> tuple[Event, ...]:
@@ -162,6 +177,7 @@ class VoiceDeeds:
             await voice_rows.forget(session, network_id, people)
             await voice_rows.forget_spoken(session, network_id)
             await voice_rows.forget_kept(session, network_id, None)
+            self._refusals.forget(network_id)
             await session.exec(
                 update(Person)
                 .where(col(Person.network_id) == network_id)
@@ -225,7 +241,7 @@ class VoiceDeeds:
                 raise NotFoundError("The person did not say all of these.")
             target = to_id or (await voices.new_person(session, network_id, name, now)).id
             if person_id != target:
-                await _move(session, network_id, said, person_id, target, now)
+                await voice_moving.move(session, network_id, said, person_id, target, now)
             await _note_by_hand(session, network_id, said)
             told = await voices.give(session, network_id, said, target, now)
             for key in (person_id, target):
@@ -262,7 +278,9 @@ class VoiceDeeds:
             )
             changed: list[str] = []
             if spoken[0] != person_id:
-                changed = await _move(session, network_id, said, spoken[0], person_id, now)
+                changed = await voice_moving.move(
+                    session, network_id, said, spoken[0], person_id, now
+                )
             await _note_by_hand(session, network_id, said)
             told = await voices.give(session, network_id, said, person_id, now)
             for key in sorted(changed):
@@ -301,52 +319,6 @@ async def _nameless(session: AsyncSession, network_id: str) -> set[str]:
         select(Person.id).where(col(Person.network_id) == network_id, col(Person.name).is_(None))
     )
     return set(found)
-
-
-async def _move(
-    session: AsyncSession,
-    network_id: str,
-    interaction_ids: Sequence[str],
-    giver_id: str | None,
-    taker_id: str | None,
-    now: datetime,
-) -> list[str]:
-    """What one voice learned from some interactions, another does; gives whose voices changed.
-
-    To be called before anything about the interactions is changed. What else a voice was learned
-    from stays, be it stored any more or not.
-    """
-    rows = await session.exec(
-        select(Interaction.voice_embedding, Interaction.processing_metadata)
-        .where(
-            col(Interaction.network_id) == network_id,
-            col(Interaction.id).in_(interaction_ids),
-            col(Interaction.voice_embedding).is_not(None),
-        )
-        .order_by(col(Interaction.timestamp), col(Interaction.id))
-    )
-    told: list[tuple[Embedding, float, str, bool]] = []
-    for stored, metadata in rows:
-        said = (metadata or {}).get(SPEAKER)
-        if not isinstance(said, dict) or not said.get("clear"):
-            continue  # noise teaches nobody
-        space = str(said.get("space"))
-        vector = usable(stored, space) if space in THRESHOLDS else None
-        if vector is not None:
-            told.append((vector, float(said.get("speech_s", 0)), space, taught(said)))
-    if not told:
-        return []
-    changed = []
-    for key, step in ((giver_id, unlearned), (taker_id, learned)):
-        if key is None:
-            continue
-        before = after = await voice_rows.voice_of(session, network_id, key)
-        for vector, speech_s, space, was_taught in told:
-            if step is learned or was_taught:
-                after = step(after, vector, speech_s, space)
-        await voice_rows.write(session, network_id, key, before, after, now)
-        changed.append(key)
-    return changed
 
 
 async def _note_by_hand(

@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import select
 
 from hub.speakers.book import unit
-from hub.speakers.spaces import CAMPPLUS, GE2E
+from hub.speakers.spaces import CAMPPLUS, GE2E, Embedding
 from hub.store.database import Database
 from hub.store.errors import NotFoundError, UnlikeVoiceError, VoicesOffError
 from hub.store.household_kinds import CONVERSATIONS, PERSONS
@@ -123,6 +123,35 @@ async def test_what_sounds_like_somebody_else_is_refused_and_changes_nothing(hou
     assert done.sentences == 2
     done, _ = await house.deeds.enrol(house.network_id, ann, sentence(2, 1), 3.0, anew=True)
     assert done.sentences == 1
+
+
+async def test_a_first_sentence_that_is_the_odd_one_is_dropped_for_two_that_are_alike(
+    house: Deeds,
+) -> None:
+    ann = await house.known("Ann")
+
+    async def reads(vector: Embedding) -> int | None:
+        try:
+            done, _ = await house.deeds.enrol(house.network_id, ann, vector, 3.0)
+        except UnlikeVoiceError:
+            return None
+        return done.sentences
+
+    assert await reads(sentence(2, 0)) == 1  # somebody else, or noise
+    assert await reads(sentence(1, 0)) is None
+    assert await reads(sentence(1, 0)) is None  # the same recording is no second witness
+    assert await reads(sentence(3, 0)) is None  # nor is a third voice
+    assert await reads(sentence(1, 1)) is None
+    house.clock.now_us += 601_000_000
+    assert await reads(sentence(1, 2)) is None  # that was long ago
+    assert await reads(sentence(1, 3)) == 2
+    assert await reads(sentence(1, 4)) == 3
+    assert await reads(sentence(2, 1)) is None
+    assert await reads(sentence(2, 2)) is None  # now the others are more
+    kept = [np.array(one.vector) for one in await house.centroids()]
+    assert all(float(vector @ sentence(1, 9)) > 0.8 for vector in kept)
+    await house.deeds.forget(house.network_id, ann)
+    assert await reads(sentence(1, 5)) == 1
 
 
 async def test_a_recording_that_is_given_again_is_no_other_sentence(house: Deeds) -> None:
