@@ -7,6 +7,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from hub.speakers.spaces import GE2E, SIZES
 from hub.store.tables import Action, Conversation, Interaction, Person
 
 
@@ -18,12 +19,17 @@ def interaction(row: Interaction) -> dict[str, Any]:
         "timestamp": naive(row.timestamp),
         "conversation_id": row.conversation_id,
         "speaker_id": row.speaker_id,
-        "voice_embedding": row.voice_embedding,
+        "voice_embedding": _known_length(row.voice_embedding),
         "text_embedding": row.text_embedding,
         "entities": row.entities,
         "topics": row.topics,
         "sentiment": row.sentiment,
     }
+
+
+def _known_length(vector: list[float] | None) -> list[float] | None:
+    """A voice as old clients expect it, or none: in the hub's best space it has other numbers."""
+    return vector if vector is None or len(vector) == SIZES[GE2E] else None
 
 
 def person(row: Person) -> dict[str, Any]:

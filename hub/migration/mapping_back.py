@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hub.migration.conversion import keys_of, people_of, replacement_id
-from hub.migration.legacy_rows import TABLES, Column, Text, Value, unpacked
+from hub.migration.legacy_rows import EMBEDDING_LENGTH, TABLES, Column, Text, Value, unpacked
 from hub.migration.values import CONVERTERS, STRINGS, Stored, decoded, hex_of
 
 
@@ -42,8 +42,15 @@ def _back(
                 original = unpacked(originals[name])
                 unchanged = _unchanged(column, original, present, network_id)
                 yield original if unchanged else plain
+            elif column.kind == "embedding" and not _fits(plain):
+                yield None  # a voice in a space that the legacy system does not know
             else:
                 yield plain
+
+
+def _fits(value: Value) -> bool:
+    """Whether it is no list of numbers, or has as many as a legacy voice; it is not decoded."""
+    return not isinstance(value, Text) or value.count(b",") in (0, EMBEDDING_LENGTH - 1)
 
 
 def _unchanged(column: Column, original: Value, present: Stored, network_id: str) -> bool:

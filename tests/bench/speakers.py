@@ -9,15 +9,14 @@ the hub then dared to say, `wrong` what it said wrongly. `stranger_taken` is how
 is not enrolled is taken for one who is: everybody is left out once. Nobody enrolled: all speak in
 turn; `persons` are those that came of them, `false_persons` those beyond one for each speaker.
 Enrolling: two clips of somebody are given, then another of theirs (`own_refused` is how often it is
-not taken) and one of somebody else (`others_taken`), all heard in the same way.
+not taken) and one of somebody else (`others_taken`), all heard in the same way. With `--moved`,
+`known_before`: everybody's three clips were given in another space (`ge2e`, or a legacy system's)
+before the hub told people in this one; `first` is how many are told by their first sentence.
 """
 
 from __future__ import annotations
 
-import asyncio
-import statistics
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -26,27 +25,24 @@ from pathlib import Path
 import numpy as np
 
 from hub.speakers.assignment import Stranger, decide
-from hub.speakers.book import Centroid, Heard, Voice, VoiceBook, unit
+from hub.speakers.book import Heard, Voice, VoiceBook, unit
 from hub.speakers.calibration import household_thresholds
-from hub.speakers.desk import SpeakersDesk
 from hub.speakers.encoder import SpeakerEncoder, TooLittleSpeechError, speech_of
 from hub.speakers.enrolment import unlike
 from hub.speakers.learning import enrolled, founded, learned
-from hub.speakers.spaces import MAIN, SIZES, Embedding
+from hub.speakers.spaces import GE2E, GE2E_LEGACY, MAIN, SPACES, Embedding
 from hub.speakers.thresholds import Thresholds
 from shared.audio import SAMPLE_RATE
 from shared.errors import ConfigError, MiraError
 from tests.bench.tools.report import parser, result, say
 from tests.bench.tools.speaker_clips import Clip, read_clips
 from tests.bench.tools.voice_rooms import in_rooms
-from tests.bench.tools.voice_store import storing_ms
+from tests.bench.tools.voice_times import times
 
 ENROLMENT = 3
 """Clips that everybody gives."""
 QUICK = 8
 """Clips of a speaker in a quick run."""
-PERSONS = 1000
-RUNS = 30
 
 
 @dataclass(frozen=True)
@@ -71,24 +67,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--rooms", type=int, default=20, help="clips of each through a room")
     options.add_argument("--seed", type=int, default=1, help="of rooms and of who speaks when")
     options.add_argument("--jobs", type=int, default=2, help="processes that make rooms")
+    options.add_argument("--moved", action="store_true", help="who was known before the space")
     options.add_argument("--space", choices=MAIN, help="else the best whose weights are here")
     args = options.parse_args(arguments)
     try:
         encoder = SpeakerEncoder.load()
         space: str = args.space or encoder.space
+        spaces = SPACES if args.moved else (space,)
         clips = read_clips(args.corpus)
         if args.quick:
             clips = {speaker: some[:QUICK] for speaker, some in clips.items()}
         figures: dict[str, object] = {}
         clean, too_short = _heard(
-            encoder, space, (clip for some in clips.values() for clip in some)
+            encoder, space, spaces, (clip for some in clips.values() for clip in some)
         )
         figures["clean"] = judged(clean, clean, args.seed) | {"too_short": too_short}
         say(f"clean: {figures['clean']}")
         if not args.quick and args.rooms:
             chosen = [clip for some in clips.values() for clip in some[: args.rooms]]
             through = list(in_rooms(chosen, args.seed, args.jobs))
-            rooms, too_short = _heard(encoder, space, (clip for clip in through if clip))
+            rooms, too_short = _heard(encoder, space, spaces, (clip for clip in through if clip))
             unheard = sum(clip is None for clip in through)
             figures["rooms"] = judged(clean, rooms, args.seed) | {
                 "too_short": too_short,
@@ -98,7 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MiraError as error:
         print(f"bench speakers: {error}", file=sys.stderr)
         return 1
-    result(space=space, speakers=len(clips), **figures, **_times(encoder, space, clips))
+    result(space=space, speakers=len(clips), **figures, **times(encoder, space, clips))
     return 0
 
 
@@ -119,6 +117,7 @@ def judged(clean: Sequence[Spoken], spoken: Sequence[Spoken], seed: int) -> dict
         | {"stranger_taken": strangers_taken(given, turns)}
         | nobody_enrolled([spoken[n] for n in order])
         | enrolling([spoken[n] for n in order])
+        | known_before(given, turns)
     )
 
 
@@ -157,6 +156,44 @@ def told(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) -> dict[str, o
         "wrong": round(wrong / count, 4),
         "threshold": round(thresholds.known, 3),
     }
+
+
+def known_before(
+    given: dict[str, list[Spoken]], turns: Sequence[Spoken]
+) -> dict[str, dict[str, object]]:
+    """What the hub says when people were known in another space before, by that space."""
+    space = turns[0].heard.space
+    found: dict[str, object] = {}
+    for before in (GE2E, GE2E_LEGACY):
+        if before == space or before not in turns[0].heard.vectors:
+            continue
+        voices = {speaker: _voice_before(some, before) for speaker, some in given.items()}
+        book = VoiceBook(voices, space)
+        right = wrong = 0
+        first: dict[str, bool] = {}
+        for one in turns:
+            wanted = {each: one.heard.vectors[each] for each in book.spaces}
+            heard = Heard(wanted, one.heard.speech_s, space)
+            decision = decide(heard, book, (), None, one.quality)
+            right += decision.person_id == one.speaker
+            wrong += decision.person_id not in (None, one.speaker)
+            first.setdefault(one.speaker, decision.person_id == one.speaker)
+            _teach(book, decision.person_id if decision.teaches else None, one)
+        found[before] = {
+            "assigned": round(right / max(1, len(turns)), 4),
+            "wrong": round(wrong / max(1, len(turns)), 4),
+            "first": f"{sum(first.values())} of {len(first)}",
+            "still_behind": sum(book.voice(who).before(space) is not None for who in given),
+        }
+    return {"known_before": found} if found else {}
+
+
+def _voice_before(some: Sequence[Spoken], space: str) -> Voice:
+    vectors = [one.heard.vectors[space] for one in some]
+    if space == GE2E_LEGACY:
+        return Voice((), unit(np.mean(vectors, axis=0)))
+    pairs = zip(vectors, (one.heard.speech_s for one in some), strict=True)
+    return enrolled(Voice(), pairs, space)
 
 
 def strangers_taken(given: dict[str, list[Spoken]], turns: Sequence[Spoken]) -> float:
@@ -261,72 +298,20 @@ def _mean(some: Sequence[Spoken]) -> Embedding:
     return unit(np.mean([one.vector for one in some], axis=0))
 
 
-def _heard(encoder: SpeakerEncoder, space: str, clips: Iterable[Clip]) -> tuple[list[Spoken], int]:
+def _heard(
+    encoder: SpeakerEncoder, space: str, spaces: Sequence[str], clips: Iterable[Clip]
+) -> tuple[list[Spoken], int]:
     """What there is enough speech in, and how many had too little."""
     found, too_short = list[Spoken](), 0
     for clip in clips:
         try:
-            vector = encoder.embed(clip.pcm, space)
+            vectors = {each: encoder.embed(clip.pcm, each) for each in spaces}
         except TooLittleSpeechError:
             too_short += 1
             continue
         seconds = len(speech_of(clip.pcm)) / SAMPLE_RATE
-        found.append(Spoken(clip.speaker, Heard({space: vector}, seconds, space), clip.quality))
+        found.append(Spoken(clip.speaker, Heard(vectors, seconds, space), clip.quality))
     return found, too_short
-
-
-def _times(encoder: SpeakerEncoder, space: str, clips: dict[str, list[Clip]]) -> dict[str, object]:
-    """Processor time: what an utterance of about 3 s costs, and what a thousand people add."""
-    clip = next(iter(clips.values()))[0]
-    pcm = np.resize(clip.pcm, 3 * SAMPLE_RATE)
-    encoder.space = space
-    desk = SpeakersDesk(lambda: encoder)
-    few, many = _crowd(3, space), _crowd(PERSONS, space)
-    heard = desk._hear(pcm, ())
-    if not heard.vectors:
-        return {}
-
-    def both() -> None:
-        decide(desk._hear(pcm, ()), few, ())
-
-    embed_ms = _median_ms(both)
-    few_ms, many_ms = (
-        _median_ms(lambda book=book: decide(heard, book, ())) for book in (few, many)
-    )
-    learn_ms = _median_ms(lambda: many.put("person 7", many.voice("person 7")))
-    with_voice, without = asyncio.run(storing_ms(3, space))
-    of_thousand, _ = asyncio.run(storing_ms(PERSONS, space))
-    return {
-        "embed_and_assign_ms": round(embed_ms + with_voice - without, 1),
-        "embed_ms": round(embed_ms, 1),
-        "store_ms": round(with_voice - without, 1),
-        "thousand_persons_add_ms": round(max(0.0, of_thousand - with_voice), 2),
-        "comparing_thousand_ms": round(many_ms - few_ms + learn_ms, 2),
-    }
-
-
-def _crowd(count: int, space: str) -> VoiceBook:
-    """So many people with an enrolment and three learned centroids each, near to nobody."""
-    random = np.random.default_rng(count)
-    book = VoiceBook(space=space)
-    for number in range(count):
-        vectors = [unit(np.abs(random.normal(size=SIZES[space]))) for _ in range(ENROLMENT + 3)]
-        centroids = [
-            Centroid(v, 3.0, enrolled=n < ENROLMENT, space=space) for n, v in enumerate(vectors)
-        ]
-        book.put(f"person {number}", Voice(tuple(centroids)))
-    return book
-
-
-def _median_ms(work: object) -> float:
-    assert callable(work)
-    work()
-    times = []
-    for _ in range(RUNS):
-        began = time.process_time()  # others may use the same cores
-        work()
-        times.append(time.process_time() - began)
-    return statistics.median(times) * 1000
 
 
 if __name__ == "__main__":

@@ -179,6 +179,11 @@ def test_the_voice_in_a_recording_is_printed_for_programs(
     assert 4 < told["speech_s"] < 8
     assert np.dot(told["embedding"], voice) < 0.95
 
+    assert main(["voice", "embed", speech, "--space", "campplus"]) == 0
+    other = json.loads(capsys.readouterr().out)
+    assert len(other) == 192
+    assert np.linalg.norm(other) == pytest.approx(1, abs=1e-5)
+
 
 @pytest.mark.weights
 def test_a_recording_without_a_voice_is_refused(

@@ -246,6 +246,14 @@ async def test_what_a_legacy_row_holds_is_shown(any_site: LegacySite) -> None:
     }
 
 
+async def test_a_voice_in_other_numbers_than_old_clients_know_is_not_shown(
+    site: LegacySite,
+) -> None:
+    (interaction_id,) = await remember(site, 1, voice_embedding=[0.1] * 192)
+    shown = (await site.call("GET", f"/interactions/{interaction_id}")).body
+    assert shown["voice_embedding"] is None
+
+
 async def test_an_interaction_is_deleted_everywhere(any_site: LegacySite) -> None:
     device = await any_site.up_to_date()
     path = f"/interactions/{any_site.home.interaction_id}"

@@ -11,7 +11,7 @@ import pytest
 
 from hub.speakers.desk import Encoder, SpeakersDesk
 from hub.speakers.encoder import SpeakerEncoder, TooLittleSpeechError
-from hub.speakers.spaces import GE2E, GE2E_LEGACY, Embedding
+from hub.speakers.spaces import CAMPPLUS, GE2E, GE2E_LEGACY, SIZES, SPACES, Embedding
 from models.location import WeightStore
 from shared.audio import SAMPLE_RATE, Pcm
 from shared.errors import WeightsError
@@ -41,11 +41,13 @@ class Counted:
 
 @pytest.mark.parametrize("encoder", ["fake", pytest.param("real", marks=pytest.mark.weights)])
 def test_what_is_asked_of_every_encoder(encoder: str) -> None:
-    ear: Encoder = FakeEncoder() if encoder == "fake" else SpeakerEncoder.load()
+    ear: Encoder = FakeEncoder(SPACES) if encoder == "fake" else SpeakerEncoder.load()
+    assert ear.space in ear.spaces
+    assert set(ear.spaces) == set(SPACES)
     spoken = say(SENTENCE) if encoder == "fake" else clips()["times"]
-    for space in (GE2E, GE2E_LEGACY):
+    for space in ear.spaces:
         voice = ear.embed(spoken, space)
-        assert voice.shape == (256,)
+        assert voice.shape == (SIZES[space],)
         assert voice.dtype == np.float32
         assert float(np.linalg.norm(voice)) == pytest.approx(1, abs=1e-4)
         np.testing.assert_array_equal(voice, ear.embed(spoken, space))
@@ -70,6 +72,31 @@ async def test_it_hears_in_the_spaces_that_are_wanted_with_one_encoder_off_the_l
     assert threading.current_thread().name not in load.threads
 
 
+async def test_people_are_told_in_the_best_space_and_in_others_where_that_is_wanted() -> None:
+    desk = SpeakersDesk(lambda: FakeEncoder((CAMPPLUS, GE2E, GE2E_LEGACY)))
+    assert await desk.prepare() == CAMPPLUS
+    for wanted in ((), (GE2E,)):
+        heard = await desk.hear(say(SENTENCE), wanted)
+        assert heard is not None
+        assert heard.space == CAMPPLUS
+        assert set(heard.vectors) == {CAMPPLUS, *wanted}
+        assert heard.vector is heard.vectors[CAMPPLUS]
+
+
+async def test_a_space_without_weights_is_left_out_and_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    desk = SpeakersDesk(lambda: FakeEncoder((CAMPPLUS,)))
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            heard = await desk.hear(say(SENTENCE), (GE2E,))
+            assert heard is not None
+            assert set(heard.vectors) == {CAMPPLUS}
+    (line,) = caplog.records
+    assert "known in ge2e only" in line.getMessage()
+    assert "mira-hub models pull voice-ge2e" in line.getMessage()
+
+
 async def test_too_little_speech_has_no_voice_in_it() -> None:
     heard = await SpeakersDesk(FakeEncoder).hear(say("ba"), (GE2E,))
     assert heard is not None
@@ -84,7 +111,7 @@ async def test_missing_weights_are_said_once_and_found_when_they_come(
     load.failure = WeightsError("voice-ge2e is not here.", "mira-hub models pull voice-ge2e")
     desk = SpeakersDesk(load)
     with caplog.at_level(logging.INFO):
-        await desk.prepare()
+        assert await desk.prepare() is None
         for _ in range(3):
             assert await desk.hear(say(SENTENCE), (GE2E,)) is None
     (line,) = [one for one in caplog.records if one.levelno >= logging.WARNING]
