@@ -99,7 +99,8 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
         scorer.load()
         desks = await _open_desks(config, stack)
         speakers = SpeakersDesk()
-        await speakers.prepare()
+        if space := await speakers.prepare():
+            log.info("telling people apart in the space %s", space)
         extractor = await open_extractor(config.actions, stack)
         networks = Networks(store, desks, clock, _rules(config), speakers, extractor)
         own_id = hub_id(config.paths.state_dir)
