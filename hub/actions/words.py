@@ -60,6 +60,7 @@ _MEANT = {
 }
 _LETS_SAY = ("let's", "say")
 _WISHED = listed("like love be appreciate")
+_BEHIND_HOURS = listed("am pm o'clock")
 _STUTTERED = listed("to the a at on in for me my and remind i")
 
 
@@ -94,6 +95,8 @@ def split(text: str, start: int, end: int) -> list[Word]:
             found[-1] = replace(found[-1], text="i'd")
         if found and found[-1].text == "for" and re.fullmatch(r"[ap]m", word):
             found[-1] = replace(found[-1], text="four")  # as recognisers hear it
+        if word in ("an", "half") and not pause and _heard_four(found):
+            found[-1] = replace(found[-1], text="for")
         if word == "too" and found and found[-1].text == "at":
             word = "two"
         found.append(Word(word.rstrip("'") if len(word) > 1 else word, *match.span(), pause))
@@ -102,6 +105,16 @@ def split(text: str, start: int, end: int) -> list[Word]:
         for index, word in enumerate(found)
         if not (word.text in _LETS_SAY and _lets_say(found, index))
     ]
+
+
+def _heard_four(words: list[Word]) -> bool:
+    """Whether the last word is a `for` behind a time, before a length: `nine thirty four an hour`
+    is no minute."""
+    if at(words, len(words) - 1) != "four" or words[-1].pause:
+        return False
+    before = at(words, len(words) - 2)
+    hour = before in TENS or before in SMALL or re.fullmatch(r"\d{1,2}(?:[:.]\d{2})?", before)
+    return bool(hour) or before in _BEHIND_HOURS
 
 
 def _lets_say(words: list[Word], index: int) -> bool:

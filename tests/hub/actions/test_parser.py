@@ -224,3 +224,25 @@ def test_a_long_text_takes_no_long_time(text: str) -> None:
     # A pattern that tries everything in all ways would take longer than a test may.
     parse(text, now, ZoneInfo("UTC"))
     parse(text[:LONGEST_TEXT], now, ZoneInfo("UTC"))
+
+
+@pytest.mark.parametrize(
+    ("said", "at", "minutes"),
+    [
+        ("nine thirty four an hour", "09:30", 60),
+        ("nine thirty four half an hour", "09:30", 30),
+        ("9:30 four an hour", "09:30", 60),
+        ("10 am four an hour", "10:00", 60),
+        ("four an hour", "16:00", 60),
+        ("nine thirty four", "09:34", 60),
+    ],
+)
+def test_a_for_before_a_length_is_not_the_minute_that_recognisers_write(
+    said: str, at: str, minutes: int
+) -> None:
+    now = datetime(2026, 11, 28, 3, 30, tzinfo=UTC)
+    event = made(parse(f"Put dentist in the calendar on Friday at {said}.", now, ZONES[0]))
+    assert isinstance(event, CreateEvent)
+    assert (event.title, f"{event.at:%a %H:%M}") == ("dentist", f"Fri {at}")
+    assert event.end is not None
+    assert event.end - event.at == timedelta(minutes=minutes)
