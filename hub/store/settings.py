@@ -97,7 +97,10 @@ def parse_settings(document: object) -> NetworkSettings:
         return msgspec.convert(document, NetworkSettings)
     except msgspec.ValidationError as error:
         said, help_ = why(error, NetworkSettings)
-        raise InvalidSettingsError(f"These are no settings of a network: {said}", help_) from error
+        known = f"Known: {', '.join(NetworkSettings.__struct_fields__)}."
+        raise InvalidSettingsError(
+            f"These are no settings of a network: {said}", help_ or known
+        ) from error
 
 
 def change_settings(settings: NetworkSettings, changes: dict[str, object]) -> NetworkSettings:
