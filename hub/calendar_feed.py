@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 
 from icalendar import Alarm, Calendar, Event, vText
 
+from hub.actions.moments import day_that_begins
 from hub.store.household_details import EventDetails, Priority, ReminderDetails
 
 PRODUCT = "-//Mira//Mira hub//EN"
@@ -91,17 +92,10 @@ def _when(row: EventDetails, zone: tzinfo) -> tuple[date, date | None]:
     """
     if row.end_time is None or row.end_time <= row.start_time:
         return row.start_time, None  # an end at the beginning is none (RFC 5545, 3.8.2.2)
-    first, behind = _day_that_begins(row.start_time, zone), _day_that_begins(row.end_time, zone)
+    first, behind = day_that_begins(row.start_time, zone), day_that_begins(row.end_time, zone)
     if first is None or behind is None:
         return row.start_time, row.end_time
     return first, behind
-
-
-def _day_that_begins(at: datetime, zone: tzinfo) -> date | None:
-    """The day of which this is the first moment; None: it is within one."""
-    day = at.astimezone(zone).date()
-    # Where clocks skip midnight, the day begins an hour later: at the same moment.
-    return day if datetime.combine(day, time(), zone).astimezone(UTC) == at else None
 
 
 def _entry(uid: str, title: str, start: date, row: EventDetails | ReminderDetails) -> Event:

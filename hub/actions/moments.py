@@ -61,6 +61,13 @@ def localized(day: date, at: time, zone: tzinfo, now: datetime) -> datetime:
     return again if found <= now < again else found
 
 
+def day_that_begins(at: datetime, zone: tzinfo) -> date | None:
+    """The local day of which this is the first moment; None: it is within one."""
+    day = at.astimezone(zone).date()
+    # Where clocks skip midnight, the day begins an hour later: at the same moment.
+    return day if datetime.combine(day, time(), zone).astimezone(UTC) == at else None
+
+
 def resolve(
     parts: Parts, now: datetime, zone: tzinfo, words: Iterable[str], *, event: bool
 ) -> Moment:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.actions.intents import Move
-from hub.actions.moments import localized
+from hub.actions.moments import day_that_begins, localized
 from hub.store import events
 from hub.store.household_kinds import EVENTS, REMINDERS
 from hub.store.meant import Subject
@@ -99,6 +99,20 @@ def moved(start: datetime, intent: Move, zone: tzinfo, now: datetime) -> datetim
             return start + timedelta(minutes=intent.shift_min)
         return _at(local.date() + timedelta(days=days), local.time(), zone, now)
     return _at(intent.date or local.date(), intent.time or local.time(), zone, now)
+
+
+def moved_end(
+    start: datetime, end: datetime, moved_start: datetime, zone: tzinfo, now: datetime
+) -> datetime:
+    """When something ends that was to last from `start` to `end`, once its beginning has moved.
+
+    What takes whole days takes as many of them, however long they are.
+    """
+    first, behind = day_that_begins(start, zone), day_that_begins(end, zone)
+    day = day_that_begins(moved_start, zone)
+    if first is None or behind is None or day is None:
+        return moved_start + (end - start)
+    return _at(day + (behind - first), time(), zone, now)
 
 
 def _at(day: date, at: time, zone: tzinfo, now: datetime) -> datetime:

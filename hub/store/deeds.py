@@ -248,7 +248,8 @@ class _Deed:
             return
         values: dict[str, Any] = {"start_time": in_utc(moved)}
         if row.end_time is not None:
-            values["end_time"] = in_utc(moved + (row.end_time - row.start_time))
+            end = changing.moved_end(start, row.end_time, moved, self._zone, self._now)
+            values["end_time"] = in_utc(end)
         await self._change(row, values)
 
     async def _subject(self, intent: Meant) -> Subject:

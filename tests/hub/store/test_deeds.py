@@ -299,6 +299,18 @@ async def test_days_are_days_when_clocks_are_put_forward(home: Home) -> None:
     assert event.start_time.astimezone(ZONE).isoformat() == "2026-03-29T09:30:00+02:00"
 
 
+async def test_whole_days_stay_whole_when_clocks_are_put_forward_or_back(home: Home) -> None:
+    await home.say("put the school fair in the calendar on march 28 all day")
+    for said, first, behind in (
+        ("push the school fair back by a day", "03-29T00:00:00+01:00", "03-30T00:00:00+02:00"),
+        ("move the school fair to october 25", "10-25T00:00:00+02:00", "10-26T00:00:00+01:00"),
+    ):
+        await home.say(said)
+        (event,) = await home.events()
+        times = (event.start_time, event.end_time)
+        assert [t and t.astimezone(ZONE).isoformat()[5:] for t in times] == [first, behind]
+
+
 async def test_what_was_said_hours_ago_counts_from_then(home: Home) -> None:
     late = timedelta(hours=3)
     await home.say("remind me in five hours to eat", late=late)
