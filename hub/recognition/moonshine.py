@@ -69,7 +69,7 @@ class MoonshineRecogniser:
             self._decoder = folded_session(folder / "decoder_model_merged.ort", _options())
         except Exception as error:  # onnxruntime's errors share no narrower base
             raise RecogniserLoadError(
-                f"{name} cannot be loaded from {folder}: {error}",
+                f"{name} cannot be loaded from {folder}: {str(error).rstrip('.')}.",
                 f"Check its weights with: mira-hub models verify {name}",
             ) from error
         self._encoder_inputs = {i.name for i in self._encoder.get_inputs()}

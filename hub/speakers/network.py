@@ -41,7 +41,7 @@ class Network(ABC):
             )
         except Exception as error:  # onnxruntime's errors share no narrower base
             raise WeightsError(
-                f"{self.weights} cannot be loaded from {folder}: {error}",
+                f"{self.weights} cannot be loaded from {folder}: {str(error).rstrip('.')}.",
                 f"Check its weights with: mira-hub models verify {self.weights}",
             ) from error
 
