@@ -6,10 +6,10 @@ the way for ever. Nothing of it is stored.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from hub.speakers.spaces import Embedding
-from shared.clock import Clock
 
 REMEMBERED_S = 600.0
 
@@ -21,35 +21,36 @@ class Refused:
     vector: Embedding
     speech_s: float
     space: str
-    at_us: int  # of the hub's clock
 
 
 class Refusals:
-    """The last of each person's.
+    """The last of each person's."""
 
-    Args:
-        clock: the hub's, in microseconds.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self) -> None:
         self._last: dict[tuple[str, str], Refused] = {}  # by network and person
+        self._ends: dict[tuple[str, str], asyncio.TimerHandle] = {}
 
     def note(
         self, network_id: str, person_id: str, vector: Embedding, speech_s: float, space: str
     ) -> None:
-        """It was refused just now."""
-        self._last[network_id, person_id] = Refused(vector, speech_s, space, self._clock())
+        """It was refused just now. To be called in a running loop, which forgets it in time."""
+        key = network_id, person_id
+        self._drop(key)
+        self._last[key] = Refused(vector, speech_s, space)
+        self._ends[key] = asyncio.get_running_loop().call_later(REMEMBERED_S, self._drop, key)
 
     def take(self, network_id: str, person_id: str, space: str) -> Refused | None:
         """What was refused not long ago, and is remembered no more."""
-        since = self._clock() - REMEMBERED_S * 1e6
-        self._last = {key: one for key, one in self._last.items() if one.at_us > since}
-        found = self._last.pop((network_id, person_id), None)
+        found = self._drop((network_id, person_id))
         return found if found is not None and found.space == space else None
 
     def forget(self, network_id: str, person_id: str | None = None) -> None:
         """Nothing is remembered of the person, or (None) of anybody in the network."""
         for key in list(self._last):
             if key[0] == network_id and person_id in (None, key[1]):
-                del self._last[key]
+                self._drop(key)
+
+    def _drop(self, key: tuple[str, str]) -> Refused | None:
+        if end := self._ends.pop(key, None):
+            end.cancel()
+        return self._last.pop(key, None)

@@ -60,7 +60,7 @@ class VoiceDeeds:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._refusals = Refusals(clock)
+        self._refusals = Refusals()
 
     async def check(self, network_id: str, person_id: str) -> None:
         """Whether a voice may be given to a person; before work is put into it.
