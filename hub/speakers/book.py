@@ -199,7 +199,9 @@ class _Rows:
             self._end += 1
 
     def remove(self, owner: int) -> None:
-        self._owners[: self._end][self._owners[: self._end] == owner] = -1
+        theirs = np.flatnonzero(self._owners[: self._end] == owner)
+        self._owners[theirs] = -1
+        self._vectors[theirs] = 0  # a voice that is forgotten is nowhere
 
     def score(self, vector: Embedding, scores: NDArray[np.float32]) -> None:
         """Raises each owner's score to the similarity of the nearest of their vectors."""

@@ -91,3 +91,10 @@ def test_a_running_mean_is_brought_to_unit_length() -> None:
     vector = usable([0.8 * float(x) for x in person(1)])
     assert vector is not None
     np.testing.assert_allclose(vector, person(1), atol=1e-6)
+
+
+def test_of_a_voice_that_is_dropped_nothing_is_left_in_memory() -> None:
+    book = VoiceBook({"Ann": voice(1, 5.0, legacy=True), "Ben": voice(2)})
+    book.drop("Ann")
+    left = [vector for rows in (book._rows, book._legacy) for vector in rows._vectors]
+    assert max(float(vector @ person(1)) for vector in left) < 0.9
