@@ -25,8 +25,10 @@ PART = 0.8
 """Share of what was heard that has to stand in the title in one piece, where it is a part of it."""
 LEAST_PART = 8
 """Letters that are a part of a title; less is in too many."""
-PREFIX = "reminder"
-"""What programs like to say before it."""
+ADDED = 2
+"""Letters that may be heard before or behind the title: more are somebody's, about it ("at 5")."""
+_PREFIX = re.compile("^remind(?:er|her|a)")
+"""What programs like to say before it, and how it is heard."""
 
 
 class Announcements:
@@ -54,12 +56,22 @@ class Announcements:
 
 
 def _alike(heard: str, title: str) -> bool:
-    whole, with_prefix = (
-        SequenceMatcher(None, said, heard, autojunk=False) for said in (title, PREFIX + title)
-    )
-    if max(whole.ratio(), with_prefix.ratio()) >= ALIKE:
+    return _says(heard, title) or _says(_PREFIX.sub("", heard), title)
+
+
+def _says(heard: str, title: str) -> bool:
+    *pieces, _ = SequenceMatcher(None, title, heard, autojunk=False).get_matching_blocks()
+    if not pieces:
+        return False
+    first, last = pieces[0], pieces[-1]
+    before = first.b - first.a
+    behind = (len(heard) - last.b) - (len(title) - last.a)
+    if max(before, behind) > ADDED:
+        return False
+    if sum(piece.size for piece in pieces) >= ALIKE * (len(heard) + len(title)) / 2:
         return True
-    return len(heard) >= LEAST_PART and whole.find_longest_match().size >= PART * len(heard)
+    longest = max(piece.size for piece in pieces)
+    return len(heard) >= LEAST_PART and longest >= PART * len(heard)
 
 
 def _letters(text: str) -> str:

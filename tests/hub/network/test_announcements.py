@@ -8,6 +8,7 @@ import pytest
 
 from hub.network.announcements import LATEST, MOST, Announcements
 
+LONG = "take the blue folder with the tax return to the office"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -25,6 +26,14 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
         ("Call Ann", "I called Ann.", False),
         ("Call Ann", "Call Ann, done.", False),
         ("Call Ann", "What is for dinner?", False),
+        (LONG, f"Remind me to {LONG} at 5.", False),
+        (LONG, f"Set a reminder to {LONG} at five.", False),
+        (LONG, f"{LONG}, done.", False),
+        (LONG, f"Cancel {LONG}.", False),
+        (LONG, f"Reminder: {LONG}", True),
+        ("Call Ann", "Remind her call Ann.", True),
+        ("reminder for Ann", "Reminder for Anne.", True),
+        ("remind me to call Ann", "Remind me to call Anne.", True),
         ("Hand in the tax return; the blue folder", "the", False),
         ("?!", "...", False),
         ("?!", "Call Ann", False),
