@@ -18,9 +18,10 @@ _MARK = re.compile(
 )
 _NO_MARK = frozenset({"well", "better", "oh", "ah"})
 """Alone they take nothing back."""
-_PREPOSITIONS = listed("at in by around before")
+_PREPOSITIONS = listed("at in by around before to until till for")
 _LONGEST_MARK = 6
-_FIELDS = ("clock", "day", "part", "hour", "delta", "duration")
+_WHEN = ("clock", "day", "part", "hour")
+_FIELDS = (*_WHEN, "delta", "duration")
 
 
 def corrected(request: Request, today: date) -> Request:
@@ -44,6 +45,9 @@ def corrected(request: Request, today: date) -> Request:
         before = _ending(words, index, today)
         after = _beginning(words, behind, today, before)
         gone = [atom for atom in before if any(_fields(atom) & _fields(one) for one in after)]
+        if mark != "or" and not gone and after and after[0].duration:
+            # snooze it for ten, no, twenty minutes
+            gone = [atom for atom in before[-1:] if atom.clock and atom.prep == "for"]
         if not gone:
             continue
         if mark == "or":  # on friday or saturday at seven
@@ -61,7 +65,9 @@ def corrected(request: Request, today: date) -> Request:
 
 
 def _fields(atom: Atom) -> frozenset[str]:
-    return frozenset(name for name in _FIELDS if getattr(atom, name) not in (None, ""))
+    """What it says; so long from now is a day and a time of day, too."""
+    said = frozenset(name for name in _FIELDS if getattr(atom, name) not in (None, ""))
+    return said | frozenset(_WHEN) if atom.delta and atom.delta.seconds else said
 
 
 def _ending(words: Words, end: int, today: date) -> list[Atom]:
