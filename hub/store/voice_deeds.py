@@ -240,8 +240,7 @@ class VoiceDeeds:
             if list(found) != said:
                 raise NotFoundError("The person did not say all of these.")
             target = to_id or (await voices.new_person(session, network_id, name, now)).id
-            if person_id != target:
-                await voice_moving.move(session, network_id, said, person_id, target, now)
+            await voice_moving.move(session, network_id, said, person_id, target, now)
             await _note_by_hand(session, network_id, said)
             told = await voices.give(session, network_id, said, target, now)
             for key in (person_id, target):
@@ -276,11 +275,7 @@ class VoiceDeeds:
                 .where(col(Interaction.network_id) == network_id, Interaction.id == interaction_id)
                 .with_for_update()
             )
-            changed: list[str] = []
-            if spoken[0] != person_id:
-                changed = await voice_moving.move(
-                    session, network_id, said, spoken[0], person_id, now
-                )
+            changed = await voice_moving.move(session, network_id, said, spoken[0], person_id, now)
             await _note_by_hand(session, network_id, said)
             told = await voices.give(session, network_id, said, person_id, now)
             for key in sorted(changed):

@@ -27,6 +27,8 @@ async def move(
 ) -> list[str]:
     """What one voice learned from some interactions, another does; gives whose voices changed.
 
+    Where somebody says that it was who it was taken for, the voice learns what it did not yet.
+
     To be called before anything about the interactions is changed. What else a voice was learned
     from stays, be it stored any more or not.
     """
@@ -48,16 +50,17 @@ async def move(
         vector = usable(stored, space) if space in THRESHOLDS else None
         if vector is not None:
             told.append((vector, float(said.get("speech_s", 0)), space, taught(said)))
-    if not told:
-        return []
+    confirmed = giver_id == taker_id
     changed = []
-    for key, step in ((giver_id, unlearned), (taker_id, learned)):
-        if key is None:
+    for key, step, lessons in (
+        (giver_id, unlearned, [one for one in told if one[3] and not confirmed]),
+        (taker_id, learned, [one for one in told if not (one[3] and confirmed)]),
+    ):
+        if key is None or not lessons:
             continue
         before = after = await voice_rows.voice_of(session, network_id, key)
-        for vector, speech_s, space, was_taught in told:
-            if step is learned or was_taught:
-                after = step(after, vector, speech_s, space)
+        for vector, speech_s, space, _ in lessons:
+            after = step(after, vector, speech_s, space)
         await voice_rows.write(session, network_id, key, before, after, now)
         changed.append(key)
     return changed

@@ -52,3 +52,16 @@ async def test_what_was_no_lesson_is_taken_from_nobody_and_is_one_by_hand(house:
         await house.deeds.set_speaker(house.network_id, near.interaction_id, name)
         learned = [one for one in await house.centroids() if not one.enrolled]
         assert {one.person_id: one.weight for one in learned} == pytest.approx(weights)
+
+
+async def test_what_somebody_confirms_is_a_lesson_once(house: Deeds) -> None:
+    ann, ben = await house.known("Ann"), await house.known("Ben")
+    for name, seed in ((ann, 1), (ben, 2)):
+        await house.enrolled(name, seed)
+    near, _ = await house.hears(unit(person(1) + 0.7 * person(2)))
+    weights = []
+    for chosen in (ann, ann, ben):
+        await house.deeds.set_speaker(house.network_id, near.interaction_id, chosen)
+        learned = [one for one in await house.centroids() if not one.enrolled]
+        weights.append([(one.person_id, one.weight) for one in learned])
+    assert weights == [[(ann, 3.0)], [(ann, 3.0)], [(ben, 3.0)]]
