@@ -12,7 +12,7 @@ from sqlalchemy.orm.attributes import get_history
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.store import conversations, events, openings, voice_rows
+from hub.store import conversation_rows, events, openings, voice_rows
 from hub.store.errors import InvalidValueError
 from hub.store.household_details import (
     ActionDetails,
@@ -155,7 +155,7 @@ async def _forget_person(
     session: AsyncSession, network_id: str, row_id: str, now: datetime
 ) -> None:
     """The voice goes from everywhere; what they said stays."""
-    for conversation in await conversations.with_person(session, network_id, row_id):
+    for conversation in await conversation_rows.with_person(session, network_id, row_id):
         people = conversation.participant_ids or []
         conversation.participant_ids = [one for one in people if one != row_id]
         conversation.version += 1

@@ -13,6 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from hub.store import (
     clients,
     controls,
+    conversation_rows,
     conversations,
     deeds,
     elections,
@@ -122,7 +123,7 @@ async def forget(
         NotFoundError: no such network.
     """
     await networks.one(session, network_id, lock=True)
-    of_conversations = await conversations.of_interactions(session, network_id, interaction_ids)
+    of_conversations = await conversation_rows.of_interactions(session, network_id, interaction_ids)
     await session.exec(
         update(Election)
         .where(

@@ -11,7 +11,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from hub.speakers.book import Voice
 from hub.speakers.learning import united
-from hub.store import conversations, events, voice_rows, voices
+from hub.store import conversation_rows, events, voice_rows, voices
 from hub.store.tables import Interaction, Reminder, VoiceCentroid
 from shared.wire.events import ContextUpdated, Event
 
@@ -42,7 +42,7 @@ async def merge(
     person.name = person.name or gone.name
     person.voice_embedding = person.voice_embedding or gone.voice_embedding
     taking_part: list[str] = []
-    for conversation in await conversations.with_person(session, network_id, other_id):
+    for conversation in await conversation_rows.with_person(session, network_id, other_id):
         people = (
             person_id if key == other_id else key for key in conversation.participant_ids or []
         )

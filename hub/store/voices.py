@@ -16,7 +16,7 @@ from hub.speakers.assignment import CLEAR, Decision, decide
 from hub.speakers.book import Heard
 from hub.speakers.learning import founded, learned
 from hub.speakers.thresholds import THRESHOLDS
-from hub.store import conversations, events, networks, voice_rows
+from hub.store import conversation_rows, conversations, events, networks, voice_rows
 from hub.store.tables import Interaction, Person, Reminder
 from hub.store.voice_cache import KnownVoices, VoiceCache
 from shared.wire.events import Event
@@ -187,7 +187,7 @@ async def give(
         )
         reminders += sorted(theirs.scalars())
     told = await events.tell_each(session, network_id, "interaction_created", interaction_ids, now)
-    talks = await conversations.of_interactions(session, network_id, interaction_ids)
+    talks = await conversation_rows.of_interactions(session, network_id, interaction_ids)
     return [
         *told,
         *await conversations.refresh(session, network_id, talks, now),

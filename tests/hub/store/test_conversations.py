@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import event as sql_event
 from sqlmodel import select
 
-from hub.store import conversations, networks
+from hub.store import conversation_rows, conversations, networks
 from hub.store.archive import Archive, Wanted
 from hub.store.database import Database
 from hub.store.household import Household
@@ -169,7 +169,7 @@ class House:
                 assert row is not None
                 row.speaker_id = person_id
             await session.flush()
-            touched = await conversations.of_interactions(session, network_id, interaction_ids)
+            touched = await conversation_rows.of_interactions(session, network_id, interaction_ids)
             return await conversations.refresh(session, network_id, touched, SPOKEN_AT)
 
     async def migrated(self, *times: datetime) -> str:

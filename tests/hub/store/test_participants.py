@@ -15,7 +15,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy import event as sql_event
 from sqlmodel import select
 
-from hub.store import conversations, postgres, schema, sqlite
+from hub.store import conversation_rows, postgres, schema, sqlite
 from hub.store.database import Database
 from hub.store.household import Household
 from hub.store.household_kinds import CONVERSATIONS, PERSONS
@@ -32,7 +32,9 @@ ANN, BEN, CID = (f"{letter * 8}-0000-4000-8000-000000000000" for letter in "abc"
 
 async def found(database: Database, network_id: str, person_id: str) -> list[str]:
     async with database.transaction(Scope(network_id)) as session:
-        return [one.id for one in await conversations.with_person(session, network_id, person_id)]
+        return [
+            one.id for one in await conversation_rows.with_person(session, network_id, person_id)
+        ]
 
 
 async def test_those_who_take_part_are_found_after_whatever_becomes_of_a_conversation(
