@@ -10,6 +10,8 @@ import numpy as np
 
 from hub.speakers.book import Voice, VoiceBook, unit
 from hub.speakers.calibration import FEWEST_SENTENCES
+from hub.speakers.learning import enrolled
+from hub.speakers.refusals import Refused
 from hub.speakers.spaces import GE2E, Embedding
 from hub.speakers.thresholds import THRESHOLDS
 
@@ -56,6 +58,41 @@ def _likeness(sentences: tuple[Embedding, ...]) -> float | None:
     return float(np.einsum("ij,ij->i", read, rest).min())
 
 
+def read_aloud(
+    voice: Voice,
+    sentence: Embedding,
+    speech_s: float,
+    refused: Refused | None,
+    *,
+    anew: bool = False,
+    space: str = GE2E,
+) -> Voice | None:
+    """The voice after a sentence was read for it; None: it sounds like somebody else's.
+
+    A recording that is given again changes nothing. Where the first sentence was the odd one, the
+    second is refused, and the third, if it is like the second, is taken with it; the first is
+    forgotten then.
+
+    Args:
+        voice: as it was before.
+        sentence: the vector, in `space`.
+        speech_s: seconds of speech in it.
+        refused: the sentence before, if it was refused not long ago.
+        anew: sentences of an earlier enrolment are forgotten, in all spaces.
+        space: in which the hub tells people apart.
+    """
+    if anew:
+        voice = Voice(tuple(one for one in voice.centroids if not one.enrolled), voice.legacy)
+    read = [] if _repeated(voice, sentence, space) else [(sentence, speech_s)]
+    if unlike(voice, sentence, space):
+        if refused is None or not _outvoted(voice, refused.vector, sentence, space):
+            return None
+        kept = (one for one in voice.centroids if not (one.enrolled and one.space == space))
+        voice = Voice(tuple(kept), voice.legacy)
+        read.insert(0, (refused.vector, refused.speech_s))
+    return enrolled(voice, read, space)
+
+
 def unlike(voice: Voice, sentence: Embedding, space: str = GE2E) -> bool:
     """Whether a sentence is too unlike those that were read for a voice to be of the same person.
 
@@ -65,14 +102,14 @@ def unlike(voice: Voice, sentence: Embedding, space: str = GE2E) -> bool:
     return bool(read) and float(unit(np.mean(read, axis=0)) @ sentence) < THRESHOLDS[space].read
 
 
-def outvoted(voice: Voice, refused: Embedding, sentence: Embedding, space: str = GE2E) -> bool:
+def _outvoted(voice: Voice, refused: Embedding, sentence: Embedding, space: str = GE2E) -> bool:
     """Whether the only sentence that was read for a voice is the odd one, of three: the two others,
     the first of which was refused for its sake, are of one voice, and no one recording."""
     alone = len(voice.enrolment(space)) == 1
     return alone and THRESHOLDS[space].read <= float(refused @ sentence) < SAME_RECORDING
 
 
-def repeated(voice: Voice, sentence: Embedding, space: str = GE2E) -> bool:
+def _repeated(voice: Voice, sentence: Embedding, space: str = GE2E) -> bool:
     """Whether it is the recording of a sentence that was given before."""
     return any(float(one @ sentence) >= SAME_RECORDING for one in voice.enrolment(space))
 

@@ -11,16 +11,8 @@ from sqlalchemy import delete, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from hub.speakers.book import Voice, VoiceBook
-from hub.speakers.enrolment import (
-    Certainty,
-    certainty,
-    outvoted,
-    repeated,
-    resembling,
-    unlike,
-)
-from hub.speakers.learning import enrolled
+from hub.speakers.book import VoiceBook
+from hub.speakers.enrolment import Certainty, certainty, read_aloud, resembling
 from hub.speakers.refusals import Refusals
 from hub.speakers.spaces import GE2E, Embedding
 from hub.store import events, networks, voice_merging, voice_moving, voice_rows, voices
@@ -95,10 +87,6 @@ class VoiceDeeds:
             anew: sentences of an earlier enrolment are forgotten, in all spaces.
             space: in which the hub tells people apart.
 
-        A recording that is given again changes nothing. Where the first sentence was the odd one,
-        the second is refused, and the third, if it is like the second, is taken with it; the first
-        is forgotten then.
-
         Raises:
             NotFoundError: the network has no such person.
             UnlikeVoiceError: the sentences before sound like somebody else's.
@@ -109,23 +97,14 @@ class VoiceDeeds:
             now = self._now()
             await _wanted(session, network_id, person_id)
             before = await voice_rows.voice_of(session, network_id, person_id)
-            kept = before
-            if anew:
-                rest = tuple(one for one in before.centroids if not one.enrolled)
-                kept = Voice(rest, before.legacy)
-            read = [] if repeated(kept, sentence, space) else [(sentence, speech_s)]
             refused = self._refusals.take(network_id, person_id, space)
-            if unlike(kept, sentence, space):
-                if refused is None or not outvoted(kept, refused.vector, sentence, space):
-                    self._refusals.note(network_id, person_id, sentence, speech_s, space)
-                    raise UnlikeVoiceError(
-                        "This does not sound like who read the sentences before.",
-                        "Read it once more where it is quiet, or begin anew (anew=true).",
-                    )
-                odd = next(one for one in kept.centroids if one.enrolled and one.space == space)
-                kept = Voice(tuple(one for one in kept.centroids if one is not odd), kept.legacy)
-                read.insert(0, (refused.vector, refused.speech_s))
-            after = enrolled(kept, read, space)
+            after = read_aloud(before, sentence, speech_s, refused, anew=anew, space=space)
+            if after is None:
+                self._refusals.note(network_id, person_id, sentence, speech_s, space)
+                raise UnlikeVoiceError(
+                    "This does not sound like who read the sentences before.",
+                    "Read it once more where it is quiet, or begin anew (anew=true).",
+                )
             await voice_rows.write(session, network_id, person_id, before, after, now)
             known = await voice_rows.voices(session, network_id)
             others = {key: voice for key, voice in known.items() if key != person_id}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from hub.speakers.book import Centroid, Voice, VoiceBook, unit
-from hub.speakers.enrolment import certainty, resembling
+from hub.speakers.enrolment import certainty, read_aloud, resembling
+from hub.speakers.refusals import Refused
+from hub.speakers.spaces import CAMPPLUS, GE2E
 from tests.hub.speakers.people import person, sentence
 
 
@@ -43,3 +45,30 @@ def test_a_stranger_of_the_same_voice_is_the_same() -> None:
     }
     assert resembling(read(1, 3), others) == ["same"]
     assert resembling(read(1, 2), others) == []
+
+
+def test_a_sentence_is_taken_refused_and_taken_with_a_second_witness() -> None:
+    first, other, again = sentence(2, 0), sentence(1, 0), sentence(1, 1)
+    voice = read_aloud(Voice(), first, 3.0, None)
+    assert voice is not None
+    assert voice.places(GE2E)[0].tolist() == pytest.approx(first.tolist())
+    same = read_aloud(voice, first, 3.0, None)
+    assert same is not None
+    assert same.centroids == voice.centroids
+    assert read_aloud(voice, other, 3.0, None) is None
+    refused = Refused(other, 3.0, GE2E)
+    assert read_aloud(voice, other, 3.0, refused) is None  # the same recording
+    both = read_aloud(voice, again, 3.0, refused)
+    assert both is not None
+    assert [one.vector.tolist() for one in both.centroids] == [other.tolist(), again.tolist()]
+
+
+def test_beginning_anew_forgets_what_was_read_in_any_space_and_nothing_else() -> None:
+    learned = Centroid(person(1), 9.0)
+    old = Centroid(sentence(1, 0, space=CAMPPLUS), 3.0, enrolled=True, space=CAMPPLUS)
+    before = Voice((old, Centroid(sentence(1, 1), 3.0, enrolled=True), learned))
+    new = sentence(2, 0)
+    after = read_aloud(before, new, 3.0, None, anew=True)
+    assert after is not None
+    assert learned in after.centroids
+    assert [one.vector.tolist() for one in after.centroids if one.enrolled] == [new.tolist()]
