@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hub.api import household, voices
+from hub.api import household, household_bodies, voices
 from hub.api.route import Handler, Route, roles
 from hub.store.household_details import (
     ActionDetails,
@@ -79,16 +79,16 @@ HOUSEHOLD_ROUTES = (
         "conversations",
         "Lists conversations, the newest first.",
         household.list_conversations,
-        household.Conversations,
-        household.Part,
+        household_bodies.Conversations,
+        household_bodies.Part,
     ),
     _one(
         "GET",
         CONVERSATION,
         "Shows a conversation with what was said in it, the newest first.",
         household.read_conversation,
-        household.WholeConversation,
-        query=household.Part,
+        household_bodies.WholeConversation,
+        query=household_bodies.Part,
     ),
     _one(
         "PUT",
@@ -96,7 +96,7 @@ HOUSEHOLD_ROUTES = (
         "Changes a conversation.",
         household.change_conversation,
         ConversationDetails,
-        household.ChangedConversation,
+        household_bodies.ChangedConversation,
     ),
     _one(
         "DELETE",
@@ -108,10 +108,12 @@ HOUSEHOLD_ROUTES = (
         "persons",
         "Lists the people of the household.",
         household.list_persons,
-        household.Persons,
-        household.Part,
+        household_bodies.Persons,
+        household_bodies.Part,
     ),
-    _add("persons", "Adds a person.", household.add_person, PersonDetails, household.NewPerson),
+    _add(
+        "persons", "Adds a person.", household.add_person, PersonDetails, household_bodies.NewPerson
+    ),
     _one("GET", PERSON, "Shows a person.", household.read_person, PersonDetails),
     _one(
         "PUT",
@@ -119,7 +121,7 @@ HOUSEHOLD_ROUTES = (
         "Names a person.",
         household.change_person,
         PersonDetails,
-        household.ChangedPerson,
+        household_bodies.ChangedPerson,
     ),
     _one(
         "DELETE",
@@ -173,8 +175,8 @@ HOUSEHOLD_ROUTES = (
         "actions",
         "Lists actions, the newest first.",
         household.list_actions,
-        household.Actions,
-        household.ActionFilter,
+        household_bodies.Actions,
+        household_bodies.ActionFilter,
     ),
     _one("GET", "actions/{action_id}", "Shows an action.", household.read_action, ActionDetails),
     _one(
@@ -187,15 +189,15 @@ HOUSEHOLD_ROUTES = (
         "calendar",
         "Lists the calendar, the earliest first.",
         household.list_events,
-        household.Events,
-        household.EventFilter,
+        household_bodies.Events,
+        household_bodies.EventFilter,
     ),
     _add(
         "calendar",
         "Puts an event into the calendar.",
         household.add_event,
         EventDetails,
-        household.NewEvent,
+        household_bodies.NewEvent,
     ),
     _one("GET", EVENT, "Shows an event.", household.read_event, EventDetails),
     _one(
@@ -204,22 +206,22 @@ HOUSEHOLD_ROUTES = (
         "Changes an event.",
         household.change_event,
         EventDetails,
-        household.ChangedEvent,
+        household_bodies.ChangedEvent,
     ),
     _one("DELETE", EVENT, "Deletes an event.", household.delete_event),
     _list(
         "reminders",
         "Lists reminders, those due first.",
         household.list_reminders,
-        household.Reminders,
-        household.ReminderFilter,
+        household_bodies.Reminders,
+        household_bodies.ReminderFilter,
     ),
     _add(
         "reminders",
         "Makes a reminder.",
         household.add_reminder,
         ReminderDetails,
-        household.NewReminder,
+        household_bodies.NewReminder,
     ),
     _one("GET", REMINDER, "Shows a reminder.", household.read_reminder, ReminderDetails),
     _one(
@@ -228,7 +230,7 @@ HOUSEHOLD_ROUTES = (
         "Changes a reminder.",
         household.change_reminder,
         ReminderDetails,
-        household.ChangedReminder,
+        household_bodies.ChangedReminder,
     ),
     _one("DELETE", REMINDER, "Deletes a reminder.", household.delete_reminder),
 )
