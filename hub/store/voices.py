@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +49,8 @@ async def choose(
     heard: Heard,
     quality: float | None,
 ) -> Chosen | None:
-    """Decides who spoke. Nobody else makes or changes any of them until the transaction ends.
+    """Decides who spoke, in a transaction that has locked the network: nobody else makes or changes
+    persons and what they said until it ends.
 
     None: the network wants no voices.
 
@@ -59,25 +60,9 @@ async def choose(
     known = await cache.fresh(session, network_id, heard.space)
     if not known.wanted:
         return None
-    decision = _decided(heard, known, quality)
-    if decision.earlier:
-        # Nobody makes a person of these, or of anybody else, but this transaction.
-        await networks.one(session, network_id, lock=True)
-        await _lock_spoken(session, network_id, decision.earlier)
-        known = await cache.fresh(session, network_id, heard.space)
-        decision = _decided(heard, known, quality)
-    if decision.person_id and not await _lock_person(session, network_id, decision.person_id):
-        known = await cache.fresh(
-            session, network_id, heard.space
-        )  # somebody deleted the person just now
-        decision = _decided(heard, known, quality)
-        if decision.person_id and not await _lock_person(session, network_id, decision.person_id):
-            decision = replace(decision, outcome="ambiguous", person_id=None, teaches=False)
+    strangers = tuple(known.strangers.values())
+    decision = decide(heard, known.book, strangers, known.thresholds, quality)
     return Chosen(heard, known, decision, quality)
-
-
-def _decided(heard: Heard, known: KnownVoices, quality: float | None) -> Decision:
-    return decide(heard, known.book, tuple(known.strangers.values()), known.thresholds, quality)
 
 
 async def assign(session: AsyncSession, network_id: str, chosen: Chosen, now: datetime) -> Assigned:
@@ -193,24 +178,3 @@ async def give(
         *await conversations.refresh(session, network_id, talks, now),
         *await events.tell_each(session, network_id, "reminder_changed", reminders, now),
     ]
-
-
-async def _lock_spoken(
-    session: AsyncSession, network_id: str, interaction_ids: Sequence[str]
-) -> None:
-    await session.exec(
-        select(Interaction.id)
-        .where(col(Interaction.network_id) == network_id, col(Interaction.id).in_(interaction_ids))
-        .order_by(col(Interaction.id))
-        .with_for_update()
-    )
-
-
-async def _lock_person(session: AsyncSession, network_id: str, person_id: str) -> bool:
-    """Nobody deletes the person, or learns the voice, until this ends; False: there is none."""
-    found = await session.exec(
-        select(Person.id)
-        .where(col(Person.network_id) == network_id, col(Person.id) == person_id)
-        .with_for_update(key_share=True)
-    )
-    return found.first() is not None
