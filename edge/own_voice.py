@@ -47,8 +47,8 @@ class OwnVoice:
                 while self._ear.candidates.live is not None:  # noqa: ASYNC110 - the ear tells nobody
                     await asyncio.sleep(LOOK_S)
         self._deaf_until_s = float("inf")
-        self._send(self._ear.close())
         try:
+            self._send(self._ear.close())
             yield
         finally:
             self._deaf_until_s = asyncio.get_running_loop().time() + TAIL_S

@@ -35,7 +35,7 @@ from hub.recognition.desk import RecognitionDesk
 from hub.recognition.desks import Desks
 from hub.recognition.recogniser import Recogniser
 from hub.reminders import keep_reminders
-from hub.retention import keep_retention, keep_wal_empty
+from hub.retention import keep_no_trace, keep_retention
 from hub.speakers.desk import SpeakersDesk
 from hub.speakers.teacher import Teacher
 from hub.store.accounts import Accounts
@@ -157,7 +157,7 @@ async def run(config: HubConfig, notifier: Notifier) -> None:
                 networks,
                 clock,
             ),
-            keep_wal_empty(database),
+            keep_no_trace(database, store),
             keep_reminders(DueReminders(database), networks, clock),
             _until_drained(stop, at_once, networks, notifier),
             networks.poll(),

@@ -11,6 +11,7 @@ from hub.store.database import Database
 from hub.store.errors import NotFoundError
 from hub.store.event_log import EventLogs
 from hub.store.retention import AT_ONCE, Retention
+from hub.store.store import Store
 from shared.clock import Clock
 from shared.errors import StoreError
 from shared.logs import Trouble
@@ -18,8 +19,8 @@ from shared.logs import Trouble
 log = logging.getLogger(__name__)
 
 EVERY_S = 3600.0
-WAL_EVERY_S = 10.0
-"""What is deleted is gone from the disk soon after, not only from the answers."""
+TRACES_EVERY_S = 10.0
+"""What is deleted is gone from disk and memory soon after, not only from the answers."""
 
 
 async def keep_retention(
@@ -48,21 +49,22 @@ async def keep_retention(
         await asyncio.sleep(EVERY_S)
 
 
-async def keep_wal_empty(database: Database) -> None:
-    """Empties the database's write-ahead log again and again: deleted texts are not to stay there.
+async def keep_no_trace(database: Database, store: Store) -> None:
+    """Has what is deleted go from the database's write-ahead log, and voices from memory.
 
     For ever; what fails is tried again.
     """
-    trouble = Trouble(log, "emptying the write-ahead log")
+    trouble = Trouble(log, "removing traces of what was deleted")
     now_s = asyncio.get_running_loop().time
     while True:
         try:
             await database.truncate_wal()
+            await store.follow_voices()
         except StoreError as error:
             trouble.failed(error, now_s())
         else:
             trouble.recovered(now_s())
-        await asyncio.sleep(WAL_EVERY_S)
+        await asyncio.sleep(TRACES_EVERY_S)
 
 
 async def forget_old(retention: Retention, networks: Networks, now: datetime) -> None:

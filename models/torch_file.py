@@ -171,6 +171,8 @@ def _read_storages(
     storages = {}
     for key in order:
         (count,) = struct.unpack("<q", file.read(8))
+        if count < 0:
+            raise ValueError("a storage has less than no numbers")
         if key in wanted:
             data = file.read(count * _FLOAT_BYTES)
             if len(data) != count * _FLOAT_BYTES:

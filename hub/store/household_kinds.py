@@ -170,7 +170,7 @@ async def _forget_person(
     await session.exec(
         update(Reminder)
         .where(col(Reminder.network_id) == network_id, col(Reminder.person_id) == row_id)
-        .values(person_id=None)
+        .values(person_id=None, version=col(Reminder.version) + 1, updated_at=now)
     )
 
 

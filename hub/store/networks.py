@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import cast
 
@@ -46,6 +47,14 @@ async def every(session: AsyncSession) -> tuple[NetworkInfo, ...]:
     """All networks, oldest first."""
     rows = await session.exec(select(Network).order_by(col(Network.created_at), col(Network.id)))
     return tuple(_info(row) for row in rows)
+
+
+async def seqs(session: AsyncSession, network_ids: Collection[str]) -> dict[str, int]:
+    """The seq of the newest event of some networks, at most a few hundred, that are there."""
+    found = await session.exec(
+        select(Network.id, Network.event_seq).where(col(Network.id).in_(network_ids))
+    )
+    return dict(found.all())
 
 
 async def one(session: AsyncSession, network_id: str, *, lock: bool = False) -> NetworkInfo:

@@ -7,6 +7,7 @@ fails, and then nothing of the call was stored.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from hub.store import (
@@ -20,6 +21,7 @@ from hub.store import (
     tokens,
 )
 from hub.store.database import Database
+from hub.store.errors import NotFoundError
 from hub.store.records import (
     Access,
     ChangeOutcome,
@@ -274,6 +276,23 @@ class Store:
         async with self._database.session(Scope(network_id)) as session:
             known = await self._voices.fresh(session, network_id, space, latest=False)
         return known.book.spaces if known.wanted else ()
+
+    async def follow_voices(self) -> None:
+        """Has voices that are held in memory go where they were forgotten, by whomever.
+
+        Otherwise they would be there until somebody speaks.
+        """
+        held = self._voices.held()
+        if not held:
+            return
+        async with self._database.session(OPERATOR) as session:
+            seqs = await networks.seqs(session, held)
+        for network_id, (space, seq) in held.items():
+            if seqs.get(network_id) == seq:
+                continue
+            async with self._database.session(Scope(network_id)) as session:
+                with suppress(NotFoundError):  # what is held of it is gone then
+                    await self._voices.fresh(session, network_id, space, latest=False)
 
     async def record_election(self, election: ElectionRecord) -> None:
         """Stores an election in which nothing was understood; a repeated one changes nothing."""

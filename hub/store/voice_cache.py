@@ -148,6 +148,10 @@ class VoiceCache:
             self._known.popitem(last=False)
         return known
 
+    def held(self) -> dict[str, tuple[str, int]]:
+        """Of which networks voices are held: in which space, and up to which event of the log."""
+        return {key: (known.book.space, known.seq) for key, known in self._known.items()}
+
     def _now(self) -> datetime:
         return datetime.fromtimestamp(0, UTC) + timedelta(microseconds=self._clock())
 

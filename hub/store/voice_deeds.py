@@ -112,7 +112,7 @@ class VoiceDeeds:
             same = [
                 key
                 for key in resembling(after, others, space)
-                if key in nameless and not others[key].enrolment(space)
+                if key in nameless and not any(one.enrolled for one in others[key].centroids)
             ]
             told: list[Event] = []
             for other in same:

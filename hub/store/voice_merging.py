@@ -72,7 +72,7 @@ async def merge(
     reminders = await session.exec(
         update(Reminder)
         .where(col(Reminder.network_id) == network_id, col(Reminder.person_id) == other_id)
-        .values(person_id=person_id)
+        .values(person_id=person_id, version=col(Reminder.version) + 1, updated_at=now)
         .returning(col(Reminder.id))
     )
     moved = sorted(reminders.scalars())

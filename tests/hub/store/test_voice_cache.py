@@ -5,9 +5,11 @@ from __future__ import annotations
 from sqlmodel import select
 
 from hub.speakers.spaces import CAMPPLUS, GE2E
+from hub.store.accounts import Accounts
 from hub.store.scope import Scope
 from hub.store.tables import Network
 from hub.store.voice_cache import VoiceCache
+from hub.store.voice_deeds import VoiceDeeds
 from tests.hub.speakers.people import sentence
 from tests.hub.store.test_voices import House, house
 
@@ -39,3 +41,22 @@ async def test_another_space_has_voices_of_its_own(house: House) -> None:
         assert (old.book.spaces, len(old.strangers)) == ((GE2E,), 0)
         new = await cache.fresh(session, house.network_id, CAMPPLUS)
         assert (new.book.spaces, len(new.strangers)) == ((CAMPPLUS, GE2E), 1)
+
+
+async def test_voices_that_were_forgotten_elsewhere_leave_memory_before_anybody_speaks(
+    house: House,
+) -> None:
+    for number in range(4):
+        await house.hears(sentence(1, number))
+    cache = house.store._voices
+    known = cache._known[house.network_id]
+    assert known.book.voices
+    deeds = VoiceDeeds(house.database, house.clock)  # of another process
+    await deeds.forget_all(house.network_id)
+    assert known.book.voices
+    await house.store.follow_voices()
+    assert not cache._known[house.network_id].book.voices
+    assert not cache._known[house.network_id].strangers
+    await Accounts(house.database, house.clock).delete_network(house.network_id)
+    await house.store.follow_voices()
+    assert not cache._known
