@@ -243,6 +243,7 @@ def test_a_for_before_a_length_is_not_the_minute_that_recognisers_write(
     now = datetime(2026, 11, 28, 3, 30, tzinfo=UTC)
     event = made(parse(f"Put dentist in the calendar on Friday at {said}.", now, ZONES[0]))
     assert isinstance(event, CreateEvent)
-    assert (event.title, f"{event.at:%a %H:%M}") == ("dentist", f"Fri {at}")
+    assert event.at is not None
     assert event.end is not None
+    assert (event.title, f"{event.at:%a %H:%M}") == ("dentist", f"Fri {at}")
     assert event.end - event.at == timedelta(minutes=minutes)
