@@ -44,12 +44,12 @@ def run(connection: Connection, revision: str) -> None:
     Raises:
         DowngradeRefusedError: there is more than one network and the revision has room for one.
     """
+    # It would list its own parts at every start, the first of them as it is imported.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from alembic import command
     from alembic.config import Config
     from alembic.runtime.migration import MigrationContext
 
-    # It would list its own parts at every start.
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection

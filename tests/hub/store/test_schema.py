@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -181,3 +183,18 @@ def test_on_postgresql_every_table_shows_rows_of_one_network_only(server: Server
     for table, seen, written in policies:
         assert "mira.network_id" in seen, table
         assert "mira.network_id" in written, table
+
+
+def test_what_changes_the_schema_does_not_list_its_own_parts_in_the_log(tmp_path: Path) -> None:
+    program = (
+        "import logging, pathlib, sys; logging.basicConfig(level=logging.INFO);"
+        "from hub.store.database_file import change_schema; from hub.store.schema import HEAD;"
+        "change_schema(pathlib.Path(sys.argv[1]), HEAD)"
+    )
+    done = subprocess.run(  # noqa: S603 - our own program, in this interpreter
+        [sys.executable, "-c", program, str(tmp_path / "mira.db")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "alembic" not in done.stderr
