@@ -151,6 +151,6 @@ def _show(name: str, done: Enrolment) -> None:
 
 
 def _name(text: str) -> str:
-    if not 0 < len(text) <= MAX_NAME or not text.isprintable():
+    if not text.strip() or len(text) > MAX_NAME or not text.isprintable():
         raise argparse.ArgumentTypeError(f"1 to {MAX_NAME} printable characters")
     return text

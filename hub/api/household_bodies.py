@@ -21,6 +21,7 @@ from hub.store.household_details import (
 from shared.wire.fields import Name, Text, Timestamp, Uuid
 
 Title = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"\S")]
+PersonName = Annotated[Name, Meta(pattern=r"\S")]
 Attendees = Annotated[list[Title], Meta(max_length=100)]
 Setting = Annotated[str, Meta(max_length=256)] | Annotated[int, Meta(ge=-(2**53), le=2**53)] | bool
 ReminderSettings = Annotated[dict[Name, Setting], Meta(max_length=16)]
@@ -74,13 +75,13 @@ class Persons(Struct, frozen=True, kw_only=True):
 class NewPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A person to be added; their voice is learned as they speak."""
 
-    name: Name
+    name: PersonName
 
 
 class ChangedPerson(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be changed of a person; what is left out stays."""
 
-    name: Name | UnsetType | None = UNSET
+    name: PersonName | UnsetType | None = UNSET
 
 
 class ActionFilter(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

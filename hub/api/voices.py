@@ -10,13 +10,14 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from hub.api.body import keeping_pace
 from hub.api.errors import ForbiddenError, InvalidRequestError, VoicesUnavailableError
 from hub.api.form import read_form, read_limited
+from hub.api.household_bodies import PersonName
 from hub.api.route import Call, Versioned, id_of
 from hub.audio_file import read_recording
 from hub.speakers.enrolment import Sureness
 from hub.store.details import InteractionDetails
 from hub.store.household_details import PersonDetails
 from shared.errors import WeightsError
-from shared.wire.fields import Name, Uuid
+from shared.wire.fields import Uuid
 
 
 class Sentence(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,7 +49,7 @@ class Split(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     interaction_ids: Annotated[tuple[Uuid, ...], Meta(min_length=1, max_length=500)]
     person_id: Uuid | None = None  # by whom; null: by somebody new
-    name: Name | None = None  # of who is new
+    name: PersonName | None = None  # of who is new
 
 
 class ChangedInteraction(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -142,6 +142,7 @@ async def test_of_two_changes_at_once_the_second_is_told(
         ("reminders", {"title": "a\0b"}),
         ("reminders", {"unknown": 1}),
         ("persons", {"name": ""}),
+        ("persons", {"name": "  "}),
         ("persons", {"index": 1}),
     ],
 )
