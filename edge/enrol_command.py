@@ -68,6 +68,7 @@ async def enrol(name: str, config: EdgeConfig) -> int:
     )
     async with aiohttp.ClientSession() as http:
         hub = EnrolmentHub(http, address, access)
+        await hub.check()
         person = await hub.person(name)
         await lend(LENT_S)  # where listening is off, nobody reads in vain
         print(f"{name} is going to read {len(SENTENCES)} sentences, as in talking to somebody.")

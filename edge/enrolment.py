@@ -29,7 +29,7 @@ LONGEST_S = 15.0
 PREROLL_FRAMES = 25
 TIMEOUT_S = 30.0
 
-_READ_AGAIN = ("TOO_LITTLE_SPEECH", "INVALID_AUDIO", "UNLIKE_VOICE")
+_READ_AGAIN = ("TOO_LITTLE_SPEECH", "TOO_NOISY", "INVALID_AUDIO", "UNLIKE_VOICE")
 
 Sure = Literal["low", "fair", "good"]
 
@@ -101,6 +101,14 @@ async def record_sentence(microphone: Microphone, detector: ActivityDetector) ->
     raise EnrolmentError("The microphone gives no more sound.")
 
 
+class _Wishes(Struct, frozen=True):
+    voices: bool
+
+
+class _Network(Struct, frozen=True):
+    settings: _Wishes
+
+
 class EnrolmentHub:
     """The hub, as far as enrolling goes.
 
@@ -116,6 +124,14 @@ class EnrolmentHub:
         self._headers = {"Authorization": f"Bearer {access.token}"}
         self._context = client_context(access.ca)
         self._server_name = server_name(access.ca)
+
+    async def check(self) -> None:
+        """Raises EnrolmentError where the hub refuses, or the network wants no voices."""
+        network: _Network = await self._ask("GET", "", _Network)
+        if not network.settings.voices:
+            raise EnrolmentError(
+                "The network wants no voices.", "Its setting `voices` would have to be true."
+            )
 
     async def person(self, name: str) -> Person | None:
         """Who has this name, or "Person 3" for who has number 3 and none; None: nobody.

@@ -13,6 +13,7 @@ from hub.api.form import read_form, read_limited
 from hub.api.household_bodies import PersonName
 from hub.api.route import Call, Versioned, id_of
 from hub.audio_file import read_recording
+from hub.speakers.clearness import check_clear
 from hub.speakers.enrolment import Sureness
 from hub.store.details import InteractionDetails
 from hub.store.household_details import PersonDetails
@@ -78,6 +79,7 @@ async def enrol(call: Call) -> Enrolment:
             "The hub cannot tell voices: it lacks the weights.",
             "On the hub: mira-hub models pull voice-campplus",
         ) from error
+    await asyncio.to_thread(check_clear, pcm)
     done, told = await services.voices.enrol(
         call.network_id,
         person_id,

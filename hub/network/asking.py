@@ -6,7 +6,7 @@ import logging
 from dataclasses import replace
 from datetime import datetime, tzinfo
 
-from hub.actions.extractor import Extractor, Said
+from hub.actions.extractor import BuiltIn, Extractor, Said
 from hub.own_zone import own_zone
 from hub.store.controls import effect_of
 from hub.store.records import Asked, Command, InteractionRecord
@@ -42,10 +42,15 @@ async def asked_for(
 async def understood(
     record: InteractionRecord, settings: NetworkSettings, extractor: Extractor
 ) -> InteractionRecord:
-    """The same with what it asks for; a control phrase asks for nothing else."""
+    """The same with what it asks for.
+
+    So does a control phrase, for where it is not obeyed: "Mira, cancel" of a guest's takes back.
+    No model is asked about it.
+    """
     effect = effect_of(record.text, settings.control_phrases)
     if effect is not None:
-        return replace(record, command=Command(effect, settings.control_by))
+        record = replace(record, command=Command(effect, settings.control_by))
+        extractor = BuiltIn()
     return replace(
         record, asked=await asked_for(record.text, record.timestamp, settings, extractor)
     )

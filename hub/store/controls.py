@@ -70,7 +70,7 @@ async def obey(
             col(Election.network_id) == row.network_id,
             col(Election.interaction_id) == row.id,
         )
-        .values(interaction_id=None)
+        .values(interaction_id=None, reason=col(Election.reason) + "; it was a control phrase")
     )
     return told
 

@@ -106,17 +106,21 @@ async def test_who_reads_is_known_and_reading_again_replaces_it(
 
 
 async def test_what_the_hub_refuses_is_said_and_the_microphone_closed(
-    real_hub: RealHub, config: EdgeConfig, monkeypatch: pytest.MonkeyPatch
+    real_hub: RealHub,
+    config: EdgeConfig,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    reader = reads(monkeypatch, ANN, SHORT, SHORT, SHORT)
+    reader = reads(monkeypatch, SHORT, SHORT, SHORT)
     await real_hub.store.change_settings(real_hub.network.network_id, NetworkSettings(voices=False))
     with pytest.raises(EnrolmentError, match="wants no voices"):
         await enrol_command.enrol("Ann", config)
-    assert not reader.is_open
+    assert SENTENCES[0] not in capsys.readouterr().out  # nobody reads in vain
     assert await people(real_hub) == []
     await real_hub.store.change_settings(real_hub.network.network_id, NetworkSettings())
     with pytest.raises(EnrolmentError, match=r"needed to tell a voice|too little speech"):
         await enrol_command.enrol("Ann", config)
+    assert not reader.is_open
     assert await people(real_hub) == []
 
 

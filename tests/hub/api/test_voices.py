@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import numpy as np
 import pytest
 
 from hub.speakers.desk import Encoder
@@ -64,6 +65,9 @@ async def test_what_cannot_be_a_sentence_is_refused_and_changes_nothing(
     assert (short.status, short.code) == (400, "TOO_LITTLE_SPEECH")
     silent = await enrol(site, home, data=bytes(64_000))
     assert (silent.status, silent.code) == (400, "INVALID_AUDIO")
+    noise = np.random.default_rng(0).normal(0, 3000, 64_000).astype(np.int16)
+    noisy = await enrol(site, home, data=pcm_to_bytes(noise))
+    assert (noisy.status, noisy.code) == (400, "TOO_NOISY")
     odd = await enrol(site, home, "?louder=true")
     assert odd.status == 400
     assert not (await person(site, home))["voice_known"]

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from hub.actions.extractor import BuiltIn, Found, Said
-from hub.actions.intents import CreateReminder
+from hub.actions.intents import Cancel, CreateReminder
 from hub.network.asking import asked_for, understood, zone_of
 from hub.store.records import Command
 from hub.store.settings import NetworkSettings
@@ -67,9 +67,13 @@ async def test_one_that_fails_loses_nothing_and_tells_nothing(
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
-async def test_a_control_phrase_asks_for_nothing_else() -> None:
+async def test_a_control_phrase_asks_as_well_and_no_model_hears_of_it() -> None:
     record = await understood(interaction("Mira, cancel!"), BERLIN, Never())
-    assert (record.asked, record.command) == (None, Command("network_off", "owner"))
+    assert record.command == Command("network_off", "owner")
+    assert record.asked is not None  # for where it is not obeyed
+    assert isinstance(record.asked.intent, Cancel)
+    stop = await understood(interaction("Mira, stop!"), BERLIN, Never())
+    assert (stop.command, stop.asked) == (Command("network_off", "owner"), None)
     ordinary = await understood(interaction("cancel that"), BERLIN, BuiltIn())
     assert ordinary.command is None
     assert ordinary.asked is not None

@@ -8,15 +8,21 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlmodel import select
 
+from hub.actions.intents import Cancel, CreateReminder
 from hub.store import controls
 from hub.store.database import Database
 from hub.store.household import Household
-from hub.store.records import Command, InteractionRecord, NetworkInfo
+from hub.store.records import Asked, Command, InteractionRecord, NetworkInfo
 from hub.store.scope import Scope
 from hub.store.settings import LEGACY_PHRASES, ControlBy, NetworkSettings, parse_settings
 from hub.store.store import Store
 from hub.store.tables import Election, Interaction, Recording
-from shared.wire.events import ClientChanged, InteractionCreated, SettingsChanged
+from shared.wire.events import (
+    ClientChanged,
+    InteractionCreated,
+    ReminderChanged,
+    SettingsChanged,
+)
 from tests.hub.store.making import WoundClock, again, election, furnish, interaction
 
 NOW = datetime(2026, 3, 11, 9, tzinfo=UTC)
@@ -84,6 +90,7 @@ async def test_the_network_is_off_and_nothing_is_left_but_the_election(
         assert (await session.exec(select(Recording))).all() == []
         (kept,) = (await session.exec(select(Election))).all()
     assert kept.interaction_id is None
+    assert kept.reason.endswith("; it was a control phrase")
     # Offered again, it switches nothing off that was switched on since.
     await store.set_network_listening(home.network_id, True)
     assert await store.record_interaction(said(), again(record)) == ()
@@ -93,6 +100,23 @@ async def test_the_network_is_off_and_nothing_is_left_but_the_election(
 async def test_one_device_may_be_meant(store: Store, home: NetworkInfo) -> None:
     (told,) = await store.record_interaction(said(effect="device_off"), election(home.network_id))
     assert told == ClientChanged(seq=told.seq, client_id="kitchen", name="kitchen", listening=False)
+    assert (await store.network(home.network_id)).settings.listening
+
+
+async def test_where_it_is_not_obeyed_what_it_asks_for_is_done(
+    store: Store, home: NetworkInfo
+) -> None:
+    due = NOW + timedelta(hours=1)
+    asked = Asked(CreateReminder(title="eat", at=due), UTC)
+    await store.record_interaction(
+        replace(interaction("eat"), timestamp=NOW - timedelta(minutes=1), asked=asked),
+        election(home.network_id),
+    )
+    cancelled = replace(said(by="owner_only"), asked=Asked(Cancel(), UTC))
+    told = await store.record_interaction(cancelled, election(home.network_id))
+    assert any(isinstance(event, InteractionCreated) for event in told)
+    (changed,) = (event for event in told if isinstance(event, ReminderChanged))
+    assert changed.status == "cancelled"
     assert (await store.network(home.network_id)).settings.listening
 
 
