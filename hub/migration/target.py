@@ -261,7 +261,15 @@ class Target:
                 ("conversations", "CAST(participant_ids AS text) LIKE :inside"),
             ),
             "conversations": (("interactions", f"conversation_id = {self._sql.uuid('id')}"),),
-            "interactions": (("actions", f"interaction_id = {self._sql.uuid('id')}"),),
+            "interactions": (
+                ("actions", f"interaction_id = {self._sql.uuid('id')}"),
+                # Which does not refer to it, but is told anew when it goes.
+                (
+                    "conversations",
+                    "id = (SELECT conversation_id FROM interactions"
+                    f" WHERE {self._sql.mine} AND id = {self._sql.uuid('id')})",
+                ),
+            ),
             "actions": (),
         }
         these = {"network": self._network(), "id": row_id, "inside": f"%{uuid.UUID(row_id)}%"}

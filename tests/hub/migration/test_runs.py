@@ -153,6 +153,17 @@ async def test_a_second_run_takes_what_is_new_what_changed_and_what_is_gone(
     assert {what for counted in third.counts.values() for what in counted} == {"unchanged"}
 
 
+async def test_a_conversation_goes_with_all_that_was_said_in_it(runs: Runs, file: Path) -> None:
+    change(file, "UPDATE conversations SET user_ids = NULL")
+    await run(runs, file)
+    change(file, f"DELETE FROM conversations WHERE id = '{TALK}'")  # noqa: S608 - our own
+    change(file, f"DELETE FROM interactions WHERE conversation_id = '{TALK}'")  # noqa: S608 - our own
+    outcome = await run(runs, file)
+    assert outcome.right
+    assert outcome.counts["conversations"] == {"removed": 1}
+    assert (await run(runs, file)).right
+
+
 async def test_what_somebody_changed_or_deleted_here_stays_so(
     runs: Runs, file: Path, any_database: Database, clock: WoundClock
 ) -> None:
