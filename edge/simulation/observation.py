@@ -50,7 +50,7 @@ class Observations:
 
     def __init__(self) -> None:
         self.all: dict[str, Observation] = {}  # by election id
-        self.interactions: list[InteractionCreated] = []  # in the order of the log
+        self.interactions: list[InteractionCreated] = []  # each once, as it was last told
         self.listening: dict[str, bool] = {}  # by client id, as the log says
         self._where: dict[str, str] = {}  # election id by utterance id
 
@@ -79,7 +79,11 @@ class Observations:
 
     def of(self, interaction: InteractionCreated) -> Observation | None:
         """What was seen of the utterance that became this interaction."""
-        return next((o for o in self.all.values() if o.interaction is interaction), None)
+        for observation in self.all.values():
+            known = observation.interaction
+            if known is not None and known.interaction_id == interaction.interaction_id:
+                return observation
+        return None
 
     def _of(self, election_id: str, now_us: int) -> Observation:
         observation = self.all.setdefault(election_id, Observation(election_id))
@@ -95,7 +99,16 @@ class Observations:
             self.all[before].levels.pop(message.client_id, None)
 
     def _understood(self, interaction: InteractionCreated) -> None:
-        """The event names the device and when speech began, not the election."""
+        """The event names the device and when speech began, not the election.
+
+        One that is told again, for who spoke is known by now, is still the same.
+        """
+        for place, known in enumerate(self.interactions):
+            if known.interaction_id == interaction.interaction_id:
+                self.interactions[place] = interaction
+                if observation := self.of(known):
+                    observation.interaction = interaction
+                return
         self.interactions.append(interaction)
 
         def apart(observation: Observation) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import uuid
 from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
+
 from edge.simulation.observation import Observations
 from shared.ids import new_id
 from shared.wire.events import ClientChanged, InteractionCreated
@@ -117,3 +119,15 @@ def test_who_may_listen_is_known_from_the_log() -> None:
     for seq, listening in enumerate((True, False), start=1):
         hub.say(ClientChanged(seq=seq, client_id="hall", name="Hall", listening=listening))
     assert hub.seen.listening == {"hall": False}
+
+
+def test_what_is_told_again_because_its_speaker_is_known_by_now_is_the_same() -> None:
+    hub, elections = Hub(), (new_id(), new_id())
+    for at_s, election in enumerate(elections):
+        hub.elects("kitchen", election, at_s, final=True)
+    event = hub.understands("kitchen", 0, "it was the best of times")
+    told_again = structs.replace(event, seq=9, speaker_id=new_id())
+    hub.say(told_again)
+    assert hub.seen.interactions == [told_again]
+    assert hub.seen.of(event) is hub.seen.of(told_again) is hub.seen.all[elections[0]]
+    assert hub.seen.all[elections[1]].interaction is None
