@@ -27,9 +27,10 @@ LATEST = re.compile(
     rf"|(?:the|my) (?:last|latest) {_THING} (?:i|you) \w+(?: \w+)?"
     r"|what (?:i|you) just \w+)"
 )
-FROM_CALENDAR = re.compile(
-    r" (?:from|off|in|on|out of) (?:(?:the|my|our|family) )*"
-    r"(?:calendar|diary|agenda|schedule|planner)(?= (?:on|for|at|this|next|tomorrow)\b|$)"
+_CALENDAR = r"(?:calendar|diary|agenda|schedule|planner)"
+OUR_CALENDAR = rf"(?:(?:the|my|our|family) )*{_CALENDAR}"
+_WITH_CALENDAR = re.compile(
+    rf" (?:from|off|in|on|out of) {OUR_CALENDAR}(?= (?:on|for|at|this|next|tomorrow)\b|$)"
 )
 OWN = r"(?:(?:the|my|our|his|her|that|this|a|an|all|all of|both|your|any) )*"
 IS = re.compile(r"\b(?:is|was|has|are|were|got|had|gets|will|would|sure|\w+'(?:m|re|ll))\b")
@@ -46,7 +47,7 @@ _CLOCKED = re.compile(r"\b(?:alarms?|timers?)\b")
 _MANY = re.compile(
     r"\b(?:all|every|everything|both|reminders|alarms|timers|appointments|meetings|events)\b"
 )
-_ALL_OF_IT = re.compile(r"(?:calendar|diary|agenda|schedule|planner)$")
+_ALL_OF_IT = re.compile(_CALENDAR)
 _LEAD = re.compile(
     rf"{OWN}(?:reminders?|event|entry|task)(?: (?:to|for|about|that|of|with|called|named))?(?: |$)"
     rf"|{OWN}(?:time|date|day|start) (?:of|for) "
@@ -88,7 +89,7 @@ def named(request: Request, start: int, end: int, context: Context) -> Named | N
     words = request.words[start:end]
     plain = " ".join(word.text for word in words)
     what = what_of(plain)
-    if found := FROM_CALENDAR.search(plain):
+    if found := _WITH_CALENDAR.search(plain):
         first = start + plain[: found.start()].count(" ") + 1
         behind = first + found[0].count(" ")
         request = replace(request, words=[*request.words[:first], *request.words[behind:]])

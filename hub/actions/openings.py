@@ -78,14 +78,14 @@ class Request:
         words: of the request.
         addressed: whether Mira is called by her name.
         soft: whether it may as well be said to another person: "can we move the dentist".
-        called: whether it may be somebody else who is called: "Anna, set the alarm".
+        vocative: whether one word before it may call somebody else: "Anna, set the alarm".
     """
 
     text: str
     words: Words
     addressed: bool = False
     soft: bool = False
-    called: bool = False
+    vocative: bool = False
 
     @cached_property
     def plain(self) -> str:
@@ -153,5 +153,5 @@ def without_opening(request: Request) -> Request:
     if match := _CLOSING.search(plain):
         words = words[: len(words) - match[0].count(" ")]
     return Request(
-        request.text, words, addressed, soft and not addressed, request.called and not addressed
+        request.text, words, addressed, soft and not addressed, request.vocative and not addressed
     )

@@ -187,7 +187,7 @@ def _within(request: Request) -> Iterator[Request]:
             request,
             words=request.words[index:],
             soft=word.pause and request.soft,
-            called=index == 1 and word.pause,
+            vocative=index == 1 and word.pause,
         )
         rest = without_opening(rest)
         if _SURE.match(rest.plain) and not rest.soft:

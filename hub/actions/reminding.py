@@ -187,7 +187,7 @@ def _alarm(
     if (
         found
         and not found.timed
-        and (request.plain.startswith(("alarm", "ring")) or request.called)
+        and (request.plain.startswith(("alarm", "ring")) or request.vocative)
     ):
         return None
     if found and found.title == "alarm" and named and not number:

@@ -9,7 +9,7 @@ from hub.actions.grammar import said
 from hub.actions.intents import Cancel, Complete, Intent, Priority, SetPriority
 from hub.actions.making import Context
 from hub.actions.moving import read_moving
-from hub.actions.naming import IS, LATEST, OWN, named, what_of
+from hub.actions.naming import IS, LATEST, OUR_CALENDAR, OWN, named, what_of
 from hub.actions.openings import Request
 from hub.actions.words import at
 
@@ -40,9 +40,7 @@ _NO_NEED = re.compile(
     r" (?P<what>(?:the|my|our|that|this|your|any)\b.*?)"
     r"(?: (?:anymore|any more|any longer))?"
 )
-_AWAY = re.compile(
-    r" (?:from|off|out of) (?:(?:the|my|our|family) )*(?:calendar|diary|agenda|schedule|planner)\b"
-)
+_AWAY = re.compile(rf" (?:from|off|out of) {OUR_CALENDAR}\b")
 _OTHER = re.compile(
     r"\b(?:subscription|search|order|flight|membership|account|noise|contract|service|download|music|song"
     r"|playlist|tv|light|lights|heating|radio|culture|call|internet|video|light|trash|table|dishes"
